@@ -1,0 +1,1 @@
+"""Everything that talks to Loop: politely, and never trusting an answer by its status alone."""

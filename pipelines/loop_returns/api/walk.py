@@ -1,0 +1,220 @@
+"""Walks the returns list completely: windows × states × pages, side by side in threads.
+
+Three facts shape it. Without `state` cancelled and review returns do not exist, so every window is read once per state.
+`nextPageUrl` drops parameters, so only its cursor is taken and the parameters are sent again. The documented cursor is one
+timestamp of one-second precision, so rows that share the second of a page edge can be skipped by the server: where the
+cursor shows no unique column, the walk goes on from the edge's second itself, or reads that second again, unpaginated.
+Sources: docs.loopreturns.com/api-reference/{pagination, latest/return-data/detailed-returns-list}.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from loop_returns.api.cursor import Edge, decode
+from loop_returns.api.errors import BadAnswer, PageSizeRefused, RangeRefused
+from loop_returns.api.page import page_of
+from loop_returns.api.windows import Window, halve, parts
+from loop_returns.dates import parse_timestamp
+from loop_returns.settings import RETURNS_PATH, STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from loop_returns.api.client import LoopClient
+
+Column = Literal["created_at", "updated_at"]
+Row = dict[str, Any]
+
+_SECOND: Final = timedelta(seconds=1)
+_SMALLEST: Final = timedelta(seconds=2)  # a window that cannot usefully be halved
+_SMALLER_PAGES: Final = 100  # the documented default, which every account accepts
+_PAGES_WORTH_SPLITTING: Final = 3
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One stretch of time in one state: pages within it are read one after another."""
+
+    window: Window
+    state: str
+    root: int  # position of the window it was cut from
+
+
+@dataclass(frozen=True)
+class Next:
+    """How a unit goes on after a page: by cursor, as other units, or (both empty) not at all."""
+
+    cursor: str | None = None
+    units: tuple[Unit, ...] = ()
+
+
+def units_of(windows: Sequence[Window]) -> Iterator[Unit]:
+    """Every window in every state, in the order of `windows`."""
+    for root, window in enumerate(windows):
+        for state in STATES:
+            yield Unit(window, state, root)
+
+
+class ReturnsReader:
+    """Reads units of the returns list by one timestamp column; thread-safe.
+
+    `emit` is called with the rows of every answer; `edge_checks` counts the seconds that were read again.
+    """
+
+    def __init__(
+        self,
+        client: LoopClient,
+        *,
+        column: Column,
+        page_size: int,
+        workers: int,
+        emit: Callable[[list[Row]], None],
+    ) -> None:
+        self._client = client
+        self._column = column
+        self._page_size = page_size
+        self._workers = workers
+        self._emit = emit
+        self.edge_checks = 0
+
+    def read(self, unit: Unit) -> list[Unit]:
+        """Reads a unit; returns the units that are left to read in its place (none when it is whole).
+
+        Raises what the client raises; a refused range halves the unit instead, as long as that can help.
+        """
+        cursor: str | None = None
+        seen: set[str] = set()
+        checked: set[tuple[str, datetime]] = set()
+        while True:
+            try:
+                rows, following = self._page(unit, cursor)
+            except RangeRefused:
+                return self._halved(unit, or_raise=True)
+            self._emit(rows)
+            if following is None:
+                return []
+            if following in seen:  # the server goes in circles: smaller windows need no pages
+                return self._halved(unit, or_raise=False)
+            seen.add(following)
+            step = self._step(unit, rows, following, first=cursor is None, checked=checked)
+            if step.units:
+                return list(step.units)
+            cursor = step.cursor
+
+    def _page(self, unit: Unit, cursor: str | None) -> tuple[list[Row], str | None]:
+        params = list_params(unit.window, column=self._column, state=unit.state, page_size=self._page_size)
+        if cursor is not None:
+            params["cursor"] = cursor
+        try:
+            return page_of(self._client.get(RETURNS_PATH, params=params, expect="list"))
+        except PageSizeRefused:
+            if self._page_size <= _SMALLER_PAGES:
+                raise
+            self._page_size = _SMALLER_PAGES
+            return self._page(unit, cursor)
+
+    def _step(
+        self, unit: Unit, rows: list[Row], cursor: str, *, first: bool, checked: set[tuple[str, datetime]]
+    ) -> Next:
+        edge = decode(cursor)
+        if edge.unique:
+            return Next(cursor)
+        if edge.column == self._column and (rest := _rest(unit.window, rows, self._column)) is not None:
+            return Next(units=self._split(unit, rest) if first else (_with(unit, rest),))
+        self._check_edge(unit, edge, rows, checked)
+        return Next(cursor)
+
+    def _split(self, unit: Unit, rest: Window) -> tuple[Unit, ...]:
+        """What is left of a unit, cut so that a dense stretch is read side by side."""
+        done = (unit.window.end - unit.window.start) - (rest.end - rest.start)
+        pages = (rest.end - rest.start) / max(done, _SECOND)
+        if pages < _PAGES_WORTH_SPLITTING or self._workers == 1:
+            return (_with(unit, rest),)
+        return tuple(_with(unit, part) for part in parts(rest, min(int(pages), self._workers)))
+
+    def _check_edge(self, unit: Unit, edge: Edge, rows: list[Row], checked: set[tuple[str, datetime]]) -> None:
+        """Reads the second in which the page ended again, unpaginated, by every column the cursor may stand for."""
+        for column, second in _edge_seconds(edge, rows):
+            if (column, second) in checked:
+                continue
+            checked.add((column, second))
+            around = Window(second, second)
+            params = {**range_params(around, column), "state": unit.state}
+            found, _ = page_of(self._client.get(RETURNS_PATH, params=params, expect="list"))
+            self.edge_checks += 1
+            self._emit(found)
+
+    def _halved(self, unit: Unit, *, or_raise: bool) -> list[Unit]:
+        if unit.window.end - unit.window.start > _SMALLEST:
+            return [_with(unit, half) for half in halve(unit.window)]
+        if or_raise:
+            raise BadAnswer(
+                f"Loop refuses even a range of two seconds ({unit.window.start} to {unit.window.end}). "
+                "Run again later; if it stays so, report it with the run report."
+            )
+        params = {**range_params(unit.window, self._column), "state": unit.state}
+        rows, _ = page_of(self._client.get(RETURNS_PATH, params=params, expect="list"))
+        self.edge_checks += 1
+        self._emit(rows)
+        return []
+
+
+def range_params(window: Window, column: str) -> dict[str, str | int]:
+    """The range of a window: a second more on both sides, as it is not documented whether borders are inclusive."""
+    return {"filter": column, "from": stamp(window.start - _SECOND), "to": stamp(window.end + _SECOND)}
+
+
+def list_params(window: Window, *, column: str, state: str, page_size: int) -> dict[str, str | int]:
+    """The parameters of a window's first page in one state."""
+    return {**range_params(window, column), "state": state, "paginate": "true", "pageSize": page_size}
+
+
+def stamp(moment: datetime) -> str:
+    """The moment as the API's documentation writes it: `2022-01-01T00:00:00.000Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def _with(unit: Unit, window: Window) -> Unit:
+    return Unit(window, unit.state, unit.root)
+
+
+def _rest(window: Window, rows: list[Row], column: str) -> Window | None:
+    """What of the window the page has not covered, its edge's second included; None where that can't be told.
+
+    Only a page that is sorted by the column, in one direction, and that spans more than a second tells it.
+    """
+    try:
+        times = [parse_timestamp(row.get(column)) for row in rows]
+    except ValueError:
+        return None
+    known = [time for time in times if time is not None]
+    if len(known) < len(times) or not known:
+        return None
+    edge = known[-1].replace(microsecond=0)
+    if known == sorted(known):
+        rest = Window(max(edge, window.start), window.end) if edge <= window.end else None
+    elif known == sorted(known, reverse=True):
+        rest = Window(window.start, min(edge, window.end)) if edge >= window.start else None
+    else:
+        return None
+    if rest is None or rest.end - rest.start > window.end - window.start - _SECOND:
+        return None  # no progress: a whole page within one second
+    if known[0].replace(microsecond=0) == edge:
+        return None  # which way the server goes can't be seen
+    return rest
+
+
+def _edge_seconds(edge: Edge, rows: list[Row]) -> list[tuple[str, datetime]]:
+    """The columns and seconds at which rows may have been skipped."""
+    if edge.column in {"created_at", "updated_at"} and edge.second is not None:
+        return [(edge.column, edge.second)]
+    seconds: list[tuple[str, datetime]] = []
+    for column in ("created_at", "updated_at"):  # the cursor does not say: take both of the page's last row
+        for row in rows[-1:]:
+            time = parse_timestamp(row.get(column))
+            if time is not None:
+                seconds.append((column, time.replace(microsecond=0)))
+    return seconds

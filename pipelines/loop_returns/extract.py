@@ -1,0 +1,130 @@
+"""Reads the shop and shapes what it says: a stream of typed Arrow tables, for the dlt source and for the runs alike."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+from loop_returns.api.client import LoopClient
+from loop_returns.api.crew import Crew, Found, WindowDone
+from loop_returns.api.errors import RangeRefused
+from loop_returns.api.pace import Pace
+from loop_returns.api.page import page_of
+from loop_returns.api.walk import ReturnsReader, stamp, units_of
+from loop_returns.api.windows import DayWindow
+from loop_returns.settings import ASN_PATH, RETURNS_PATH
+from loop_returns.tables.shape import Shaped, Shaper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from loop_returns.api.walk import Column, Row
+    from loop_returns.api.windows import Window
+    from loop_returns.config import Settings
+
+_ROOM: Final = 32  # pages that may wait while the consumer loads
+_PAGE: Final = 1_000_000  # more rows than any answer holds: copies of a later answer get higher numbers
+
+
+class Shop:
+    """A shop at Loop, read with one key; a context manager.
+
+    `edge_checks` counts the seconds that were read again because a page ended inside them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.pace = Pace(settings.requests_per_minute)
+        self.client = LoopClient(
+            api_key=settings.api_key,
+            base_url=settings.base_url,
+            pace=self.pace,
+            max_concurrency=settings.max_concurrency,
+        )
+        self._shaper = Shaper(settings.shop, settings.pii)
+        self._numbers = count()
+        self.edge_checks = 0
+
+    def __enter__(self) -> Shop:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.pace.stop()
+        self.client.close()
+
+    def clock(self) -> datetime:
+        """Loop's own time in whole seconds, from the `Date` header of one cheap request.
+
+        Without that header: this machine's time an hour back, as its clock may be wrong.
+        """
+        here = datetime.now(UTC)
+        params: dict[str, str | int] = {
+            "filter": "updated_at",
+            "from": stamp(here - timedelta(hours=1)),
+            "to": stamp(here),
+            "paginate": "true",
+            "pageSize": 1,
+        }
+        answer = self.client.get(RETURNS_PATH, params=params, expect="list")
+        return (answer.server_time or here - timedelta(hours=1)).replace(microsecond=0)
+
+    def returns(self, windows: Sequence[Window], *, column: Column) -> Iterator[Found[Shaped] | WindowDone]:
+        """Every return in every state in these windows of `column`, with its children, in the order of arrival.
+
+        Windows are read side by side; a `WindowDone` follows the last row of each. Raises what the client raises.
+        """
+        crew: Crew[Shaped] = Crew(workers=self.settings.max_concurrency, room=_ROOM)
+
+        def emit(rows: list[Row]) -> None:
+            if rows:
+                crew.put(self._shaper.returns(rows, first_copy=next(self._numbers) * _PAGE))
+
+        reader = ReturnsReader(
+            self.client,
+            column=column,
+            page_size=self.settings.page_size,
+            workers=self.settings.max_concurrency,
+            emit=emit,
+        )
+        try:
+            yield from crew.run(units_of(windows), reader.read)
+        except BaseException:
+            self.pace.stop()
+            raise
+        finally:
+            self.edge_checks += reader.edge_checks
+
+    def notices(self, windows: Sequence[DayWindow]) -> Iterator[tuple[DayWindow, Shaped]]:
+        """The shipping notice report for these windows of days, a few at a time side by side, in order.
+
+        A window that the API refuses as too wide is read in halves.
+        """
+        side_by_side = self.settings.max_concurrency
+        with ThreadPoolExecutor(side_by_side, thread_name_prefix="loop-asn") as pool:
+            try:
+                for start in range(0, len(windows), side_by_side):
+                    for found in pool.map(self._notices, windows[start : start + side_by_side]):
+                        yield from found
+            except BaseException:
+                self.pace.stop()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _notices(self, window: DayWindow) -> list[tuple[DayWindow, Shaped]]:
+        try:
+            answer = self.client.get(ASN_PATH, params=notice_params(window), expect="list")
+        except RangeRefused:
+            if window.first == window.last:
+                raise
+            middle = window.first + (window.last - window.first) // 2
+            after = middle + timedelta(days=1)
+            return self._notices(DayWindow(window.first, middle)) + self._notices(DayWindow(after, window.last))
+        rows, _ = page_of(answer)
+        return [(window, self._shaper.notices(rows, first_copy=next(self._numbers) * _PAGE))]
+
+
+def notice_params(window: DayWindow) -> dict[str, str]:
+    """The two parameters of the report, as dates: anything else may silently mean 1970-01-01 (client w6w)."""
+    return {"from": window.first.isoformat(), "to": window.last.isoformat()}

@@ -1,0 +1,66 @@
+-- One row per shipping label of a return, with its carrier, where it stands and when it arrived.
+-- grain: one row per label of a return
+-- key: shop, return_id, label_index
+-- answers: Which packages are on their way, and which labels were never used?
+-- answers: When did a package arrive, and how long did it take?
+with notices as (
+    select
+        l.shop,
+        l.return_id,
+        n.tracking_number,
+        min(n.date_delivered) as delivered_at,
+        max(n.service) as service,
+        max(n.destination_name) as destination_name
+    from return_line_items as l
+    join advanced_shipping_notices as n on n.shop = l.shop and n.return_line_item_id = l.line_item_id
+    where n._deleted_at is null and n.tracking_number is not null and n.tracking_number not in ('', 'N/A')
+    group by l.shop, l.return_id, n.tracking_number
+),
+joined as (
+    select
+        b.shop,
+        b.return_id,
+        b.label_index,
+        b.tracking_number,
+        b.rate,
+        b.updated_at,
+        nullif(nullif(b.carrier, ''), 'N/A') as carrier,
+        nullif(nullif(lower(b.status), ''), 'n/a') as status,
+        case when cast(b.line_items as text) like '[%' then json_array_length(cast(b.line_items as json)) end as units,
+        n.service,
+        n.destination_name,
+        coalesce(n.delivered_at, case when lower(b.status) = 'delivered' then b.updated_at end) as delivered_at
+    from return_labels as b
+    left join notices as n on n.shop = b.shop and n.return_id = b.return_id and n.tracking_number = b.tracking_number
+)
+select
+    j.shop, -- The shop, as configured.
+    j.return_id, -- The return.
+    j.label_index, -- Position of the label in the return, from 0.
+    f.state, -- State of the return.
+    f.is_void, -- True when the return is cancelled or expired.
+    f.submitted_at, -- When the return was submitted.
+    f.submitted_date, -- That day, UTC.
+    f.ordered_at, -- When the order was placed; null when not known.
+    f.ordered_date, -- That day, UTC.
+    j.carrier, -- The carrier.
+    j.service, -- The carrier's service level, by the shipping notice.
+    j.tracking_number, -- The tracking number.
+    j.status, -- State of the label: new, pre_transit, in_transit, out_for_delivery, delivered, error, …
+    case
+        when j.delivered_at is not null then 'delivered'
+        when j.status in ('in_transit', 'out_for_delivery') then 'on its way'
+        when j.status in ('error', 'failure') then 'problem'
+        when j.status in ('new', 'pre_transit', 'pending') then 'not sent'
+        else 'unknown'
+    end as stage, -- not sent, on its way, delivered, problem or unknown.
+    j.units, -- Units the label is for; null when the API does not say.
+    j.updated_at as scanned_at, -- Last time the carrier reported something.
+    j.delivered_at, -- When the package arrived: the notice's date, else the last scan of a delivered label.
+    cast(date_diff('second', f.submitted_at at time zone 'UTC', j.delivered_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_deliver, -- Days from submitting to delivery; null until delivered.
+    f.currency, -- Currency of the return; the API does not say in which currency a label is priced.
+    j.rate as label_rate, -- Price of the label as the API gives it; its unit is not documented.
+    f.destination_id, -- Where the return goes.
+    j.destination_name -- Name of that place, by the shipping notice.
+from joined as j
+join fct_returns as f on f.shop = j.shop and f.return_id = j.return_id

@@ -1,0 +1,123 @@
+-- One row per return, with its order date, outcome, money, what was retained, and how long each step took.
+-- grain: one row per return that Loop still has
+-- key: shop, return_id
+-- answers: What share of the returned value stayed as exchanges and store credit?
+-- answers: How many days pass between submitting a return, its delivery, the refund and its closing?
+-- answers: Which returns of this Shopify order were there, and what did the shopper get?
+with lines as (
+    select l.shop, l.return_id, count(*) as units
+    from return_line_items as l
+    group by l.shop, l.return_id
+),
+swaps as (
+    select e.shop, e.return_id, count(*) as units
+    from return_exchanges as e
+    group by e.shop, e.return_id
+),
+notices as (
+    select
+        l.shop,
+        l.return_id,
+        min(n.provider_created_at) as ordered_at,
+        max(n.closed_at) as closed_at,
+        min(n.date_delivered) as delivered_at
+    from return_line_items as l
+    join advanced_shipping_notices as n on n.shop = l.shop and n.return_line_item_id = l.line_item_id
+    where n._deleted_at is null
+    group by l.shop, l.return_id
+),
+labels as (
+    select
+        b.shop,
+        b.return_id,
+        count(*) as labels,
+        min(case when lower(b.status) = 'delivered' then b.updated_at end) as delivered_at
+    from return_labels as b
+    group by b.shop, b.return_id
+),
+refunds as (
+    select f.shop, f.return_id, min(f.provider_created_at) as refunded_at
+    from return_refunds as f
+    group by f.shop, f.return_id
+),
+joined as (
+    select
+        r.*,
+        lower(coalesce(r.outcome, '')) as calc_words,
+        coalesce(lines.units, 0) as calc_units_returned,
+        coalesce(swaps.units, 0) as calc_units_exchanged,
+        coalesce(labels.labels, 0) as calc_labels,
+        notices.ordered_at as calc_ordered_at,
+        notices.closed_at as calc_closed_at,
+        coalesce(
+            notices.delivered_at,
+            labels.delivered_at,
+            case when lower(r.label_status) = 'delivered' then r.label_updated_at end
+        ) as calc_delivered_at,
+        least(
+            coalesce(refunds.refunded_at, r.outcomes_processed_at_refund_processed),
+            coalesce(r.outcomes_processed_at_refund_processed, refunds.refunded_at)
+        ) as calc_refunded_at
+    from returns as r
+    left join lines on lines.shop = r.shop and lines.return_id = r.id
+    left join swaps on swaps.shop = r.shop and swaps.return_id = r.id
+    left join notices on notices.shop = r.shop and notices.return_id = r.id
+    left join labels on labels.shop = r.shop and labels.return_id = r.id
+    left join refunds on refunds.shop = r.shop and refunds.return_id = r.id
+    where r._deleted_at is null
+)
+select
+    j.shop, -- The shop, as configured.
+    j.id as return_id, -- Loop's id of the return (RMA number).
+    j.state, -- open, closed, cancelled, expired or review.
+    coalesce(j.state in ('cancelled', 'expired'), false) as is_void, -- True for cancelled and expired returns: no goods and no money move, so reports leave their value out.
+    j.type as return_type, -- standard or warranty.
+    j.outcome, -- The outcome in Loop's words, such as exchange+refund.
+    j.calc_words like '%exchange%' or j.calc_words like '%upsell%' or coalesce(j.exchange_total, 0) > 0 or j.calc_units_exchanged > 0 as has_exchange, -- True when the shopper takes something else, alone or beside another outcome.
+    j.calc_words like '%refund%' or coalesce(j.refund, 0) > 0 as has_refund, -- True when money goes back.
+    j.calc_words like '%credit%' or j.calc_words like '%gift%' or coalesce(j.gift_card, 0) > 0 as has_credit, -- True when store credit is issued.
+    j.calc_words like '%upsell%' or coalesce(j.upsell, 0) > 0 as has_upsell, -- True when the shopper paid extra for a dearer exchange.
+    j.created_at as submitted_at, -- When the shopper submitted the return.
+    cast(j.created_at at time zone 'UTC' as date) as submitted_date, -- That day, UTC.
+    j.calc_ordered_at as ordered_at, -- When the order was placed; null when no shipping notice was read for the return.
+    cast(j.calc_ordered_at at time zone 'UTC' as date) as ordered_date, -- That day, UTC.
+    j.updated_at, -- When Loop last changed the return.
+    j.edited_at, -- When the merchant last edited it.
+    j.calc_delivered_at as delivered_at, -- When the first package arrived: the notice's date, else the last scan of a delivered label.
+    j.calc_refunded_at as refunded_at, -- When money first went back: the earlier of Shopify's refund and Loop's processing.
+    j.calc_closed_at as closed_at, -- When the return was closed; known from the shipping notices only.
+    j.provider_order_id, -- The Shopify order id: the key to join Shopify orders.
+    j.order_name, -- The order's name on the commerce platform.
+    j.order_id as loop_order_id, -- Loop's own id of the order.
+    lower(trim(j.customer)) as customer, -- The shopper's e-mail address in lower case, or its fingerprint, or nothing, by the setting `pii`.
+    j.origin_country as country, -- Country of the shopper.
+    j.origin_country_code as country_code, -- The same as ISO 3166-1 alpha-2.
+    j.currency, -- Currency of every amount of the row.
+    j.multi_currency, -- True when the order was placed in another currency.
+    j.calc_units_returned as units_returned, -- Units on the return.
+    j.calc_units_exchanged as units_exchanged, -- Units the shopper gets in exchange.
+    j.return_product_total as returned_gross, -- Gross price of the returned units.
+    j.return_discount_total as returned_discount, -- Discounts they had been given.
+    j.return_tax_total as returned_tax, -- Tax on them.
+    j.return_total as returned_value, -- What was returned is worth: gross, less discounts, with tax.
+    j.return_credit_total as retained_revenue, -- The part of the returned value that stays as exchange or store credit; upsell is not in it.
+    least(coalesce(j.gift_card, 0), j.return_credit_total) as retained_as_credit, -- Of that, store credit.
+    j.return_credit_total - least(coalesce(j.gift_card, 0), j.return_credit_total) as retained_as_exchange, -- Of that, exchanges.
+    cast(j.return_credit_total / nullif(j.return_total, 0) as decimal(18, 4)) as retained_ratio, -- Retained revenue by returned value; null when nothing of value was returned.
+    j.refund as refunded, -- Paid back to the shopper.
+    j.refund_shipping_total as refunded_shipping, -- Shipping cost that was refunded.
+    j.gift_card as store_credit, -- Store credit issued, bonus included.
+    j.exchange_total as exchanged_value, -- Worth of the exchange items.
+    j.upsell, -- Extra the shopper paid for dearer items.
+    j.handling_fee, -- Fee the merchant kept.
+    nullif(nullif(j.carrier, ''), 'N/A') as carrier, -- Carrier of the latest label.
+    nullif(nullif(lower(j.label_status), ''), 'n/a') as label_status, -- State of the latest label.
+    j.calc_labels as labels, -- Labels the return has.
+    j.destination_id, -- Where the goods go.
+    j.refund_before_inspection, -- True when the refund went out before inspection.
+    j.was_processed, -- True once Loop has processed the return.
+    cast(date_diff('second', j.calc_ordered_at at time zone 'UTC', j.created_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_from_order, -- Days from order to return; null when no order date is known.
+    cast(date_diff('second', j.created_at at time zone 'UTC', j.calc_delivered_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_deliver, -- Days from submitting to delivery; null until delivered.
+    cast(date_diff('second', j.created_at at time zone 'UTC', j.calc_refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_refund, -- Days from submitting to the refund; null until then.
+    cast(date_diff('second', j.created_at at time zone 'UTC', j.calc_closed_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_close -- Days from submitting to closing; null when no notice tells.
+from joined as j

@@ -1,0 +1,84 @@
+"""Reads the `.sql` files of the marts: headers, columns' meanings, and which mart builds on which.
+
+A file starts with a header of comment lines: a description, then `grain:`, `key:` and one `answers:` per question.
+Each column of the last select list ends with ` -- ` and its meaning, so that both are changed together.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from loop_returns.tables.catalog import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SOURCES: Final = re.compile(r"\b(?:from|join)\s+([a-z_]+)", re.IGNORECASE)
+_KINDS: Final = ("fct", "dim", "rpt")
+_COLUMN: Final = re.compile(r"\b([a-z_]+),? -- (.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Mart:
+    """One mart: a query in DuckDB's dialect on raw tables and other marts, and what its header says about it."""
+
+    name: str
+    description: str
+    grain: str
+    key: tuple[str, ...]
+    answers: tuple[str, ...]
+    columns: Mapping[str, str]  # name -> meaning, in the order of the select list
+    sql: str
+    reads: frozenset[str]  # raw tables and marts
+
+    @property
+    def rank(self) -> tuple[int, str]:
+        """Where it stands in a list for people: facts, dimensions, reports, each by name."""
+        return _KINDS.index(self.name[:3]), self.name
+
+
+@cache
+def all_marts() -> tuple[Mart, ...]:
+    """Every mart, each after those it reads.
+
+    Raises ValueError when marts read each other in a circle.
+    """
+    folder = files(__package__)
+    texts = {
+        entry.name.removesuffix(".sql"): entry.read_text(encoding="utf-8")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".sql")
+    }
+    left = {name: _parse(name, text, frozenset(texts)) for name, text in sorted(texts.items())}
+    ordered: list[Mart] = []
+    while left:
+        ready = [mart for mart in left.values() if not mart.reads & left.keys()]
+        if not ready:
+            raise ValueError(f"These marts read each other in a circle: {', '.join(left)}")
+        ordered += ready
+        left = {name: mart for name, mart in left.items() if mart not in ready}
+    return tuple(ordered)
+
+
+def _parse(name: str, text: str, marts: frozenset[str]) -> Mart:
+    header = [line.removeprefix("-- ") for line in text.splitlines() if line.startswith("-- ")]
+    fields: dict[str, list[str]] = {}
+    for line in header[1:]:
+        field, _, value = line.partition(": ")
+        fields.setdefault(field, []).append(value)
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("-- "))
+    columns = {match[1]: match[2] for line in body.splitlines() if (match := _COLUMN.search(line))}
+    return Mart(
+        name=name,
+        description=header[0],
+        grain=fields["grain"][0],
+        key=tuple(fields["key"][0].split(", ")),
+        answers=tuple(fields["answers"]),
+        columns=columns,
+        sql=body,
+        reads=frozenset(_SOURCES.findall(body)) & (marts | TABLES.keys()),
+    )

@@ -1,0 +1,52 @@
+-- Returns, value, retained revenue and refunds by day, once by the day of the return and once by the day of the order.
+-- grain: one row per day, date basis and currency; pick one `date_basis`, or everything counts twice
+-- key: shop, date_basis, day, currency
+-- answers: How do returns, refunds and the retained share develop?
+-- answers: Of the orders placed in a month, what came back? (date_basis = 'ordered', as in Loop's own dashboard)
+-- answers: How long did delivery, refund and closing take, and for how many returns is that known?
+with bases as (
+    select 'submitted' as date_basis
+    union all
+    select 'ordered' as date_basis
+),
+dated as (
+    select f.*, b.date_basis, case when b.date_basis = 'submitted' then f.submitted_date else f.ordered_date end as day
+    from fct_returns as f
+    cross join bases as b
+)
+select
+    d.shop, -- The shop, as configured.
+    d.date_basis, -- submitted: the day of the return. ordered: the day of the order; returns whose order date is not known are missing there.
+    d.day, -- The day, UTC.
+    d.currency, -- Currency of the amounts.
+    count(case when not d.is_void then 1 end) as returns, -- Returns, without cancelled and expired ones.
+    count(case when d.state = 'open' then 1 end) as returns_open, -- Of them, still open.
+    count(case when d.state = 'review' then 1 end) as returns_in_review, -- Of them, waiting for the merchant.
+    count(case when d.state = 'closed' then 1 end) as returns_closed, -- Of them, closed.
+    count(case when d.state = 'cancelled' then 1 end) as returns_cancelled, -- Cancelled returns.
+    count(case when d.state = 'expired' then 1 end) as returns_expired, -- Returns that were never sent back.
+    count(case when not d.is_void and d.has_exchange then 1 end) as returns_with_exchange, -- Returns with an exchange.
+    count(case when not d.is_void and d.has_refund then 1 end) as returns_with_refund, -- Returns with a refund.
+    count(case when not d.is_void and d.has_credit then 1 end) as returns_with_credit, -- Returns with store credit.
+    count(case when not d.is_void and d.has_upsell then 1 end) as returns_with_upsell, -- Returns with an upsell.
+    cast(coalesce(sum(case when not d.is_void then d.units_returned end), 0) as bigint) as units_returned, -- Units returned.
+    coalesce(sum(case when not d.is_void then d.returned_value end), 0) as returned_value, -- Worth of what was returned.
+    coalesce(sum(case when not d.is_void then d.retained_revenue end), 0) as retained_revenue, -- Of that, kept as exchange or store credit.
+    coalesce(sum(case when not d.is_void then d.retained_as_exchange end), 0) as retained_as_exchange, -- Of that, exchanges.
+    coalesce(sum(case when not d.is_void then d.retained_as_credit end), 0) as retained_as_credit, -- Of that, store credit.
+    cast(
+        sum(case when not d.is_void then d.retained_revenue end)
+        / nullif(sum(case when not d.is_void then d.returned_value end), 0) as decimal(18, 4)
+    ) as retained_ratio, -- Retained revenue by returned value.
+    coalesce(sum(case when not d.is_void then d.refunded end), 0) as refunded, -- Paid back to shoppers.
+    coalesce(sum(case when not d.is_void then d.upsell end), 0) as upsell, -- Extra that shoppers paid.
+    coalesce(sum(case when not d.is_void then d.handling_fee end), 0) as handling_fees, -- Fees kept.
+    cast(avg(case when not d.is_void then d.days_to_deliver end) as decimal(18, 2)) as avg_days_to_deliver, -- Mean days to delivery.
+    count(case when not d.is_void then d.days_to_deliver end) as returns_delivered, -- Returns for which that is known.
+    cast(avg(case when not d.is_void then d.days_to_refund end) as decimal(18, 2)) as avg_days_to_refund, -- Mean days to the refund.
+    count(case when not d.is_void then d.days_to_refund end) as returns_refunded, -- Returns for which that is known.
+    cast(avg(case when not d.is_void then d.days_to_close end) as decimal(18, 2)) as avg_days_to_close, -- Mean days to closing.
+    count(case when not d.is_void then d.days_to_close end) as returns_close_known -- Returns for which that is known.
+from dated as d
+where d.day is not null
+group by d.shop, d.date_basis, d.day, d.currency

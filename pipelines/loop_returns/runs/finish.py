@@ -1,0 +1,34 @@
+"""What follows a load: the marts are brought up to date, comments written, the data checked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from loop_returns import marts
+from loop_returns.runs.checks import run_checks
+from loop_returns.tables.comments import write_comments
+
+if TYPE_CHECKING:
+    from loop_returns.runs.session import Session
+
+
+def finish(opened: Session) -> None:
+    """Refreshes marts and comments and checks the data, where this run loaded something or nobody has done so yet.
+
+    A failed check makes the run's outcome `check_failed` and its exit code 3; warnings only stand in the report.
+    """
+    run, warehouse = opened.run, opened.warehouse
+    fresh = not warehouse.state(opened.shop).get("finished")
+    if opened.options.dry_run or not (run.tally.new or run.tally.changed or fresh):
+        return
+    opened.progress.note("Refreshing marts, checking the data.")
+    with warehouse.explained():
+        write_comments(warehouse.pipeline)
+        if opened.settings.marts != "off":
+            marts.refresh(warehouse.pipeline, as_tables=opened.settings.marts == "tables")
+        checks = run_checks(warehouse.pipeline, shop=opened.shop)
+    run.checks = [asdict(check) for check in checks if check.failed]
+    if any(check.failed and check.severity == "error" for check in checks):
+        run.outcome, run.exit_code = "check_failed", 3
+    opened.then_remember(lambda memory: memory.update(finished=True))

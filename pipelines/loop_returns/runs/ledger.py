@@ -1,0 +1,143 @@
+"""The account of one run, and the ledger table that keeps them all, failed and killed runs too.
+
+A run is noted on this machine before it starts, and in the warehouse when it ends. What could not be written there (the
+destination was away, the process was killed) is written by the next run.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+
+from loop_returns import __version__
+from loop_returns.tables.catalog import arrow_schema
+from loop_returns.tables.runs import RUNS
+from loop_returns.tables.settle import Tally
+from loop_returns.tables.values import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_JSON = ("rows_new", "rows_changed", "drift", "checks", "new_columns", "notices")
+
+
+@dataclass
+class Run:
+    """What one run did. Filled while it works; `outcome` and `exit_code` when it ends."""
+
+    command: str
+    shop: str
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    finished_at: datetime | None = None
+    outcome: str = "running"  # done, drift, check_failed, failed, interrupted, killed
+    exit_code: int | None = None
+    error_class: str | None = None
+    error_message: str | None = None
+    windows: int = 0
+    requests: int = 0
+    retries: int = 0
+    too_many_requests: int = 0
+    edge_checks: int = 0
+    tally: Tally = field(default_factory=Tally)
+    drift: dict[str, dict[str, int]] = field(
+        default_factory=dict
+    )  # table -> {"missing": 1, "changed": 2, "deleted": 0}
+    checks: list[dict[str, Any]] = field(default_factory=list)  # name, table, severity, failed, message
+    new_columns: list[str] = field(default_factory=list)  # table.column
+    notices: list[str] = field(default_factory=list)
+    cursor_before: datetime | None = None
+    cursor_after: datetime | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken so far, or took."""
+        return ((self.finished_at or datetime.now(UTC)) - self.started_at).total_seconds()
+
+    def record(self) -> dict[str, Any]:
+        """The run as JSON can hold it: the ledger's columns by name, times as ISO text."""
+        times = ("started_at", "finished_at", "cursor_before", "cursor_after")
+        plain = (
+            "run_id", "shop", "command", "outcome", "exit_code", "error_class", "error_message", "windows", "requests",
+            "retries", "too_many_requests", "edge_checks", "drift", "checks", "new_columns", "notices",
+        )  # fmt: skip
+        return {
+            **{name: getattr(self, name) for name in plain},
+            **{name: _iso(getattr(self, name)) for name in times},
+            "older_copies": self.tally.older,
+            "unchanged": self.tally.unchanged,
+            "rows_new": self.tally.new,
+            "rows_changed": self.tally.changed,
+            "seconds": round(self.seconds, 3),
+            "host": socket.gethostname(),
+            "version": __version__,
+            "dlt_version": version("dlt"),
+            "python_version": platform.python_version(),
+        }
+
+
+def to_table(records: Iterable[dict[str, Any]]) -> pa.Table:
+    """Ledger records as the Arrow table that is loaded into `_loop_sync_runs`."""
+    schema = arrow_schema(RUNS.name)
+    columns: dict[str, list[Any]] = {fld.name: [] for fld in schema}
+    for record in records:
+        for name, values in columns.items():
+            value = record.get(name)
+            values.append(to_json(value) if name in _JSON and value is not None else value)
+    arrays = []
+    for fld in schema:
+        values = columns[fld.name]
+        if pa.types.is_timestamp(fld.type):
+            values = [None if v is None else datetime.fromisoformat(v) for v in values]
+        if pa.types.is_decimal(fld.type):
+            arrays.append(pa.array([None if v is None else f"{v:.3f}" for v in values], pa.string()).cast(fld.type))
+        else:
+            arrays.append(pa.array(values, fld.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+class Notebook:
+    """Runs that the warehouse has not heard of yet, one small file each in dlt's working folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "runs"
+
+    def note(self, run: Run) -> None:
+        """Keeps the run as it is now."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{run.run_id}.json"
+        part = path.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(run.record()))
+        os.replace(part, path)  # noqa: PTH105 - Path.replace is the same call; this one says that it is atomic
+
+    def unheard(self) -> list[dict[str, Any]]:
+        """Records of earlier runs. One that still says `running` was killed: only one run works at a time."""
+        found = []
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                record: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+            except (OSError, msgspec.DecodeError):  # half-written by a full disk: nothing to tell
+                continue
+            if record["outcome"] == "running":
+                record |= {"outcome": "killed", "finished_at": _iso(datetime.now(UTC)), "error_class": "Killed"}
+            found.append(record)
+        return found
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Drops runs that the warehouse has heard of now."""
+        for run_id in run_ids:
+            (self._folder / f"{run_id}.json").unlink(missing_ok=True)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

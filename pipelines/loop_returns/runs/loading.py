@@ -1,0 +1,78 @@
+"""Collects what a walk reads into chunks and loads each as its own package, the newest copies only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from loop_returns.days import notice_days, pack, unpack
+from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.settle import settle_notices, settle_returns
+from loop_returns.tables.shipping import ASN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from loop_returns.runs.session import Session
+    from loop_returns.tables.settle import Settled, Tables
+    from loop_returns.tables.shape import Shaped
+
+CHUNK: Final = 20_000  # returns in one package: bounds memory, and what a killed run has to read again
+Memory = dict[str, Any]
+
+
+class Loader:
+    """Loads shaped rows of one run chunk by chunk."""
+
+    def __init__(self, session: Session, *, always: bool = False) -> None:
+        self._session = session
+        self._always = always
+        self._waiting: list[Shaped] = []
+        self.rows = 0  # rows waiting
+        self.days: set[date] = set()  # days whose shipping notices have to be read again
+
+    def add(self, shaped: Shaped) -> None:
+        """Takes the shaped rows of one answer."""
+        self._waiting.append(shaped)
+        name = RETURNS.name if RETURNS.name in shaped.tables else ASN.name
+        self.rows += shaped.tables[name].num_rows
+
+    def flush(self, remember: Callable[[Memory], None] | None = None) -> bool:
+        """Loads what is waiting, with the memory that belongs to it. False when nothing of it said anything new.
+
+        Without new rows nothing is loaded, so nothing is remembered either.
+        """
+        waiting, self._waiting, self.rows = self._waiting, [], 0
+        if not waiting:
+            return False
+        tables = {
+            name: pa.concat_tables([shaped.tables[name] for shaped in waiting], promote_options="default")
+            for name in waiting[0].tables
+        }
+        settled = self._settle(tables)
+        run = self._session.run
+        run.tally.add(settled.tally)
+        if not settled.tables:
+            return False
+        fresh_days = notice_days(settled.tables)
+        self.days |= fresh_days
+
+        def keep(memory: Memory) -> None:
+            if fresh_days:
+                memory["asn_days"] = pack(unpack(memory.get("asn_days", ())) | fresh_days)
+            if remember is not None:
+                remember(memory)
+
+        columns = self._session.warehouse.load(settled.tables, shop=self._session.shop, remember=keep)
+        run.new_columns += [name for name in columns if name not in run.new_columns]
+        return True
+
+    def _settle(self, tables: Tables) -> Settled:
+        warehouse, shop = self._session.warehouse, self._session.shop
+        if RETURNS.name in tables:
+            known = warehouse.known_returns(shop, tables[RETURNS.name].column("id").to_pylist())
+            return settle_returns(tables, known, shop=shop, observed_at=self._session.now, always=self._always)
+        known = warehouse.known_notices(shop, tables[ASN.name].column("id").to_pylist())
+        return settle_notices(tables, known, always=self._always)

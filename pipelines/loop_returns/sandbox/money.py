@@ -1,0 +1,82 @@
+"""Money of a return: lines and exchange items add up to the header.
+
+What holds for every body (as in the documentation's example, detailed-returns-list): the lines' `refund` sum
+to the return's; `return_total` = `return_credit_total` + `refund`; exchange items sum to `exchange_total`;
+credit not spent on them is `gift_card`, spent beyond it is `upsell`. `total` is the refund without the
+handling fee.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def cents(value: object) -> int:
+    """Cents of a decimal string or number; nothing counts as 0."""
+    return round(float(str(value)) * 100) if value not in (None, "") else 0
+
+
+def money(amount: int) -> str:
+    """Cents as the API's decimal string: 6330 -> `63.30`."""
+    return f"{amount // 100}.{amount % 100:02d}"
+
+
+def price_line(line: dict[str, Any], *, refunded: bool) -> None:
+    """Set a line's refund fields: its whole worth after discount and tax, or nothing."""
+    item = cents(line["price"]) - cents(line["discount"]) if refunded else 0
+    tax = cents(line["tax"]) if refunded else 0
+    line["refund_item"], line["refund_tax"], line["refund"] = money(item), money(tax), money(item + tax)
+
+
+def _total(rows: Iterable[dict[str, Any]], key: str) -> int:
+    return sum(cents(row.get(key)) for row in rows)
+
+
+def add_up(body: dict[str, Any], rate: float | None = None) -> None:
+    """Recompute a return's totals and outcome from its lines and exchange items.
+
+    Args:
+        body: a body of the returns list; changed in place.
+        rate: presentment currency per unit of the shop's, for returns placed in another currency.
+    """
+    lines, swaps = body["line_items"], body["exchanges"]
+    product, discount, tax = (_total(lines, key) for key in ("price", "discount", "tax"))
+    refund, worth = _total(lines, "refund"), _total(swaps, "total")
+    credit = product - discount + tax - refund
+    spent = min(credit, worth)
+    gift = credit - spent
+    fee = min(cents(body.get("handling_fee")), refund)
+    amounts = {
+        "total": refund - fee,
+        "return_product_total": product,
+        "return_discount_total": discount,
+        "return_tax_total": tax,
+        "return_total": product - discount + tax,
+        "return_credit_total": credit,
+        "exchange_product_total": _total(swaps, "price"),
+        "exchange_discount_total": _total(swaps, "discount"),
+        "exchange_tax_total": _total(swaps, "tax"),
+        "exchange_total": worth,
+        "exchange_credit_total": spent,
+        "gift_card": gift,
+        "handling_fee": fee,
+        "refund": refund,
+        "upsell": worth - spent,
+    }
+    body.update({name: money(amount) for name, amount in amounts.items()})
+    body["outcome"] = _outcome(refund=refund, worth=worth, upsell=worth - spent, gift=gift)
+    body["gift_card_presentment"] = {"amount": money(gift), "currency": body["currency"]} if gift else None
+    if rate is not None and isinstance(body.get("presentment"), dict):
+        body["presentment"]["total"] = money(round((refund - fee) * rate))
+        body["presentment"]["refund"] = money(round(refund * rate))
+
+
+def _outcome(*, refund: int, worth: int, upsell: int, gift: int) -> str:
+    if worth:
+        return "upsell" if upsell else "exchange+refund" if refund else "exchange+credit" if gift else "exchange"
+    if gift:
+        return "credit+refund" if refund else "credit"
+    return "refund"

@@ -1,0 +1,108 @@
+"""Rows of the ASN report, derived from a return: one per line item, `id` being the return's, as an integer.
+
+Fields: docs.loopreturns.com/api-reference/latest/return-data/advanced-shipping-notice. Row identity is not
+documented; here all lines of a return share its id, the harder of the two possible cases.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from loop_returns.sandbox import catalogue
+from loop_returns.sandbox.times import bare, iso_short, second_of
+
+if TYPE_CHECKING:
+    from loop_returns.sandbox.bodies import Return
+
+_SERVICES = {name: service for name, service, _, _ in catalogue.CARRIERS}
+_PLACES = {str(place["id"]): place for place in catalogue.DESTINATIONS}
+
+
+def _short(value: object) -> str | None:
+    second = second_of(value)
+    return None if second is None else iso_short(second)
+
+
+def notices(ret: Return) -> list[dict[str, Any]]:
+    """The report's rows of a return, in the order of its line items."""
+    body, facts = ret.body, ret.facts
+    tracked = body["tracking_number"] if body["labels"] else None
+    code, state, word, scannable = _method(body["return_method"])
+    shared_head = {
+        "order_id": body["order_id"],
+        "order_name": body["order_name"],
+        "order_number": body["order_number"],
+        "provider_order_number": body["provider_order_number"],
+        "state": body["state"],
+        "customer_email": body["customer"],
+    }
+    shared_tail = {
+        "carrier": body["carrier"],
+        "service": _SERVICES.get(body["carrier"]),
+        "label_status": body["label_status"],
+        "tracking_number": body["tracking_number"],
+        "integration_tracking_url": f"https://example.com/track/{tracked}" if tracked else None,
+    }
+    shared_end = {
+        "currency": body["currency"],
+        "label_updated_at": _short(body["label_updated_at"]),
+        "label_url": body["label_url"],
+        "label_rate": body["label_rate"],
+        "closed_at": None if facts.closed is None else iso_short(facts.closed),
+        "updated_at": _short(body["updated_at"]),
+        "created_at": _short(body["created_at"]),
+    }
+    method = {
+        "actioned_by": facts.actioned_by,
+        "return_method": word,
+        "return_method_rma_code": code,
+        "return_method_state": state,
+        "date_delivered": None if facts.delivered is None else bare(facts.delivered),
+        "outcome": body["outcome"],
+        "scannable_id": scannable,
+        "package_reference": body["package_reference"],
+        "shipping_box_barcode": f"SB-{body['id']}" if code else None,
+        "provider_created_at": iso_short(facts.ordered),
+        **_destination(body["destination_id"]),
+        "consolidation_tracking": None,
+    }
+    return [
+        {
+            "id": int(body["id"]),
+            "return_line_item_id": line["line_item_id"],
+            **shared_head,
+            "title": line["title"],
+            "purchase_price": line["price"],
+            "sku": line["sku"],
+            "barcode": line["barcode"],
+            **shared_tail,
+            "restock_status": _restock(line, delivered=facts.delivered is not None),
+            **shared_end,
+            "return_reason": line["return_reason"],
+            **method,
+        }
+        for line in body["line_items"]
+    ]
+
+
+def _method(method: object) -> tuple[str | None, str | None, str | None, str | None]:
+    if isinstance(method, dict):
+        return method.get("rma_id"), method.get("state"), method.get("provider"), method.get("scannable_id")
+    return None, None, method if isinstance(method, str) else None, None
+
+
+def _restock(line: dict[str, Any], *, delivered: bool) -> str | None:
+    if line["disposition"]:
+        return "restocked" if line["disposition"]["disposition_outcome"] == "back_to_stock" else "not_restocked"
+    return "pending" if delivered else None
+
+
+def _destination(key: object) -> dict[str, Any]:
+    place = _PLACES.get(str(key), {})
+    address = place.get("address", {})
+    parts = ("address1", "address2", "city", "state", "zip")
+    return {
+        "destination_id": None if key is None else str(key),
+        "destination_name": place.get("name"),
+        **{f"destination_{part}": address.get(part) for part in parts},
+    }

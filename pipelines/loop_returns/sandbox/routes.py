@@ -1,0 +1,103 @@
+"""Which endpoint answers a path, and the scope its key needs. Only GET exists here: a mirror never writes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from loop_returns.sandbox.answers import Answer, RefusedError, not_found, unauthorized
+from loop_returns.sandbox.details import details
+from loop_returns.sandbox.listing import listing
+from loop_returns.sandbox.others import (
+    destination_list,
+    label_request_page,
+    laravel_page,
+    notes,
+    one_of,
+)
+from loop_returns.sandbox.report import report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from loop_returns.sandbox.quirks import Quirks
+    from loop_returns.sandbox.shop import Shop
+
+_BASE: Final = re.compile(r"^/api(?:/(v1|latest|unstable|\d{4}-\d{2}))?(/.*)$")
+_OLDEST: Final = "2026-07"  # what a path without a version means
+_NOTES: Final = re.compile(r"^/warehouse/return/([^/]+)/notes$")
+_ONE: Final = re.compile(r"^/(destinations|allowlists|blocklists|label-requests)/([^/]+)$")
+_SCOPES: Final = {
+    "warehouse": "returns",
+    "allowlists": "orders",
+    "blocklists": "orders",
+    "destinations": "destinations:read",
+    "label-requests": "label_requests:read",
+}
+
+
+def split(path: str) -> tuple[str, str] | None:
+    """Version and endpoint of a path; None when it is not the API's."""
+    match = _BASE.match(path)
+    return (match[1] or _OLDEST, match[2]) if match else None
+
+
+@dataclass(frozen=True)
+class Call:
+    """A GET request: `host` is this server's own address, `serve` turns a stored row into the one sent."""
+
+    shop: Shop
+    path: str
+    params: Mapping[str, str]
+    quirks: Quirks
+    host: str
+    authorized: bool
+    serve: Callable[[bytes], bytes]
+
+
+def route(call: Call) -> Answer:
+    """Answer a request."""
+    parts = split(call.path)
+    if parts is None:
+        return not_found("route")
+    version, endpoint = parts
+    scope = _SCOPES.get(endpoint.split("/")[1])
+    if scope is not None and not (call.authorized and scope in call.quirks.scopes):
+        return unauthorized(call.quirks.unauthorized_body)
+    large: dict[str, Callable[[], Answer]] = {
+        "/warehouse/return/list": lambda: listing(
+            call.shop, call.params, quirks=call.quirks, host=call.host, serve=call.serve
+        ),
+        "/warehouse/reporting/asn": lambda: report(
+            call.shop, call.params, version=version, quirks=call.quirks, serve=call.serve
+        ),
+        "/warehouse/return/details": lambda: details(call.shop, call.params),
+    }
+    try:
+        return large[endpoint]() if endpoint in large else _smaller(call, endpoint)
+    except RefusedError as refused:
+        return refused.answer
+
+
+def _smaller(call: Call, endpoint: str) -> Answer:
+    shop, params, url = call.shop, call.params, f"{call.host}/api/v1{endpoint}"
+    whole: dict[str, Callable[[], Answer]] = {
+        "/destinations": lambda: destination_list(shop, call.quirks),
+        "/allowlists": lambda: laravel_page(shop.allowlist, params, url=url),
+        "/blocklists": lambda: laravel_page(shop.blocklist, params, url=url),
+        "/label-requests": lambda: label_request_page(shop, params),
+    }
+    if endpoint in whole:
+        return whole[endpoint]()
+    if match := _NOTES.match(endpoint):
+        return notes(shop, match[1], call.quirks)
+    if match := _ONE.match(endpoint):
+        rows = {
+            "destinations": shop.destinations,
+            "allowlists": shop.allowlist,
+            "blocklists": shop.blocklist,
+            "label-requests": shop.label_requests,
+        }[match[1]]
+        return one_of(rows, match[2], match[1].rstrip("s").replace("-", " "))
+    return not_found("route")

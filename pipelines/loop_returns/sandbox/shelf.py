@@ -1,0 +1,162 @@
+"""How the shop keeps its returns: encoded, so that serving is quick, and indexed by timestamp."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from loop_returns.sandbox.bodies import Facts, Return
+from loop_returns.sandbox.notices import notices
+from loop_returns.sandbox.times import second_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Column = Literal["created_at", "updated_at"]
+_encode = msgspec.json.encode
+
+
+@dataclass
+class Entry:
+    """A return: its encoded body and what it is found by; times are seconds."""
+
+    number: int
+    raw: bytes
+    state: str
+    created_at: int
+    updated_at: int
+    facts: Facts
+
+
+@dataclass
+class Notice:
+    """The ASN rows of a return (or one given row) and their times; encoded when first asked for."""
+
+    number: int
+    created_at: int | None
+    updated_at: int | None
+    label_updated_at: int | None
+    make: Callable[[], list[bytes]]
+    made: list[bytes] | None = field(default=None)
+
+    def rows(self) -> list[bytes]:
+        """The encoded rows."""
+        if self.made is None:
+            self.made = self.make()
+        return self.made
+
+
+class Shelf:
+    """The returns by id; not thread-safe by itself: the shop's lock guards it."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._notices: dict[str, Notice] = {}
+        self._given_notices = False
+        self._order: dict[Column, tuple[list[int], list[Entry]]] = {}
+        self._extra: dict[str, dict[str, Any]] = {"return": {}, "line_item": {}, "asn": {}}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, number: str) -> bool:
+        return number in self._entries
+
+    def ids(self, state: str | None = None) -> list[str]:
+        """Ids in the order in which the returns were added."""
+        return [number for number, entry in self._entries.items() if state is None or entry.state == state]
+
+    def raw(self, number: str) -> bytes:
+        """The encoded body; KeyError when there is no such return."""
+        return self._entries[number].raw
+
+    def facts(self, number: str) -> Facts:
+        """What the body does not tell; KeyError when there is no such return."""
+        return self._entries[number].facts
+
+    def take(self, number: str) -> Return:
+        """A return to be changed and put back; KeyError when there is no such return."""
+        entry = self._entries[number]
+        return Return(msgspec.json.decode(entry.raw), entry.facts)
+
+    def put(self, ret: Return) -> None:
+        """Add a return or replace it."""
+        body = ret.body
+        number = str(body["id"])
+        self._add_extras(body, number)
+        entry = Entry(
+            number=int(number),
+            raw=_encode(body),
+            state=body["state"],
+            created_at=second_of(body["created_at"]) or 0,
+            updated_at=second_of(body["updated_at"]) or 0,
+            facts=ret.facts,
+        )
+        self._entries[number] = entry
+        self._order.clear()
+        if not self._given_notices:
+            self._notices[number] = Notice(
+                number=entry.number,
+                created_at=entry.created_at,
+                updated_at=entry.updated_at,
+                label_updated_at=second_of(body.get("label_updated_at")),
+                make=partial(self._derive, entry),
+            )
+
+    def remove(self, number: str) -> None:
+        """Forget a return and its ASN rows; given ASN rows stay."""
+        del self._entries[number]
+        self._order.clear()
+        if not self._given_notices:
+            del self._notices[number]
+
+    def give(self, returns: Sequence[dict[str, Any]], asn: Sequence[dict[str, Any]]) -> None:
+        """Hold the given bodies and ASN rows as they are."""
+        self._given_notices = True
+        for body in returns:
+            self.put(Return(dict(body), Facts(ordered=second_of(body["created_at"]) or 0)))
+        for place, row in enumerate(asn):
+            times = {name: second_of(row.get(name)) for name in ("created_at", "updated_at", "label_updated_at")}
+            made = [_encode(row)]
+            self._notices[str(place)] = Notice(number=int(row["id"]), **times, make=list, made=made)
+
+    def _derive(self, entry: Entry) -> list[bytes]:
+        rows = notices(Return(msgspec.json.decode(entry.raw), entry.facts))
+        for row in rows:
+            row.update(self._values("asn", str(entry.number)))
+        return [_encode(row) for row in rows]
+
+    # Fields nobody declared
+
+    def add_field(self, name: str, value: object, where: str) -> None:
+        """Add a field to all bodies, and to all that are put from now on."""
+        self._extra[where][name] = value
+        for number in self.ids():
+            self.put(self.take(number))
+
+    def _values(self, where: str, number: str) -> dict[str, Any]:
+        return {name: value(number) if callable(value) else value for name, value in self._extra[where].items()}
+
+    def _add_extras(self, body: dict[str, Any], number: str) -> None:
+        body.update(self._values("return", number))
+        if self._extra["line_item"]:
+            for row in body["line_items"]:
+                row.update(self._values("line_item", number))
+
+    # Finding
+
+    def between(self, column: Column, low: float, high: float) -> list[Entry]:
+        """Entries whose second lies in [low, high), by (second, id)."""
+        if column not in self._order:
+            entries = sorted(self._entries.values(), key=lambda entry: (getattr(entry, column), entry.number))
+            self._order[column] = [getattr(entry, column) for entry in entries], entries
+        seconds, entries = self._order[column]
+        return entries[bisect_left(seconds, low) : bisect_left(seconds, high)]
+
+    def notices(self) -> list[Notice]:
+        """All ASN rows, by return."""
+        return list(self._notices.values())

@@ -1,0 +1,1 @@
+"""What the warehouse holds: every table and column, and how the API's JSON becomes them."""

@@ -1,0 +1,80 @@
+"""All tables in one place, and what follows from a declaration: its Arrow schema and its dlt hints."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from loop_returns.tables.children import EXCHANGES, LABELS, LINE_ITEMS, REFUNDS
+from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.runs import RUNS, STATE_CHANGES
+from loop_returns.tables.schema import PRECISION, SCALE, Column, Table, Type
+from loop_returns.tables.shipping import ASN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CHILDREN: Final = (LINE_ITEMS, EXCHANGES, LABELS, REFUNDS)
+DATA: Final = (RETURNS, *CHILDREN, ASN)  # what the API gives
+TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (*DATA, STATE_CHANGES, RUNS)}
+
+_ARROW: Final = {
+    Type.TEXT: pa.string(),
+    Type.JSON: pa.string(),
+    Type.DECIMAL: pa.decimal128(PRECISION, SCALE),
+    Type.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+    Type.BOOL: pa.bool_(),
+    Type.INTEGER: pa.int64(),
+}
+
+
+def arrow_type(kind: Type) -> pa.DataType:
+    """The Arrow type that carries a column of this kind; JSON travels as text."""
+    return _ARROW[kind]
+
+
+@cache
+def arrow_schema(name: str) -> pa.Schema:
+    """The Arrow schema of a declared table, without columns that dlt fills."""
+    return pa.schema(
+        pa.field(column.name, _ARROW[column.type], nullable=column.nullable)
+        for column in TABLES[name].columns
+        if column.name != "_dlt_load_id"
+    )
+
+
+def dlt_columns(table: Table) -> dict[str, dict[str, Any]]:
+    """dlt's column hints for a declared table: type, nullability, description."""
+    return {column.name: _dlt_column(column) for column in table.columns}
+
+
+def _dlt_column(column: Column) -> dict[str, Any]:
+    hint: dict[str, Any] = {
+        "name": column.name,
+        "data_type": str(column.type),
+        "nullable": column.nullable,
+        "description": column.description,
+    }
+    if column.type is Type.DECIMAL:
+        hint |= {"precision": PRECISION, "scale": SCALE}
+    if column.type is Type.TIMESTAMP:
+        hint |= {"precision": 6, "timezone": True}
+    if column.name == "_removed":
+        hint |= {"hard_delete": True}
+    return hint
+
+
+def dlt_hints(table: Table) -> dict[str, Any]:
+    """The arguments of `dlt.resource` for a declared table: disposition, keys, columns, description.
+
+    Children are replaced as a set by `merge_key`; the rest by their natural key.
+    """
+    keys = {"merge_key": table.replace_by} if table.replace_by else {"primary_key": table.key}
+    return {
+        "name": table.name,
+        "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
+        "columns": dlt_columns(table),
+        **keys,
+    }

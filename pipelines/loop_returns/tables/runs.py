@@ -1,0 +1,65 @@
+"""The project's own tables: the ledger of runs and the history of states, which the API does not offer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from loop_returns.tables.schema import LOAD_ID, RETURN_ID, SHOP, Column, Table, Type, own
+
+STATE_CHANGES: Final = Table(
+    name="return_state_changes",
+    description="One row per change of a return's state that a run saw. The API itself keeps no such history.",
+    key=("shop", "return_id", "updated_at", "to_state"),
+    columns=(
+        SHOP,
+        RETURN_ID,
+        own("from_state", Type.TEXT, "The state in which the warehouse or this run last saw the return."),
+        own("to_state", Type.TEXT, "The state it is in now.", nullable=False),
+        own("observed_at", Type.TIMESTAMP, "When the run saw it, by Loop's clock."),
+        own("updated_at", Type.TIMESTAMP, "The return's `updated_at` in the new state.", nullable=False),
+        LOAD_ID,
+    ),
+)
+
+
+def _count(name: str, description: str) -> Column:
+    return own(name, Type.INTEGER, description)
+
+
+RUNS: Final = Table(
+    name="_loop_sync_runs",
+    description="One row per run of a command that reads the shop, failed and killed runs too.",
+    key=("shop", "run_id"),
+    columns=(
+        SHOP,
+        own("run_id", Type.TEXT, "Id of the run.", nullable=False),
+        own("command", Type.TEXT, "sync, backfill or reconcile."),
+        own("started_at", Type.TIMESTAMP, "When it started, by this machine's clock."),
+        own("finished_at", Type.TIMESTAMP, "When it ended; for a killed run, when the next run found it."),
+        own("outcome", Type.TEXT, "running, done, drift, check_failed, failed, interrupted or killed."),
+        own("exit_code", Type.INTEGER, "The exit code of the command; null for a killed run."),
+        own("error_class", Type.TEXT, "The kind of failure; null when it went well."),
+        own("error_message", Type.TEXT, "What the run said about it."),
+        _count("windows", "Windows of time that were read whole."),
+        _count("requests", "Requests sent, retries included."),
+        _count("retries", "Requests that had to be repeated."),
+        _count("too_many_requests", "Answers 429: over the rate limit."),
+        _count("edge_checks", "Seconds read again because a page ended inside them."),
+        _count("older_copies", "Copies that were older than what the warehouse had, and were left out."),
+        _count("unchanged", "Rows read that the warehouse had already, value by value."),
+        own("rows_new", Type.JSON, "Rows that were new, by table."),
+        own("rows_changed", Type.JSON, "Rows that replaced older ones, by table."),
+        own("drift", Type.JSON, "What reconcile found, by table: missing, changed, deleted."),
+        own("checks", Type.JSON, "Data checks after the load: name, severity, rows that fail."),
+        own("new_columns", Type.JSON, "Columns that landed though nobody had declared them, as table.column."),
+        own("notices", Type.JSON, "What else the operator should know."),
+        own("cursor_before", Type.TIMESTAMP, "The sync cursor before the run."),
+        own("cursor_after", Type.TIMESTAMP, "The sync cursor after the run."),
+        own("seconds", Type.DECIMAL, "How long it took."),
+        own("host", Type.TEXT, "The machine it ran on."),
+        own("version", Type.TEXT, "Version of loop-returns."),
+        own("dlt_version", Type.TEXT, "Version of dlt."),
+        own("python_version", Type.TEXT, "Version of Python."),
+        LOAD_ID,
+    ),
+)

@@ -1,0 +1,252 @@
+"""Turns rows as the API sends them into typed Arrow tables, a return and its children into five of them.
+
+Every copy of a return gets a number (`_copy`), and so do its children, so that a later step can keep the newest copy with
+its own children only. Fields nobody has declared become text columns and are named in `Shaped.undeclared`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from loop_returns import __version__
+from loop_returns.tables import values as reading
+from loop_returns.tables.catalog import DATA, arrow_schema, arrow_type
+from loop_returns.tables.children import EXCHANGES, LABELS, LINE_ITEMS, REFUNDS
+from loop_returns.tables.privacy import Policy, protect
+from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.schema import Pii, Table, Type
+from loop_returns.tables.shipping import ASN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Row = dict[str, Any]
+
+ARRAYS: Final = {  # the field of a return that holds each child table's rows
+    "line_items": LINE_ITEMS,
+    "exchanges": EXCHANGES,
+    "labels": LABELS,
+    "shopify_refund_object": REFUNDS,
+}
+COPY: Final = "_copy"
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """Typed tables by name, and the columns among them that nobody has declared, as `table.column`."""
+
+    tables: dict[str, pa.Table]
+    undeclared: frozenset[str] = field(default=frozenset())
+
+
+@dataclass(frozen=True)
+class Shaper:
+    """Shapes rows for one shop under one privacy policy."""
+
+    shop: str
+    policy: Policy = Policy.KEEP
+
+    def returns(self, rows: Sequence[Row], *, first_copy: int = 0) -> Shaped:
+        """`returns` and its four child tables; copies are numbered from `first_copy` in the order of `rows`."""
+        copies = range(first_copy, first_copy + len(rows))
+        children = {name: _children(rows, name) for name in ARRAYS}
+        strays = [{k: row[k] for k, c in children.items() if i in c.strays} for i, row in enumerate(rows)]
+        root = self._table(
+            RETURNS,
+            rows,
+            own={"_row_hash": [self.fingerprint(row) for row in rows]},
+            known=frozenset(ARRAYS),
+            strays=strays,
+        )
+        made = {RETURNS.name: (root[0].append_column(COPY, pa.array(copies, pa.int64())), root[1])}
+        ids = root[0].column("id").to_pylist()
+        for name, table in ARRAYS.items():
+            child = children[name]
+            own = {"return_id": [ids[i] for i in child.parents]} | _child_keys(table, child)
+            shaped, undeclared = self._table(table, child.rows, own=own, known=frozenset({"return_id"}))
+            numbers = pa.array([copies[i] for i in child.parents], pa.int64())
+            made[table.name] = (shaped.append_column(COPY, numbers), undeclared)
+        return Shaped(
+            {name: table for name, (table, _) in made.items()},
+            frozenset().union(*(undeclared for _, undeclared in made.values())),
+        )
+
+    def notices(self, rows: Sequence[Row], *, first_copy: int = 0) -> Shaped:
+        """The table `advanced_shipping_notices`; a row without a key gets one from its content."""
+        hashes = [self.fingerprint(row) for row in rows]
+        own: dict[str, list[Any]] = {"_row_hash": hashes}
+        for key in ("id", "return_line_item_id"):
+            own[key] = [
+                reading.to_text(row.get(key)) or f"missing-{digest[:16]}"
+                for row, digest in zip(rows, hashes, strict=True)
+            ]
+        table, undeclared = self._table(ASN, rows, own=own)
+        numbers = pa.array(range(first_copy, first_copy + len(rows)), pa.int64())
+        return Shaped({ASN.name: table.append_column(COPY, numbers)}, undeclared)
+
+    def fingerprint(self, row: Row) -> str:
+        """128 bits that change when the row, the declared columns or the privacy policy change."""
+        digest = hashlib.blake2b(reading.canonical_json(row), digest_size=16, key=_salt(self.policy))
+        return digest.hexdigest()
+
+    def _table(
+        self,
+        table: Table,
+        rows: Sequence[Row],
+        *,
+        own: dict[str, list[Any]],
+        known: frozenset[str] = frozenset(),
+        strays: Sequence[Row] = (),
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """`rows` in the columns of `table`; `own` are the columns whose values are given, `known` fields are passed over."""
+        columns: dict[str, pa.Array] = {}
+        unread: dict[int, Row] = {}
+        objects = {parent: _objects(rows, parent) for parent in _parents(table)}
+        for column in table.columns:
+            if column.name in own:
+                columns[column.name] = pa.array(own[column.name], arrow_type(column.type))
+            elif column.name == "shop":
+                columns["shop"] = pa.array([self.shop] * len(rows), pa.string())
+            elif column.path:
+                taken = _take(rows, column.path, objects)
+                made, failed = reading.array(column.type, taken)
+                for row, value in failed.items():
+                    unread.setdefault(row, {})[column.name] = value
+                columns[column.name] = self._protect(made, column.pii, column.type)
+        extra = _undeclared(table, rows, known, objects, strays)
+        for name, found in extra.items():
+            texts, _ = reading.array(Type.TEXT, found)
+            columns[name] = self._protect(texts, Pii.UNKNOWN, Type.TEXT)
+        notes = [unread.get(i) for i in range(len(rows))]
+        columns["_unparsed"] = self._protect(reading.array(Type.JSON, notes)[0], Pii.UNKNOWN, Type.JSON)
+        schema = arrow_schema(table.name)
+        for fld in schema:
+            if fld.name not in columns:
+                columns[fld.name] = pa.nulls(len(rows), fld.type)
+        for name in extra:
+            schema = schema.append(pa.field(name, pa.string()))
+        arrays = [columns[fld.name] for fld in schema]
+        return pa.Table.from_arrays(arrays, schema=schema), frozenset(f"{table.name}.{name}" for name in extra)
+
+    def _protect(self, made: pa.Array, pii: Pii, kind: Type) -> pa.Array:
+        return protect(made, pii=pii, kind=kind, policy=self.policy, key=self.shop)
+
+
+@dataclass(frozen=True)
+class _Children:
+    rows: list[Row]
+    parents: list[int]  # position of each row's return in the page
+    positions: list[int]  # position of each row within its return
+    strays: frozenset[int]  # returns whose field holds something that is no list of objects
+
+
+def _children(rows: Sequence[Row], name: str) -> _Children:
+    found: list[Row] = []
+    parents: list[int] = []
+    positions: list[int] = []
+    strays: set[int] = set()
+    for i, row in enumerate(rows):
+        value = row.get(name)
+        if not value:  # absent, null, [] and "" all say that there are none
+            continue
+        items = [value] if isinstance(value, dict) else value
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            strays.add(i)
+            items = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        found.extend(items)
+        parents.extend([i] * len(items))
+        positions.extend(range(len(items)))
+    return _Children(found, parents, positions, frozenset(strays))
+
+
+def _child_keys(table: Table, child: _Children) -> dict[str, list[Any]]:
+    """The last key column of a child table: its position, or its id made unique within the return."""
+    name = table.key[-1]
+    if table.column(name).type is Type.INTEGER:
+        return {name: child.positions}
+    source = table.column(name).path[0]
+    keys = [
+        reading.to_text(row.get(source)) or f"missing-{position}"
+        for row, position in zip(child.rows, child.positions, strict=True)
+    ]
+    if len(set(zip(child.parents, keys, strict=True))) < len(keys):  # never seen; lose neither row
+        seen: dict[tuple[int, str], int] = {}
+        for i, pair in enumerate(zip(child.parents, list(keys), strict=True)):
+            seen[pair] = seen.get(pair, 0) + 1
+            if seen[pair] > 1:
+                keys[i] = f"{pair[1]}#{seen[pair]}"
+    return {name: keys}
+
+
+@cache
+def _parents(table: Table) -> frozenset[str]:
+    """The fields of a row that are flattened into prefixed columns."""
+    return frozenset(column.path[0] for column in table.columns if len(column.path) > 1)
+
+
+def _objects(rows: Sequence[Row], parent: str) -> list[Row]:
+    return [value if isinstance(value := row.get(parent), dict) else {} for row in rows]
+
+
+def _take(rows: Sequence[Row], path: tuple[str, ...], objects: dict[str, list[Row]]) -> list[Any]:
+    if len(path) > 1:
+        return [inner.get(path[1]) for inner in objects[path[0]]]
+    key = path[0]
+    if key in objects:  # the object itself is in its prefixed columns; here stays what is no object
+        return [None if isinstance(value := row.get(key), dict) else value for row in rows]
+    return [row.get(key) for row in rows]
+
+
+def _undeclared(
+    table: Table,
+    rows: Sequence[Row],
+    known: frozenset[str],
+    objects: dict[str, list[Row]],
+    strays: Sequence[Row],
+) -> dict[str, list[Any]]:
+    """Values of every field that no column is declared for, by column name."""
+    found: dict[str, list[Any]] = {}
+    sources: list[tuple[str, Sequence[Row], Iterable[str]]] = [("", rows, _keys(rows) - _declared(table, "") - known)]
+    for parent, inner in objects.items():
+        sources.append((f"{parent}_", inner, _keys(inner) - _declared(table, parent)))
+        if (parent,) not in {column.path for column in table.columns}:
+            others = [value if not isinstance(value := row.get(parent), dict) else None for row in rows]
+            if any(value not in (None, "", []) for value in others):
+                found[parent] = others
+    sources.append(("", strays, _keys(strays)))
+    for prefix, where, keys in sources:
+        for key in sorted(keys):
+            found[_column_name(prefix + key, table, found)] = [row.get(key) for row in where]
+    return found
+
+
+def _keys(rows: Sequence[Row]) -> set[str]:
+    return set().union(*rows)
+
+
+@cache
+def _declared(table: Table, parent: str) -> frozenset[str]:
+    if parent:
+        return frozenset(c.path[1] for c in table.columns if len(c.path) > 1 and c.path[0] == parent)
+    return frozenset(c.path[0] for c in table.columns if c.path)
+
+
+def _column_name(field_name: str, table: Table, taken: Iterable[str]) -> str:
+    """dlt's own form of the name; set apart where it would collide with a column that is already there."""
+    from dlt.common.normalizers.naming.snake_case import NamingConvention  # slow to import, rarely needed
+
+    name = NamingConvention(max_length=60).normalize_identifier(field_name)
+    while name in table.names or name in taken or name.startswith("_"):
+        name = f"api_{name.lstrip('_')}"
+    return name
+
+
+@cache
+def _salt(policy: Policy) -> bytes:
+    declared = repr([(t.name, [(c.name, c.type, c.path, c.pii) for c in t.columns]) for t in DATA])
+    return hashlib.blake2b(f"{__version__} {policy} {declared}".encode(), digest_size=16).digest()

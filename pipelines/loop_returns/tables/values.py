@@ -1,0 +1,147 @@
+"""Turns one column of decoded JSON values into one typed Arrow array, whatever types the values came in.
+
+The quick way takes a whole column at once and holds for nearly every page; a column with a wobbling value goes value by
+value. What cannot be read as the column's type becomes null here and is reported by its row, so that nothing is lost.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loop_returns.dates import parse_timestamp
+from loop_returns.tables.catalog import arrow_type
+from loop_returns.tables.schema import PRECISION, SCALE, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Values = list[Any]
+Unread = dict[int, Any]  # row number -> the value as the API sent it
+
+EMPTY: Final = frozenset({"", "N/A"})  # how the API says "none yet" in text fields (docs' examples, live payloads)
+_SMALLEST: Final = Decimal(1).scaleb(-SCALE)
+_LARGEST: Final = Decimal(10) ** (PRECISION - SCALE)
+_TRUTH: Final = {"true": True, "false": False, "1": True, "0": False, 1: True, 0: False}
+_ZONE: Final = r"(Z|[+-]\d\d:?\d\d)$"
+_encoder: Final = msgspec.json.Encoder(decimal_format="number")
+_canonical: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+
+
+def to_json(value: object) -> str:
+    """The value as JSON text; numbers keep every digit they came with."""
+    return _encoder.encode(value).decode()
+
+
+def canonical_json(value: object) -> bytes:
+    """The value as JSON with sorted keys, so that equal values give equal bytes."""
+    return _canonical.encode(value)
+
+
+def to_text(value: object) -> str | None:
+    """The value as text: numbers digit by digit, true and false in lower case, objects and arrays as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return format(value, "f") if isinstance(value, Decimal) else str(value)
+    return to_json(value)
+
+
+def array(kind: Type, values: Values) -> tuple[pa.Array, Unread]:
+    """The values as an Arrow array of that kind, and the values that could not be read, by row number."""
+    return _MAKERS[kind](values)
+
+
+def _texts(values: Values) -> pa.Array:
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowTypeError, pa.ArrowInvalid):  # a number, an object: the field wobbles
+        return pa.array([to_text(value) for value in values], pa.string())
+
+
+def _text(values: Values) -> tuple[pa.Array, Unread]:
+    return _texts(values), {}
+
+
+def _json(values: Values) -> tuple[pa.Array, Unread]:
+    return pa.array([None if value is None else to_json(value) for value in values], pa.string()), {}
+
+
+def _decimal(values: Values) -> tuple[pa.Array, Unread]:
+    try:
+        return _texts(values).cast(arrow_type(Type.DECIMAL)), {}
+    except pa.ArrowInvalid:
+        return _one_by_one(values, Type.DECIMAL, _read_decimal)
+
+
+def _timestamp(values: Values) -> tuple[pa.Array, Unread]:
+    try:
+        texts = pa.array(values, pa.string())
+        zoned = pc.match_substring_regex(texts, pattern=_ZONE)
+        if not pc.all(zoned).as_py():
+            texts = pc.if_else(zoned, texts, pc.binary_join_element_wise(texts, "Z", ""))
+        return texts.cast(arrow_type(Type.TIMESTAMP)), {}
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return _one_by_one(values, Type.TIMESTAMP, parse_timestamp)
+
+
+def _bool(values: Values) -> tuple[pa.Array, Unread]:
+    try:
+        return pa.array(values, pa.bool_()), {}
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return _one_by_one(values, Type.BOOL, _read_bool)
+
+
+def _integer(values: Values) -> tuple[pa.Array, Unread]:
+    return pa.array(values, pa.int64()), {}
+
+
+def _one_by_one(values: Sequence[Any], kind: Type, read: Callable[[Any], object | None]) -> tuple[pa.Array, Unread]:
+    unread: Unread = {}
+    read_values: list[object] = []
+    for row, value in enumerate(values):
+        result = None
+        if value is not None and not (isinstance(value, str) and value.strip() in EMPTY):
+            try:
+                result = read(value)
+            except (ValueError, TypeError, KeyError, OverflowError):
+                unread[row] = value
+            else:
+                if isinstance(result, Decimal) and result != Decimal(str(value)):
+                    unread[row] = value  # rounded: the digits that did not fit are kept there
+        read_values.append(result)
+    return pa.array(read_values, arrow_type(kind)), unread
+
+
+def _read_decimal(value: object) -> Decimal:
+    if isinstance(value, bool):
+        raise ValueError("true and false are no amounts")
+    try:
+        number = Decimal(to_text(value) or "")
+        if not number.is_finite() or abs(number) >= _LARGEST:
+            raise ValueError(f"out of range: {number}")
+        return number.quantize(_SMALLEST)
+    except InvalidOperation as error:
+        raise ValueError("not a number") from error
+
+
+def _read_bool(value: object) -> bool:
+    if isinstance(value, str):
+        return _TRUTH[value.strip().lower()]
+    if isinstance(value, int):
+        return _TRUTH[value]
+    raise ValueError("neither true nor false")
+
+
+_MAKERS: Final[dict[Type, Callable[[Values], tuple[pa.Array, Unread]]]] = {
+    Type.TEXT: _text,
+    Type.JSON: _json,
+    Type.DECIMAL: _decimal,
+    Type.TIMESTAMP: _timestamp,
+    Type.BOOL: _bool,
+    Type.INTEGER: _integer,
+}

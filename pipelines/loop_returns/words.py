@@ -1,0 +1,73 @@
+"""Turns words of the command line into values, before anything is opened."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from loop_returns.api.errors import ChangeSettings
+from loop_returns.dates import parse_when
+from loop_returns.settings import FIRST_DAY
+
+RESOURCES: Final = ("returns", "advanced_shipping_notices")
+CAME_WITH_RETURNS: Final = (
+    "return_line_items",
+    "return_exchanges",
+    "return_labels",
+    "return_refunds",
+    "return_state_changes",
+)
+"""Tables that one answer of the API fills together with `returns`."""
+
+_DATE_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DAY: Final = timedelta(days=1)
+
+
+def resources_of(text: str | None) -> frozenset[str] | None:
+    """The resources that `--only` names; None (all of them) when it is not given.
+
+    Raises ChangeSettings, listing what there is, for a name that is none of them.
+    """
+    if text is None:
+        return None
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in {*RESOURCES, *CAME_WITH_RETURNS}]
+    if unknown or not names:
+        said = ", ".join(f"`{name}`" for name in unknown) or "nothing"
+        raise ChangeSettings(
+            f"--only names {said}, which cannot be synced. There are {' and '.join(RESOURCES)}; "
+            f"{', '.join(CAME_WITH_RETURNS)} come with returns and may be named instead of it. Separate names by commas."
+        )
+    return frozenset("returns" if name in CAME_WITH_RETURNS else name for name in names)
+
+
+def range_of(start: str, end: str, *, now: datetime | None = None) -> tuple[datetime, datetime]:
+    """The moments that `--from` and `--to` name, UTC; an end without a time is the last second of that day.
+
+    Raises ChangeSettings for what is no date, a range that is reversed, one before Loop existed, one not yet begun.
+    """
+    first, last = _moment("--from", start), _moment("--to", end)
+    if _DATE_ONLY.fullmatch(end.strip()):
+        last += _DAY - timedelta(seconds=1)
+    if first > last:
+        raise ChangeSettings(
+            f"--from {start} lies after --to {end}. Exchange the two: --from is the older one, and both belong to the range."
+        )
+    if first > (now or datetime.now(UTC)) + _DAY:
+        raise ChangeSettings(
+            f"--from {start} lies in the future, where there are no returns yet. Name a day up to today, such as "
+            f"{datetime.now(UTC):%Y-%m-%d}."
+        )
+    if first.date() < FIRST_DAY:
+        raise ChangeSettings(
+            f"--from {start} lies before {FIRST_DAY}, and nothing at Loop is that old. To read everything: --from {FIRST_DAY}."
+        )
+    return first, last
+
+
+def _moment(option: str, text: str) -> datetime:
+    try:
+        return parse_when(text)
+    except ChangeSettings as error:
+        raise ChangeSettings(f"{option}: {error}") from None

@@ -1,0 +1,54 @@
+"""The facts about the API agree with each other."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from loop_returns import settings
+from loop_returns.api.address import checked_base_url
+from loop_returns.api.errors import LoopReturnsError
+
+
+def test_the_defaults_are_within_the_limits() -> None:
+    """Windows are narrower than the cap, pages not larger than documented, and waits outlast the budget's minute."""
+    assert timedelta(days=settings.WINDOW_DAYS) < settings.MAX_RANGE
+    assert settings.PAGE_SIZES[0] == settings.MAX_PAGE_SIZE
+    assert list(settings.PAGE_SIZES) == sorted(settings.PAGE_SIZES, reverse=True)
+    assert sum(settings.FIRST_WAIT * 2**n for n in range(settings.ATTEMPTS - 1)) > settings.PACE_WINDOW
+    assert settings.BUDGET_SECONDS > settings.MAX_WAIT
+    assert settings.PACE_WINDOW > 60
+    assert set(settings.STATES) == {"open", "closed", "expired", "cancelled", "review"}
+
+
+def test_the_default_address_is_usable() -> None:
+    """The default base URL passes its own check and is pinned to a dated version."""
+    assert checked_base_url(settings.BASE_URL) == settings.BASE_URL
+    assert re.fullmatch(r"\d{4}-\d{2}", settings.API_VERSION)
+
+
+def test_every_path_has_a_scope() -> None:
+    """For every endpoint it is known which scope the key needs."""
+    paths = [value for name, value in vars(settings).items() if name.endswith("_PATH")]
+    assert len(paths) >= 5
+    for path in paths:
+        assert any(path.startswith(start) for start, _ in settings.SCOPES), path
+
+
+def test_times_are_written_as_documented() -> None:
+    """A moment is sent in the form of the documentation's examples."""
+    moment = datetime(2022, 1, 1, tzinfo=UTC)
+    assert moment.strftime(settings.TIME_FORMAT) == "2022-01-01T00:00:00.000Z"
+    assert moment.strftime(settings.DATE_FORMAT) == "2022-01-01"
+
+
+def test_every_error_ends_with_a_contracted_exit_code() -> None:
+    """The tree of errors uses the exit codes of the contract only, and each group its own."""
+    kinds = [LoopReturnsError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    codes = {kind.__name__: kind.exit_code for kind in kinds}
+    assert set(codes.values()) == {1, 2, 3, 75}
+    assert {codes[name] for name in ("ChangeSettings", "BadKeyOrScope", "RangeRefused")} == {2}
+    assert {codes[name] for name in ("TryAgainLater", "Unreachable", "NotFound", "WarehouseHeld")} == {1}
+    assert (codes["Busy"], codes["DataCheckFailed"]) == (75, 3)

