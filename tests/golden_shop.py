@@ -22,13 +22,25 @@ def at(text: str) -> datetime:
 
 def ret(one: str, state: str, outcome: str, created: str, *, shop: str = "north", **more: Any) -> dict[str, Any]:
     base = {"shop": shop, "id": one, "state": state, "outcome": outcome, "created_at": at(created), "currency": "USD"}
-    amounts = ("return_credit_total", "exchange_total", "exchange_credit_total", "gift_card", "refund", "upsell", "handling_fee")
+    amounts = (
+        "return_credit_total",
+        "exchange_total",
+        "exchange_credit_total",
+        "gift_card",
+        "refund",
+        "upsell",
+        "handling_fee",
+    )
     return base | {"updated_at": at("02-10 00:00")} | dict.fromkeys(amounts, "0") | more
 
 
 def line(one: str, of: str, product: str, variant: str, price: str, *, shop: str = "north", **more: Any) -> dict[str, Any]:
     base = {"shop": shop, "return_id": of, "line_item_id": one, "product_id": product, "variant_id": variant}
-    return base | {"sku": f"S-{variant}", "price": price, "discount": "0", "tax": "0", "refund": "0", "outcome": "default"} | more
+    return (
+        base
+        | {"sku": f"S-{variant}", "price": price, "discount": "0", "tax": "0", "refund": "0", "outcome": "default"}
+        | more
+    )
 
 
 def notice(of: str, ordered: str, *, shop: str = "north", number: str = "N1", **more: Any) -> dict[str, Any]:
@@ -41,7 +53,10 @@ RETURNS: Rows = [
     ret("R1", "closed", "exchange+refund", "01-10 23:30", return_total="164.58", return_credit_total="101.28", refund="63.30",
         exchange_total="101.28", exchange_credit_total="101.28", customer="Ann@Example.com ", provider_order_id="P1",
         carrier="USPS", label_status="delivered", label_updated_at=at("01-15 23:30"), destination_id="D1",
-        outcomes_processed_at_refund_processed=at("01-19 23:30")),
+        outcomes_processed_at_refund_processed=at("01-19 23:30"), type="standard", edited_at=at("01-12 08:00"),
+        order_id="98", order_name="#98", origin_country="Canada", origin_country_code="CA", multi_currency=False,
+        return_product_total="156", return_discount_total="0", return_tax_total="8.58", refund_shipping_total="3",
+        refund_before_inspection=False, was_processed=True),
     ret("R2", "open", "refund", "01-11 12:00", return_total="20", refund="20", customer="ann@example.com",
         provider_order_id="P2", carrier="USPS", label_status="in_transit", destination_id="D1"),
     # store credit with a bonus: 50.00 issued for goods of 42.20, of which 42.20 were retained
@@ -67,7 +82,7 @@ RETURNS: Rows = [
 
 LINES: Rows = [
     line("L1", "R1", "A", "A1", "78", tax="4.29", refund="31.65", title="Shirt S", return_reason="Too small",
-         parent_return_reason="Fit"),
+         parent_return_reason="Fit", provider_line_item_id="PL1", barcode="290832", refund_item="27.36", refund_tax="4.29"),
     line("L2", "R1", "A", "A2", "78", tax="4.29", refund="31.65", title="Shirt M", parent_return_reason="Fit",
          outcome="exchange", exchange_variant="A3"),
     line("L3", "R2", "A", "A1", "20", refund="20", title="Shirt small", return_reason="Too small", parent_return_reason="Fit"),
@@ -88,7 +103,8 @@ LINES: Rows = [
 
 EXCHANGES: Rows = [
     {"shop": "north", "return_id": "R1", "exchange_id": "X1", "product_id": "A", "variant_id": "A3", "sku": "S-A3",
-     "exchange_order_id": "E1", "price": "96", "tax": "5.28", "total": "101.28", "out_of_stock": False},
+     "exchange_order_id": "E1", "exchange_order_name": "#EXC-1", "type": "exchange", "title": "Shirt L",
+     "price": "96", "discount": "0", "tax": "5.28", "total": "101.28", "out_of_stock": False},
     {"shop": "north", "return_id": "R5", "exchange_id": "X2", "product_id": "C", "variant_id": "C9", "sku": "",
      "price": "25", "total": "25", "out_of_stock": True, "out_of_stock_resolution": "waiting"},
     {"shop": "north", "return_id": "R6", "exchange_id": "X3", "product_id": "A", "variant_id": "A9", "sku": "S-A9",

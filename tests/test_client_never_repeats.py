@@ -22,9 +22,7 @@ from loop_returns.settings import ASN_PATH, DESTINATIONS_PATH, DETAILS_PATH, NOT
 
 from .loopback import Loopback, Scripted, client_of
 
-SAMPLES = {
-    sample["case"]: sample for sample in json.loads((Path(__file__).parent / "samples" / "errors.json").read_text())
-}
+SAMPLES = {sample["case"]: sample for sample in json.loads((Path(__file__).parent / "samples" / "errors.json").read_text())}
 NOTES = NOTES_PATH.format(return_id=17)
 
 

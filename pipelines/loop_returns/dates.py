@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo
+
+import pendulum
+from pendulum.tz.exceptions import InvalidTimezone
 
 from loop_returns.api.errors import ChangeSettings
 
@@ -96,8 +98,8 @@ def _php_zone(value: Mapping[str, object]) -> tzinfo:
         if hours is not None:
             return timezone(timedelta(hours=hours))
     try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):  # unknown (a KeyError), or no name of a zone at all
+        return pendulum.timezone(name)  # brings its own zone database, where a machine has none
+    except (InvalidTimezone, OSError, ValueError):  # unknown, or no name of a zone at all
         raise ValueError(f"unknown time zone: {name!r:.80}") from None
 
 

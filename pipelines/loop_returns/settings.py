@@ -31,7 +31,7 @@ SCOPES: Final = (  # the start of a path -> the scope as Loop's admin calls it (
     ("/label-requests", "Label Requests (Read)"),
     ("/happy-returns/", "Happy Returns Shipments (Read)"),
 )
-KEYS_ARE_MADE_IN: Final = "Loop Admin › Returns Management › Tools & integrations › Developer Tools"  # as the admin writes it
+KEYS_ARE_MADE_IN: Final = "Loop Admin › Returns Management › Tools & integrations › Developer Tools"
 
 # --- the returns list ---
 STATES: Final = ("open", "closed", "expired", "cancelled", "review")
@@ -73,7 +73,5 @@ LONGEST_BACKOFF: Final = 60.0  # seconds, without a Retry-After
 MAX_WAIT: Final = 300.0  # seconds, the longest Retry-After that is honoured
 BUDGET_SECONDS: Final = 900.0  # for one request with all its retries
 CONNECT_TIMEOUT: Final = 10.0  # seconds
-READ_TIMEOUT: Final = (
-    120.0  # seconds without a byte; edges in front of Loop give up after 100 (a 524, client mindcloud)
-)
+READ_TIMEOUT: Final = 120.0  # seconds without a byte; the edge in front of Loop gives up first (524, client mindcloud)
 MAX_CONCURRENCY: Final = 8  # requests under way at once

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; what systemd, Kubernetes and CI send
 _SHOW_CURSOR: Final = b"\x1b[?25h"
-_INTERRUPTED: Final = "Interrupted. What had been loaded stays, nothing is lost, and the next run goes on from there: run the same command again."
+_INTERRUPTED: Final = (
+    "Interrupted. What had been loaded stays, nothing is lost, and the next run goes on from there: "
+    "run the same command again."
+)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def range_of(start: str, end: str, *, now: datetime | None = None) -> tuple[date
         )
     if first.date() < FIRST_DAY:
         raise ChangeSettings(
-            f"--from {start} lies before {FIRST_DAY}, and nothing at Loop is that old. To read everything: --from {FIRST_DAY}."
+            f"--from {start} lies before {FIRST_DAY}, and nothing at Loop is that old. "
+            f"To read everything: --from {FIRST_DAY}."
         )
     return first, last
 

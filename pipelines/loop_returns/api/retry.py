@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from loop_returns.api.errors import TooManyRequests
-from loop_returns.settings import ATTEMPTS, LONGEST_BACKOFF, MAX_WAIT
+from loop_returns.settings import LONGEST_BACKOFF, MAX_WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ class Again(Exception):  # noqa: N818 # not an error: a wish, which never leaves
         kind: the error to raise if none does.
         what: one sentence of what happened.
         hint: what to do, if there is more to say than to run again.
-        attempts: how many attempts this kind of failure is worth.
+        attempts: how many attempts this kind of failure is worth, if fewer than others.
         wait: the seconds the server asked for, if it did.
     """
 
@@ -39,7 +39,7 @@ class Again(Exception):  # noqa: N818 # not an error: a wish, which never leaves
         what: str,
         *,
         hint: str = "",
-        attempts: int = ATTEMPTS,
+        attempts: int | None = None,
         wait: float | None = None,
     ) -> None:
         super().__init__(what)
@@ -56,15 +56,15 @@ class Again(Exception):  # noqa: N818 # not an error: a wish, which never leaves
         return self.kind(f"{self.what} {tried} {hint}")
 
 
-def retrying(
-    pace: Pace, *, attempts: int, deadline: float, first_wait: float, sleep: Callable[[float], None]
-) -> Retrying:
+def retrying(pace: Pace, *, attempts: int, deadline: float, first_wait: float, sleep: Callable[[float], None]) -> Retrying:
     """Calls a function again while it raises `Again`, at most `attempts` times and never past `deadline`.
 
     Waits double from `first_wait` up to a minute, with jitter; what the server asks for goes first, but is at
     least `first_wait` and at most `MAX_WAIT`. A 429 holds every thread of that pace, not only this one.
     """
     backoff = wait_exponential(multiplier=first_wait, max=LONGEST_BACKOFF) + wait_random(0, first_wait)
+
+    few: list[Again] = []
 
     def wait(state: RetryCallState) -> float:
         failure = _failure(state)
@@ -74,8 +74,13 @@ def retrying(
         return float(seconds)
 
     def stop(state: RetryCallState) -> bool:
-        if state.attempt_number >= min(attempts, _failure(state).attempts):
+        failure = _failure(state)
+        if state.attempt_number >= attempts:
             return True
+        if failure.attempts is not None:  # counted apart, whatever else failed before
+            few.append(failure)
+            if len(few) >= failure.attempts:
+                return True
         return pace.clock() + state.upcoming_sleep > deadline
 
     return Retrying(retry=retry_if_exception_type(Again), wait=wait, stop=stop, sleep=sleep, reraise=True)

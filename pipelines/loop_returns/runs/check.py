@@ -85,7 +85,7 @@ def _judged(subject: str, look: Callable[[], str]) -> Finding:
 
 def _returns(client: LoopClient) -> str:
     here = datetime.now(UTC)
-    params = {
+    params: dict[str, str | int] = {
         "filter": "updated_at",
         "from": stamp(here - timedelta(hours=1)),
         "to": stamp(here),
@@ -106,7 +106,7 @@ def _returns(client: LoopClient) -> str:
 
 def _notices(client: LoopClient) -> str:
     today = datetime.now(UTC).date()
-    day = {"from": f"{today - timedelta(days=1):{DATE_FORMAT}}", "to": f"{today:{DATE_FORMAT}}"}
+    day: dict[str, str | int] = {"from": f"{today - timedelta(days=1):{DATE_FORMAT}}", "to": f"{today:{DATE_FORMAT}}"}
     client.get(ASN_PATH, params=day, expect="list")
     return "Loop answers, and the key may read shipping notices."
 
@@ -137,6 +137,7 @@ def _write(sql: Any) -> None:
     if not sql.has_dataset():
         sql.create_dataset()
     table = sql.make_qualified_table_name(_PROBE)
+    sql.execute_sql(f"DROP TABLE IF EXISTS {table}")  # of a check that was killed
     sql.execute_sql(f"CREATE TABLE {table} (a INTEGER)")
     try:
         sql.execute_sql(f"INSERT INTO {table} VALUES (1)")  # the name is from here

@@ -40,7 +40,7 @@ def explain(error: BaseException, target: Target, *, pending: bool = False) -> L
     text = "\n".join(str(one) for one in chain)
     if held := _HELD.search(text):
         return WarehouseHeld(
-            f"The DuckDB file {target.file} is open in another program ({held['holder'].strip()}, process {held['pid']}); "
+            f"The DuckDB file {target.file} is open in another program ({held['holder'].strip()}, process {held['pid']}). "
             "DuckDB lets nobody write meanwhile. Close it there (a BI tool, a notebook, a shell) and run again, or let readers "
             f"use a read copy (see `--publish`). {_NEXT}"
         )

@@ -23,7 +23,7 @@ def finish(opened: Session) -> None:
     if opened.options.dry_run or not (run.tally.new or run.tally.changed or fresh):
         return
     opened.progress.note("Refreshing marts, checking the data.")
-    with warehouse.explained():
+    with warehouse.held(), warehouse.explained():
         write_comments(warehouse.pipeline)
         if opened.settings.marts != "off":
             marts.refresh(warehouse.pipeline, as_tables=opened.settings.marts == "tables")

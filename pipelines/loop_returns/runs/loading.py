@@ -51,7 +51,11 @@ class Loader:
             name: pa.concat_tables([shaped.tables[name] for shaped in waiting], promote_options="default")
             for name in waiting[0].tables
         }
-        settled = self._settle(tables)
+        del waiting
+        with self._session.warehouse.held():
+            return self._load(self._settle(tables), remember)
+
+    def _load(self, settled: Settled, remember: Callable[[Memory], None] | None) -> bool:
         run = self._session.run
         run.tally.add(settled.tally)
         if not settled.tables:

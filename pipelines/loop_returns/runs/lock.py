@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _NAME: Final = "loop-returns"  # how application_name begins
 _PATIENCE: Final = 1.0  # seconds for a run that has just taken the lock to say who it is
+_TRIES: Final = 5
 _HOST_LENGTH: Final = 20  # application_name holds 63 bytes in all
 
 
@@ -168,9 +169,11 @@ def _acquire(cursor: Any, target: Target) -> None:
         "SELECT set_config('idle_session_timeout', '0', false)"
         " WHERE current_setting('idle_session_timeout', true) IS NOT NULL"
     )
-    cursor.execute("SELECT pg_try_advisory_lock(%s)", (key,))
-    if cursor.fetchone()[0]:
-        return
+    for _ in range(_TRIES):  # the database takes a moment to notice that the connection of a killed run is gone
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", (key,))
+        if cursor.fetchone()[0]:
+            return
+        time.sleep(_PATIENCE / _TRIES)
     cursor.execute(
         "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
         " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"

@@ -87,7 +87,8 @@ def session(command: str, settings: Settings, options: Options, progress: Progre
         opened = Session(settings, options, warehouse, source, run, progress)
         try:
             with source:
-                _settle_the_past(opened)
+                with warehouse.held():
+                    _settle_the_past(opened)
                 opened.now = source.clock()
                 if not options.dry_run:
                     warehouse.prepare()

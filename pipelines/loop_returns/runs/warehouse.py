@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import dlt
+import duckdb
 import pyarrow as pa
 import sqlglot
 from dlt.common.destination.exceptions import DestinationException
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.pipeline.exceptions import PipelineStepFailed
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from loop_returns.runs.failures import explain
 from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 PIPELINE: Final = "loop_returns"
 SOURCE: Final = "loop_returns"
+_PATIENCE: Final = 10.0  # seconds to wait for another program that has the DuckDB file open
 _BATCH: Final = 2_000  # keys in one lookup
 _TABLE: Final = "loop_returns_table_"  # stands for `{0}` while sqlglot reads a statement
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,6 +54,22 @@ class Warehouse:
             destination=self.target.destination,
             dataset_name=self.target.dataset,
         )
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps a DuckDB file open meanwhile, so that no reader slips in between two of dlt's own connections.
+
+        Waits briefly for a reader that is there already. Raises WarehouseHeld when it does not let go.
+        """
+        if self.target.file is None or not self.target.file.exists():
+            yield
+            return
+        with self.explained():
+            connection = _patiently(lambda: duckdb.connect(str(self.target.file)))
+        try:
+            yield
+        finally:
+            connection.close()
 
     @property
     def has_pending(self) -> bool:
@@ -83,7 +102,9 @@ class Warehouse:
     def file_format(self) -> Any:
         """The file format in which dlt hands over to this destination fastest without changing a value."""
         formats = self.target.destination.capabilities().supported_loader_file_formats or ()
-        return "parquet" if "parquet" in formats and self.target.file is not None else None
+        if "parquet" in formats and self.target.file is not None:
+            return "parquet"
+        return "insert_values" if "insert_values" in formats else None  # csv would make "" of null, or null of ""
 
     def load(
         self,
@@ -108,7 +129,7 @@ class Warehouse:
 
     def prepare(self) -> None:
         """Creates the declared tables that are not there yet, so that whoever reads never misses one."""
-        there = self.pipeline.default_schema.tables if self.pipeline.default_schema_name else {}
+        there = set(self.pipeline.default_schema.tables) if self.pipeline.default_schema_name else set()
         missing = [name for name in TABLES if name not in there]
         if missing:
             self.load({name: arrow_schema(name).empty_table() for name in missing})
@@ -139,12 +160,13 @@ class Warehouse:
         if known is None:
             return found[0]
         with self.explained(), self.pipeline.sql_client() as client:
-            names = ", ".join(client.escape_column_name(name) for name in known["columns"])
+            columns = {name: str(hint["data_type"]) for name, hint in known["columns"].items() if "data_type" in hint}
+            names = ", ".join(_readable(client.escape_column_name(name), kind) for name, kind in columns.items())
             where = client.make_qualified_table_name(table)
             for batch in _batches(sorted(set(values))):
                 sql = f"SELECT {names} FROM {where} WHERE shop = {quoted(shop)} AND {column} IN ({self._list(batch)})"
                 with client.execute_query(sql.replace("{{", "{").replace("}}", "}")) as cursor:
-                    found.append(_cast(cursor.arrow(), schema))
+                    found.append(_table(list(columns), cursor.fetchall(), schema))
         return pa.concat_tables(found, promote_options="default")
 
     def mark_deleted(
@@ -207,7 +229,7 @@ class Warehouse:
         """Turns dlt's and the database's errors into one paragraph with the next step."""
         try:
             yield
-        except (PipelineStepFailed, DestinationException) as error:
+        except (PipelineStepFailed, DestinationException, duckdb.Error) as error:
             raise explain(error, self.target, pending=pending) from error
 
 
@@ -232,15 +254,34 @@ def _package(
         yield dlt.resource(rows, **dlt_hints(TABLES[name]))(name)
 
 
+def _patiently(connect: Callable[[], duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection:
+    """The connection, after a wait of up to `_PATIENCE` seconds for whoever holds the file."""
+    tries = Retrying(
+        retry=retry_if_exception_type(duckdb.IOException),
+        stop=stop_after_delay(_PATIENCE),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )
+    return tries(connect)
+
+
 def _batches(values: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(values), _BATCH):
         yield values[start : start + _BATCH]
 
 
-def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with the declared types, whatever the destination made of them; other columns as text."""
-    kinds = {name: schema.field(name).type if name in schema.names else pa.string() for name in table.column_names}
-    return pa.table({name: table.column(name).cast(kind) for name, kind in kinds.items()})
+def _readable(column: str, kind: str) -> str:
+    """JSON as text: drivers differ in what they make of it."""
+    return f"CAST({column} AS VARCHAR)" if kind == "json" else column
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
+    """Rows of a query as an Arrow table with the declared types; other columns as text."""
+    made = {}
+    for position, name in enumerate(columns):
+        kind = schema.field(name).type if name in schema.names else pa.string()
+        made[name] = pa.array([row[position] for row in rows], kind)
+    return pa.table(made)
 
 
 def quoted(value: str) -> str:

@@ -1,0 +1,104 @@
+"""Measures a process as a whole: wall time, CPU time and the most memory it held, its threads and children included."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+_MEGA = 1_000_000
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in one unit of ru_maxrss
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run: seconds by the clock, seconds of CPU, megabytes at the peak, and what the process said of itself."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+    said: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The medians of several runs of one thing, and the runs themselves."""
+
+    name: str
+    wall: float
+    cpu: float
+    peak_mb: float
+    said: dict[str, Any]
+    samples: tuple[Sample, ...]
+
+    def record(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+
+def measure(name: str, command: Sequence[str], *, env: dict[str, str] | None = None) -> Sample:
+    """Runs a command of this environment's Python to its end.
+
+    Its last line of output is a JSON object, if it prints any. Raises RuntimeError with the end of its output when it fails.
+    """
+    variables = {
+        **os.environ,
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "RUNTIME__LOG_LEVEL": "ERROR",
+        "PYTHONPATH": str(ROOT),
+        **(env or {}),
+    }
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *command], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)  # wait4: the resources of this very process
+    wall = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{name} ended with {process.returncode}:\n{output[-3000:]}")
+    said = json.loads(output.splitlines()[-1]) if output.rstrip().endswith("}") else {}
+    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT / _MEGA, said)
+
+
+def summary(name: str, samples: Sequence[Sample]) -> Figure:
+    """The medians."""
+    return Figure(
+        name,
+        median(sample.wall for sample in samples),
+        median(sample.cpu for sample in samples),
+        median(sample.peak_mb for sample in samples),
+        samples[-1].said,
+        tuple(samples),
+    )
+
+
+@contextmanager
+def serving(folder: Path, *, latency: float = 0.0, limit: int = 0) -> Iterator[str]:
+    """The benchmark server for a data set; its address."""
+    command = [sys.executable, "-m", "tests.bench.server", str(folder)]
+    command += ["--latency", str(latency), "--limit", str(limit)]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()

@@ -1,0 +1,160 @@
+"""Each data check passes on a sound warehouse, finds its fault in a broken one, and says what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from loop_returns.runs.checks import run_checks
+
+from .golden_shop import SHOP, line, ret
+from .warehouses import (
+    duckdb_pipeline,
+    load,
+    postgres,  # noqa: F401 - a fixture
+    postgres_pipeline,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import dlt
+
+Tables = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> dlt.Pipeline:
+    if request.param == "duckdb":
+        return duckdb_pipeline(tmp_path)
+    return postgres_pipeline(request.getfixturevalue("postgres"), tmp_path, dataset=f"checks_{tmp_path.name}")
+
+
+def failed(pipeline: dlt.Pipeline, shop: str = "north") -> dict[tuple[str, str], tuple[str, int]]:
+    """What fails: severity and number of rows by check and table."""
+    return {(c.name, c.table): (c.severity, c.failed) for c in run_checks(pipeline, shop=shop) if c.failed}
+
+
+def sound() -> Tables:
+    """A small shop without a fault."""
+    returns = [ret("R1", "closed", "refund", "01-10 12:00", refund="30"), ret("R2", "open", "refund", "01-10 12:00")]
+    lines = [line("L1", "R1", "A", "A1", "10", refund="10"), line("L2", "R1", "A", "A1", "20", refund="20")]
+    return {"returns": returns, "return_line_items": lines}
+
+
+def test_sound(pipeline: dlt.Pipeline):
+    """On sound data, every check passes and says so; each table has its key checked."""
+    load(pipeline, sound())
+    checks = run_checks(pipeline, shop="north")
+    assert [check for check in checks if check.failed] == []
+    assert {check.message for check in checks} == {"All rows pass."}
+    assert {check.table for check in checks if check.name == "unique_key"} >= {*SHOP, "return_state_changes"}
+    assert len({(check.name, check.table) for check in checks}) == len(checks)
+
+
+def test_empty(pipeline: dlt.Pipeline):
+    """On a warehouse without rows every check passes; before the first load there are none."""
+    assert run_checks(pipeline, shop="north") == []
+    load(pipeline, {})
+    assert failed(pipeline) == {}
+    assert len(run_checks(pipeline, shop="north")) > 20
+
+
+def test_repeated_key(pipeline: dlt.Pipeline):
+    """A row that is there twice is an error."""
+    load(pipeline, sound())
+    with pipeline.sql_client() as client:
+        client.execute_sql("CREATE TABLE copy AS SELECT * FROM return_line_items WHERE line_item_id = 'L1'")
+        client.execute_sql("INSERT INTO return_line_items SELECT * FROM copy")
+    found = failed(pipeline)
+    assert found["unique_key", "return_line_items"] == ("error", 1)
+    assert found["refunds_add_up", "returns"] == ("warning", 1)  # 40 by line, 30 by return
+
+
+def test_empty_key(pipeline: dlt.Pipeline):
+    """A key column without a value is an error, also where the shop itself is missing."""
+    load(pipeline, sound())
+    with pipeline.sql_client() as client:
+        for column in ("shop", "line_item_id"):
+            client.execute_sql(f"ALTER TABLE return_line_items ALTER COLUMN {column} DROP NOT NULL")
+        client.execute_sql("UPDATE return_line_items SET line_item_id = NULL WHERE line_item_id = 'L1'")
+        client.execute_sql("UPDATE return_line_items SET shop = NULL WHERE line_item_id = 'L2'")
+    assert failed(pipeline)["key_not_null", "return_line_items"] == ("error", 2)
+
+
+@pytest.mark.parametrize("table", ["return_line_items", "return_exchanges", "return_labels", "return_refunds"])
+def test_orphan(tmp_path: Path, table: str):
+    """A child of a return that is not there is an error, also when another shop has a return of that id."""
+    pipeline = duckdb_pipeline(tmp_path)
+    key = {"return_line_items": "line_item_id", "return_exchanges": "exchange_id", "return_refunds": "refund_id"}
+    child = {"shop": "north", "return_id": "R9", key.get(table, "label_index"): "1" if table in key else 1}
+    load(pipeline, {"returns": [ret("R9", "open", "refund", "01-10 12:00", shop="south")], table: [child]})
+    assert failed(pipeline) == {("no_orphans", table): ("error", 1)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fails"),
+    [
+        ({"refund": "30.01"}, False),  # a cent, from rounding tax by line
+        ({"refund": "30.02"}, True),
+        ({"refund": "25", "handling_fee": "5"}, False),  # the fee taken off the return's refund only
+        ({"refund": "34.20", "refund_shipping_total": "4", "refund_shipping_tax_total": "0.20"}, False),
+        ({"refund": "29.20", "handling_fee": "5", "refund_shipping_total": "4", "refund_shipping_tax_total": "0.20"}, False),
+        ({"refund": "99", "state": "open"}, False),  # not final yet
+        ({"refund": "99", "state": "cancelled"}, False),
+        ({"refund": None}, False),
+    ],
+)
+def test_refunds(tmp_path: Path, changes: dict[str, Any], fails: bool):
+    """A closed return's refund that no reading of its lines explains is a warning; open ones are not looked at."""
+    pipeline = duckdb_pipeline(tmp_path)
+    tables = sound()
+    tables["returns"][0] |= changes
+    load(pipeline, tables)
+    assert failed(pipeline) == ({("refunds_add_up", "returns"): ("warning", 1)} if fails else {})
+
+
+def test_words_and_values(pipeline: dlt.Pipeline):
+    """A state nobody knew and a value nobody could read are warnings; a missing state is one for returns only."""
+    tables = sound()
+    tables["returns"].append(ret("R3", "partial", "refund", "01-10 12:00") | {"_unparsed": '{"total": "many"}'})
+    tables["returns"].append(ret("R4", "open", "refund", "01-10 12:00") | {"state": None})
+    notice = {"shop": "north", "id": "1", "return_line_item_id": "L1"}
+    tables["advanced_shipping_notices"] = [notice, {**notice, "id": "2", "state": "lost", "_unparsed": "{}"}]
+    load(pipeline, tables)
+    assert failed(pipeline) == {
+        ("known_states", "returns"): ("warning", 2),
+        ("known_states", "advanced_shipping_notices"): ("warning", 1),
+        ("all_parsed", "returns"): ("warning", 1),
+        ("all_parsed", "advanced_shipping_notices"): ("warning", 1),
+    }
+
+
+def test_other_shops(pipeline: dlt.Pipeline):
+    """A check looks at the shop that it is asked about, whatever its name, and at no other."""
+    name = "o'neil; -- {shop} %s"
+    orphan = {"return_id": "R9", "refund_id": "1"}
+    load(pipeline, {"return_refunds": [{"shop": name, **orphan}, {"shop": name, **orphan, "refund_id": "2"}]})
+    assert failed(pipeline, "north") == {}
+    assert failed(pipeline, name) == {("no_orphans", "return_refunds"): ("error", 2)}
+
+
+def test_messages(pipeline: dlt.Pipeline):
+    """A failed check names the rows, the table and the next step."""
+    load(pipeline, {"return_refunds": [{"shop": "north", "return_id": "R9", "refund_id": "1"}]})
+    (check,) = [check for check in run_checks(pipeline, shop="north") if check.failed]
+    assert check.message.startswith("1 row of return_refunds ")
+    assert "loop-returns reconcile" in check.message
+
+
+def test_tables_that_are_not_there(pipeline: dlt.Pipeline):
+    """A table that the warehouse lacks is passed over, and so is what depends on it."""
+    load(pipeline, sound())
+    with pipeline.sql_client() as client:
+        client.execute_sql("DROP TABLE returns")
+        client.execute_sql("ALTER TABLE return_labels DROP COLUMN _unparsed")
+    checks = {(check.name, check.table) for check in run_checks(pipeline, shop="north")}
+    assert not {one for one in checks if one[1] == "returns" or one[0] in ("no_orphans", "refunds_add_up")}
+    assert ("all_parsed", "return_labels") not in checks
+    assert ("all_parsed", "return_refunds") in checks

@@ -1,0 +1,92 @@
+"""However a run ends, the operator gets one paragraph, the right exit code, and never the key."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import NoReturn
+
+import pytest
+
+from loop_returns.api.errors import Busy, ChangeSettings, DataCheckFailed, LoopReturnsError, Unreachable
+from loop_returns.shell import Voice, guarded
+
+KEY = "sup3r-secret-key"
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__LOOP_RETURNS__API_KEY", KEY)
+
+
+def failing(error: BaseException, voice: Voice) -> int:
+    def work() -> NoReturn:
+        raise error
+
+    return guarded(work, voice)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (LoopReturnsError("It failed."), 1),
+        (Unreachable("It is away."), 1),
+        (ChangeSettings("Set it."), 2),
+        (DataCheckFailed("It is wrong."), 3),
+        (Busy("Another one works."), 75),
+        (KeyboardInterrupt(), 1),
+        (RuntimeError("oops"), 1),
+    ],
+)
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_ending(error: BaseException, code: int, log_format: str, capsys: pytest.CaptureFixture[str]):
+    """Each kind of error has its exit code and one line without a traceback, as text or as a JSON object."""
+    assert failing(error, Voice(log_format)) == code  # type: ignore[arg-type] # one of the two
+    (line,) = capsys.readouterr().err.splitlines()
+    message = json.loads(line)["message"] if log_format == "json" else line
+    assert str(error) in message
+    assert "Traceback" not in line
+
+
+def test_interrupted(capsys: pytest.CaptureFixture[str]):
+    """After Ctrl-C the operator reads that nothing is lost, also where dlt has wrapped the signal."""
+    wrapped = LoopReturnsError("Loading failed.")
+    wrapped.__cause__ = KeyboardInterrupt()
+    for error in (KeyboardInterrupt(), wrapped):
+        assert failing(error, Voice(as_json=True)) == 1
+        shown = capsys.readouterr()
+        assert "nothing is lost" in shown.err
+        assert json.loads(shown.out)["outcome"] == "interrupted"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals(number: signal.Signals, capsys: pytest.CaptureFixture[str]):
+    """Ctrl-C and a scheduler's SIGTERM end a run in order, and afterwards signals do what they did before."""
+    before = signal.getsignal(number)
+
+    def work() -> int:
+        os.kill(os.getpid(), number)
+        signal.pause()
+        return 0
+
+    assert guarded(work, Voice()) == 1
+    assert "nothing is lost" in capsys.readouterr().err
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_key_is_hidden(debug: bool, capsys: pytest.CaptureFixture[str]):  # a parameter of the test
+    """A library that puts the key into its error does not get it onto the screen; only --debug shows a traceback."""
+    assert failing(RuntimeError(f"header X-Authorization: {KEY}"), Voice(debug=debug)) == 1
+    shown = capsys.readouterr()
+    assert KEY not in shown.out + shown.err
+    assert ("Traceback" in shown.err) is debug
+    assert "RuntimeError" in shown.err
+
+
+def test_good_ending(capsys: pytest.CaptureFixture[str]):
+    """What works is passed on in silence."""
+    assert guarded(lambda: 3, Voice()) == 3
+    shown = capsys.readouterr()
+    assert shown.out + shown.err == ""
