@@ -50,8 +50,9 @@ def notice(of: str, ordered: str, *, shop: str = "north", number: str = "N1", **
 
 RETURNS: Rows = [
     # submitted late in the evening: in any zone east of Greenwich it is the next day already
-    ret("R1", "closed", "exchange+refund", "01-10 23:30", return_total="164.58", return_credit_total="101.28", refund="63.30",
-        exchange_total="101.28", exchange_credit_total="101.28", customer="Ann@Example.com ", provider_order_id="P1",
+    ret("R1", "closed", "exchange+refund", "01-10 23:30", return_total="164.58", return_credit_total="101.28",
+        refund="63.30", exchange_total="101.28", exchange_credit_total="101.28", customer="Ann@Example.com ",
+        provider_order_id="P1",
         carrier="USPS", label_status="delivered", label_updated_at=at("01-15 23:30"), destination_id="D1",
         outcomes_processed_at_refund_processed=at("01-19 23:30"), type="standard", edited_at=at("01-12 08:00"),
         order_id="98", order_name="#98", origin_country="Canada", origin_country_code="CA", multi_currency=False,
@@ -85,12 +86,14 @@ LINES: Rows = [
          parent_return_reason="Fit", provider_line_item_id="PL1", barcode="290832", refund_item="27.36", refund_tax="4.29"),
     line("L2", "R1", "A", "A2", "78", tax="4.29", refund="31.65", title="Shirt M", parent_return_reason="Fit",
          outcome="exchange", exchange_variant="A3"),
-    line("L3", "R2", "A", "A1", "20", refund="20", title="Shirt small", return_reason="Too small", parent_return_reason="Fit"),
+    line("L3", "R2", "A", "A1", "20", refund="20", title="Shirt small", return_reason="Too small",
+         parent_return_reason="Fit"),
     line("L4", "R3", "B", "B1", "40", tax="2.20", sku="", title="Candle", parent_return_reason="Changed my mind",
          return_reason="N/A"),
     line("L5", "R4", "B", "B1", "30", sku="", refund="30", title="Candle", parent_return_reason="Changed my mind"),
     line("L6", "R5", "A", "A1", "25", title="Shirt S", parent_return_reason="Fit", return_reason="Too big"),
-    line("L7", "R6", "A", "A1", "40", title="Shirt S", outcome="keep", parent_return_reason="Quality", return_reason="Faded"),
+    line("L7", "R6", "A", "A1", "40", title="Shirt S", outcome="keep", parent_return_reason="Quality",
+         return_reason="Faded"),
     line("L8", "R6", "A", "A2", "50", discount="10", title="Shirt M"),
     line("L9", "R7", "A", "A1", "99", refund="99", title="Shirt S"),
     line("L10", "R8", "C", "C1", "30", refund="25", title="Mug", parent_return_reason="Quality", return_reason="Broken",

@@ -8,7 +8,7 @@ import pytest
 
 from loop_returns.runs.checks import run_checks
 
-from .golden_shop import SHOP, line, ret
+from .golden_shop import SHOP, at, line, ret
 from .warehouses import (
     duckdb_pipeline,
     load,
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 Tables = dict[str, list[dict[str, Any]]]
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+BOTH = pytest.mark.parametrize("pipeline", ["duckdb", "postgres"], indirect=True)
+
+
+@pytest.fixture
 def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> dlt.Pipeline:
-    if request.param == "duckdb":
+    if getattr(request, "param", "duckdb") == "duckdb":
         return duckdb_pipeline(tmp_path)
     return postgres_pipeline(request.getfixturevalue("postgres"), tmp_path, dataset=f"checks_{tmp_path.name}")
 
@@ -43,6 +46,7 @@ def sound() -> Tables:
     return {"returns": returns, "return_line_items": lines}
 
 
+@BOTH
 def test_sound(pipeline: dlt.Pipeline):
     """On sound data, every check passes and says so; each table has its key checked."""
     load(pipeline, sound())
@@ -61,6 +65,7 @@ def test_empty(pipeline: dlt.Pipeline):
     assert len(run_checks(pipeline, shop="north")) > 20
 
 
+@BOTH
 def test_repeated_key(pipeline: dlt.Pipeline):
     """A row that is there twice is an error."""
     load(pipeline, sound())
@@ -83,38 +88,46 @@ def test_empty_key(pipeline: dlt.Pipeline):
     assert failed(pipeline)["key_not_null", "return_line_items"] == ("error", 2)
 
 
-@pytest.mark.parametrize("table", ["return_line_items", "return_exchanges", "return_labels", "return_refunds"])
-def test_orphan(tmp_path: Path, table: str):
+def test_orphans(tmp_path: Path):
     """A child of a return that is not there is an error, also when another shop has a return of that id."""
     pipeline = duckdb_pipeline(tmp_path)
-    key = {"return_line_items": "line_item_id", "return_exchanges": "exchange_id", "return_refunds": "refund_id"}
-    child = {"shop": "north", "return_id": "R9", key.get(table, "label_index"): "1" if table in key else 1}
-    load(pipeline, {"returns": [ret("R9", "open", "refund", "01-10 12:00", shop="south")], table: [child]})
-    assert failed(pipeline) == {("no_orphans", table): ("error", 1)}
+    keys = {"return_line_items": "line_item_id", "return_exchanges": "exchange_id", "return_refunds": "refund_id"}
+    tables = {name: [{"shop": name, "return_id": "R9", key: "1"}] for name, key in keys.items()}
+    tables["return_labels"] = [{"shop": "return_labels", "return_id": "R9", "label_index": 0}]
+    load(pipeline, tables | {"returns": [ret("R9", "open", "refund", "01-10 12:00", shop="south")]})
+    for name in tables:
+        assert failed(pipeline, name) == {("no_orphans", name): ("error", 1)}
+    assert failed(pipeline, "south") == {}
 
 
-@pytest.mark.parametrize(
-    ("changes", "fails"),
-    [
-        ({"refund": "30.01"}, False),  # a cent, from rounding tax by line
-        ({"refund": "30.02"}, True),
-        ({"refund": "25", "handling_fee": "5"}, False),  # the fee taken off the return's refund only
-        ({"refund": "34.20", "refund_shipping_total": "4", "refund_shipping_tax_total": "0.20"}, False),
-        ({"refund": "29.20", "handling_fee": "5", "refund_shipping_total": "4", "refund_shipping_tax_total": "0.20"}, False),
-        ({"refund": "99", "state": "open"}, False),  # not final yet
-        ({"refund": "99", "state": "cancelled"}, False),
-        ({"refund": None}, False),
-    ],
-)
-def test_refunds(tmp_path: Path, changes: dict[str, Any], fails: bool):
+def test_refunds(tmp_path: Path):
     """A closed return's refund that no reading of its lines explains is a warning; open ones are not looked at."""
+    fails = [{"refund": "30.02"}, {"refund": "36", "handling_fee": "5"}, {"refund": "20", "refund_shipping_total": "10"}]
+    shipped = {"refund_shipping_total": "4", "refund_shipping_tax_total": "0.20"}
+    passes: list[dict[str, Any]] = [
+        {"refund": "30.01"},  # a cent, from rounding tax by line
+        {"refund": "25", "handling_fee": "5"},  # the fee taken off the return's refund only
+        {"refund": "34.20", **shipped},
+        {"refund": "29.20", "handling_fee": "5", **shipped},
+        {"refund": "99", "state": "open"},  # not final yet
+        {"refund": "99", "state": "cancelled"},
+        {"refund": "99", "_deleted_at": at("01-11 00:00")},
+        {"refund": None},
+    ]
+    tables: Tables = {"returns": [], "return_line_items": []}
+    for number, changes in enumerate([*fails, *passes]):  # each case is a shop of its own
+        returned, *_ = sound()["returns"]
+        tables["returns"].append(returned | {"shop": str(number)} | changes)
+        tables["return_line_items"] += [one | {"shop": str(number)} for one in sound()["return_line_items"]]
     pipeline = duckdb_pipeline(tmp_path)
-    tables = sound()
-    tables["returns"][0] |= changes
     load(pipeline, tables)
-    assert failed(pipeline) == ({("refunds_add_up", "returns"): ("warning", 1)} if fails else {})
+    for number in range(len(fails)):
+        assert failed(pipeline, str(number)) == {("refunds_add_up", "returns"): ("warning", 1)}, number
+    for number in range(len(fails), len(fails) + len(passes)):
+        assert failed(pipeline, str(number)) == {}, number
 
 
+@BOTH
 def test_words_and_values(pipeline: dlt.Pipeline):
     """A state nobody knew and a value nobody could read are warnings; a missing state is one for returns only."""
     tables = sound()
@@ -131,6 +144,7 @@ def test_words_and_values(pipeline: dlt.Pipeline):
     }
 
 
+@BOTH
 def test_other_shops(pipeline: dlt.Pipeline):
     """A check looks at the shop that it is asked about, whatever its name, and at no other."""
     name = "o'neil; -- {shop} %s"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from loop_returns.api.errors import ChangeSettings
 from loop_returns.cli import run
 from loop_returns.words import range_of, resources_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 

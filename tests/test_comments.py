@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+BOTH = pytest.mark.parametrize("pipeline", ["duckdb", "postgres"], indirect=True)
+
+
+@pytest.fixture
 def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> dlt.Pipeline:
-    if request.param == "duckdb":
+    if getattr(request, "param", "duckdb") == "duckdb":
         made = duckdb_pipeline(tmp_path)
     else:
         made = postgres_pipeline(request.getfixturevalue("postgres"), tmp_path, dataset=f"comments_{tmp_path.name}")
@@ -46,6 +49,7 @@ def expected() -> dict[tuple[str, str], str]:
     return columns
 
 
+@BOTH
 def test_all_written(pipeline: dlt.Pipeline):
     """After a load, every declared column and every column of a mart has its comment, and so have tables and marts."""
     marts.refresh(pipeline)
@@ -58,6 +62,7 @@ def test_all_written(pipeline: dlt.Pipeline):
         assert str(found[mart.name, ""]).startswith(mart.description)
 
 
+@BOTH
 def test_later_loads(pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch):
     """Comments survive a load; a later call writes only what is missing or differs, and nothing if nothing does."""
     marts.refresh(pipeline)

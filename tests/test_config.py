@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -167,6 +169,17 @@ def test_misspelt_in_environment(project: Callable[..., None], monkeypatch: pyte
     monkeypatch.setenv(variable("look_back"), "1d")
     with pytest.raises(ChangeSettings, match="`lookback`"):
         load(need_key=False)
+
+
+def test_broken_file(tmp_path: Path):
+    """A settings file that is no TOML is named, with the line."""
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt/config.toml").write_text("shop = = 1", encoding="utf-8")
+    program = "from loop_returns.config import load; load()"
+    found = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    (said,) = [line for line in found.stderr.splitlines() if line.startswith("loop_returns.api.errors.ChangeSettings")]
+    assert ".dlt/config.toml" in said
+    assert "line 1" in said
 
 
 def test_base_url_default():

@@ -87,5 +87,5 @@ def test_what_depends_on_today(tmp_path: Path):
         pytest.skip("midnight passed while the test ran")
     assert aged == [("00-07 days", 1), ("08-14 days", 2), ("15-30 days", 1), ("31-60 days", 2), ("61+ days", 1)]
     # 30 days from submitting to delivery in this shop
-    assert coming == {(today + timedelta(days=30 - n)).date(): n > 30 for n in ages.values()}  # noqa: SIM300
+    assert coming == {(today + timedelta(days=30 - n)).date(): n > 30 for n in ages.values()}
     assert abs(float(hours) - since) < 0.1

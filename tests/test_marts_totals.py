@@ -17,8 +17,6 @@ from .golden_shop import at, line, notice, ret
 from .warehouses import duckdb_pipeline, load, select
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import dlt
 
 Tables = dict[str, list[dict[str, Any]]]

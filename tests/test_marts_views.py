@@ -1,7 +1,8 @@
-"""Marts are always there and up to date: on an empty warehouse, on an old one, as views or as tables; quietly if nothing changed."""
+"""Marts are always there and up to date: on an empty warehouse, on an old one, as views or as tables."""
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import dlt
@@ -51,12 +52,19 @@ def test_files(tmp_path: Path):
     assert marts.refresh(pipeline) == []
 
 
-@pytest.fixture
-def pipeline(tmp_path: Path) -> dlt.Pipeline:
-    made = duckdb_pipeline(tmp_path)
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("template")
+    made = duckdb_pipeline(folder)
     load(made, SHOP)
     marts.refresh(made)
-    return made
+    return folder
+
+
+@pytest.fixture
+def pipeline(template: Path, tmp_path: Path) -> dlt.Pipeline:
+    """A copy of the loaded warehouse for one test."""
+    return duckdb_pipeline(shutil.copytree(template, tmp_path / "copy"))
 
 
 def test_nothing_changed(pipeline: dlt.Pipeline):

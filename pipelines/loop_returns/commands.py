@@ -106,8 +106,9 @@ def quieten_dlt(voice: Voice) -> None:
 
 
 def _settings(voice: Voice, *, need_key: bool = True, publish: str | None = None) -> Settings:
+    settings = load(need_key=need_key, publish=publish)
     quieten_dlt(voice)
-    return load(need_key=need_key, publish=publish)
+    return settings
 
 
 def _status_facts(found: Any) -> Iterator[tuple[str, str]]:

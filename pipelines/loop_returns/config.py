@@ -57,9 +57,15 @@ def load(*, need_key: bool = True, **overrides: object) -> Settings:
     With `need_key=False` a missing API key is left empty, for commands that do not talk to Loop.
 
     Raises:
-        ChangeSettings: for a missing key, a value out of range, or a misspelt setting.
+        ChangeSettings: for a missing key, a value out of range, a misspelt setting, or a file that is no TOML.
     """
-    _refuse_misspelt()
+    from dlt.common.configuration.exceptions import ConfigProviderException
+
+    try:
+        _refuse_misspelt()
+    except ConfigProviderException as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise ChangeSettings(f"A file of settings cannot be read. {reason}. Correct that line and run again.") from error
     values: dict[str, Any] = {}
     for one in fields(Settings):
         given = overrides.get(one.name)

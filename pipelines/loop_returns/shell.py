@@ -86,12 +86,15 @@ def _failed(kind: str, message: str, code: int, voice: Voice, *, trace: bool = T
 
 def hide_key(text: str) -> str:
     """The text without the API key, should a library have put it there."""
-    if "dlt" not in sys.modules:  # then nobody has read it yet
-        return text
-    from loop_returns.config import configured_key
+    keys = [os.environ.get("SOURCES__LOOP_RETURNS__API_KEY", "").strip()]
+    if "dlt" in sys.modules:  # only then a file can have been read
+        with suppress(Exception):  # a broken file: it is what is being reported
+            from loop_returns.config import configured_key
 
-    key = configured_key()
-    return text.replace(key, "…") if key else text
+            keys.append(configured_key() or "")
+    for key in filter(None, keys):
+        text = text.replace(key, "…")
+    return text
 
 
 def _one_line(error: BaseException) -> str:

@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 
 def backfill(
-    settings: Settings,
-    options: Options,
+    settings: Settings | None = None,
+    options: Options | None = None,
     *,
     start: datetime,
     end: datetime,
-    progress: Progress,
+    progress: Progress | None = None,
     newest_first: bool = False,
     restart: bool = False,
 ) -> Run:
     """Reads all returns created from `start` to `end`, and their shipping notices; returns the account of the run.
 
     Windows that are loaded are remembered in the warehouse, so a killed backfill goes on where it was; `restart` starts
-    over. Raises LoopReturnsError; the ledger is written by then.
+    over. Settings and options default as in `sync`. Raises LoopReturnsError; the ledger is written by then.
     """
     with session("backfill", settings, options, progress) as opened:
-        now = opened.now
+        now, options = opened.now, opened.options
         end = max(min(end, now), start)
         if options.wants("returns"):
             _read_returns(opened, start, end, newest_first=newest_first, restart=restart)

@@ -127,7 +127,7 @@ def _warehouse(options: Options) -> str:
 
 def _probe(target: Target) -> None:
     client: Any = get_destination_clients(Schema(SOURCE), target.destination, target.dataset)[0]
-    with client, client.sql_client as sql:
+    with client.sql_client as sql:
         _write(sql)
         with sql.with_staging_dataset():
             _write(sql)

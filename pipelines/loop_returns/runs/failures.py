@@ -41,8 +41,8 @@ def explain(error: BaseException, target: Target, *, pending: bool = False) -> L
     if held := _HELD.search(text):
         return WarehouseHeld(
             f"The DuckDB file {target.file} is open in another program ({held['holder'].strip()}, process {held['pid']}). "
-            "DuckDB lets nobody write meanwhile. Close it there (a BI tool, a notebook, a shell) and run again, or let readers "
-            f"use a read copy (see `--publish`). {_NEXT}"
+            "DuckDB lets nobody write meanwhile. Close it there (a BI tool, a notebook, a shell) and run again, or let "
+            f"readers use a read copy (see `--publish`). {_NEXT}"
         )
     refused = pending and any(type(one).__name__ in _TERMINAL for one in chain)
     what, next_step = _cause(text, refused=refused)

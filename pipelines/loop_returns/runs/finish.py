@@ -24,9 +24,9 @@ def finish(opened: Session) -> None:
         return
     opened.progress.note("Refreshing marts, checking the data.")
     with warehouse.held(), warehouse.explained():
-        write_comments(warehouse.pipeline)
         if opened.settings.marts != "off":
             marts.refresh(warehouse.pipeline, as_tables=opened.settings.marts == "tables")
+        write_comments(warehouse.pipeline)
         checks = run_checks(warehouse.pipeline, shop=opened.shop)
     run.checks = [asdict(check) for check in checks if check.failed]
     if any(check.failed and check.severity == "error" for check in checks):

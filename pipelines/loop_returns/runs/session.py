@@ -8,17 +8,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from loop_returns.api.errors import LoopReturnsError
+from loop_returns.config import Settings, load
 from loop_returns.extract import Shop
 from loop_returns.runs.destination import DUCKDB_FILE, find_target
 from loop_returns.runs.ledger import Notebook, Run, to_table
 from loop_returns.runs.lock import hold
+from loop_returns.runs.progress import Silent
 from loop_returns.runs.warehouse import Warehouse
 from loop_returns.tables.runs import RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from loop_returns.config import Settings
     from loop_returns.runs.progress import Progress
 
 RESOURCES: Final = ("returns", "advanced_shipping_notices")
@@ -72,11 +73,14 @@ class Session:
 
 
 @contextmanager
-def session(command: str, settings: Settings, options: Options, progress: Progress) -> Iterator[Session]:
+def session(
+    command: str, settings: Settings | None, options: Options | None, progress: Progress | None
+) -> Iterator[Session]:
     """Opens a run and closes it: afterwards the ledger says what happened, in the warehouse or, if it is away, here.
 
     Raises Busy when another run holds the warehouse, and whatever the run raises.
     """
+    settings, options, progress = settings or load(), options or Options(), progress or Silent()
     target = find_target(destination=options.destination, dataset=options.dataset, file=options.file)
     run = Run(command, settings.shop)
     with hold(target, command=command):

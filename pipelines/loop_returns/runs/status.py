@@ -184,7 +184,7 @@ def _reading(target: Target) -> Iterator[Any]:
 
 def _connected(destination: Any, dataset: str) -> Iterator[Any]:
     client: Any = get_destination_clients(Schema(SOURCE), destination, dataset)[0]
-    with client, client.sql_client:
+    with client.sql_client:
         yield client
 
 

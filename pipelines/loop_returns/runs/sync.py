@@ -30,19 +30,23 @@ if TYPE_CHECKING:
     from loop_returns.runs.session import Options, Session
 
 
-def sync(settings: Settings, options: Options, *, progress: Progress) -> Run:
+def sync(
+    settings: Settings | None = None, options: Options | None = None, *, progress: Progress | None = None
+) -> Run:
     """Reads what changed at Loop and loads it; returns the account of the run.
+
+    Without settings they are resolved the dlt way; without options everything goes into `loop.duckdb`, without a word.
 
     The cursor is the server's own time at the start of the run, and it moves window by window, oldest first, with the rows
     it stands for. Raises LoopReturnsError; the ledger is written by then.
     """
     with session("sync", settings, options, progress) as opened:
-        now = opened.now
-        memory = opened.warehouse.state(settings.shop)
+        now, options = opened.now, opened.options
+        memory = opened.warehouse.state(opened.shop)
         cursor = read_cursor(memory)
         opened.run.cursor_before = opened.run.cursor_after = cursor
         if options.wants("returns"):
-            _read_returns(opened, sync_windows(settings, cursor=cursor, now=now))
+            _read_returns(opened, sync_windows(opened.settings, cursor=cursor, now=now))
         if options.wants("advanced_shipping_notices"):
             _read_notices(opened)
         finish(opened)

@@ -91,7 +91,8 @@ class Warehouse:
         with self.explained():
             self.pipeline.drop()
             self.pipeline = self._open()
-            self.pipeline.sync_destination()
+            if self.target.file is None or self.target.file.exists():  # looking must not make an empty file
+                self.pipeline.sync_destination()
 
     def state(self, shop: str) -> dict[str, Any]:
         """What earlier runs remembered for the shop: `cursor` and unfinished `backfills`. A copy."""
@@ -129,7 +130,7 @@ class Warehouse:
 
     def prepare(self) -> None:
         """Creates the declared tables that are not there yet, so that whoever reads never misses one."""
-        there = set(self.pipeline.default_schema.tables) if self.pipeline.default_schema_name else set()
+        there: set[str] = set(self.pipeline.default_schema.tables) if self.pipeline.default_schema_name else set()
         missing = [name for name in TABLES if name not in there]
         if missing:
             self.load({name: arrow_schema(name).empty_table() for name in missing})

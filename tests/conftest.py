@@ -1,0 +1,47 @@
+"""What tests share: an environment of their own, a sandbox and a warehouse for those that ask, a PostgreSQL for the session."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"  # before dlt is imported by whatever comes first
+os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"  # tests break loads on purpose; dlt would print each at length
+
+from .warehouses import postgres  # noqa: E402, F401 # after the environment, as it imports dlt; a fixture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from .driving import Driver
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the test's own, which is the current one and holds dlt's data; no setting comes in from outside."""
+    for name in os.environ:
+        if name.startswith(("SOURCES__", "DESTINATION__", "DLT_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def drive(home: Path) -> Iterator[Callable[..., Driver]]:
+    """Makes a driver: `drive(shop, quirks=…)` serves the shop and mirrors it into a DuckDB file of the test's own."""
+    from .driving import Driver, impatient
+
+    drivers: list[Driver] = []
+
+    def make(*args: object, **more: object) -> Driver:
+        drivers.append(Driver(*args, **{"folder": home} | more).start())  # type: ignore[arg-type]
+        return drivers[-1]
+
+    with impatient():
+        yield make
+        for driver in drivers:
+            driver.stop()
