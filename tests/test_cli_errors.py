@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from typing import NoReturn
 
 import pytest
@@ -90,3 +92,28 @@ def test_good_ending(capsys: pytest.CaptureFixture[str]):
     assert guarded(lambda: 3, Voice()) == 3
     shown = capsys.readouterr()
     assert shown.out + shown.err == ""
+
+
+def test_second_signal():
+    """A second Ctrl-C ends the process at once, also where the run would take its time to end in order."""
+    program = """
+import signal
+from loop_returns.shell import Voice, guarded
+
+def work():
+    try:
+        print("begun", flush=True)
+        signal.pause()
+    finally:
+        print("ending", flush=True)
+        while True:
+            signal.pause()
+
+guarded(work, Voice())
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for said in ("begun\n", "ending\n"):
+            assert process.stdout.readline() == said
+            process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 1

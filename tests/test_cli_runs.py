@@ -188,6 +188,33 @@ def test_check_finds_the_held_file(script: Script):
     assert "open in another program" in out
 
 
+def test_postgres_from_another_machine(
+    script: Script,
+    monkeypatch: pytest.MonkeyPatch,
+    postgres: str,
+):
+    """On PostgreSQL check and sync work, and status reads it from a machine that has never synced."""
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
+    to = ("--destination", "postgres", "--dataset", "from_afar")
+    assert "Nothing synced yet" in script("status", *to)[0]
+    assert "All is well" in script("check", *to)[0]
+    report = json.loads(script("sync", *to, "--only", "returns", "--json")[0])
+    monkeypatch.setenv("DLT_DATA_DIR", str(script.folder / "another"))
+    shown = json.loads(script("status", *to, "--json")[0])
+    assert shown["tables"][0]["rows"] == report["rows_new"]["returns"] == 40
+    assert shown["cursor"] == report["cursor_after"]
+
+
+def test_warehouse_away(script: Script, monkeypatch: pytest.MonkeyPatch):
+    """A warehouse that cannot be reached is said to be that, with exit code 1 and without its password."""
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", "postgresql://loader:secret-word@127.0.0.1:9/none")
+    for command in ("status", "sync"):
+        out, err = script(command, "--destination", "postgres", code=1)
+        assert "refused" in err
+        assert "secret-word" not in out + err
+        assert "should not" not in err
+
+
 def test_sandbox_command(script: Script, monkeypatch: pytest.MonkeyPatch):
     """The sandbox says what to set, serves a shop with it, and ends with 0 on Ctrl-C."""
     process = script.start("sandbox", "--returns", "25", "--port", "0")

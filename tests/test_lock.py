@@ -17,8 +17,6 @@ from loop_returns.api.errors import Busy, WarehouseTrouble
 from loop_returns.runs.destination import Target, find_target
 from loop_returns.runs.lock import hold, holder
 
-from .warehouses import postgres  # noqa: F401 - a fixture
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -123,13 +121,13 @@ def test_folder_that_cannot_be_written(target: Target, tmp_path: Path, monkeypat
 
 
 @pytest.fixture
-def remote(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:  # noqa: F811 - the fixture
+def remote(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "mine"))
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
     return find_target(destination="postgres")
 
 
-def test_postgres_excludes_other_machines(remote: Target, postgres: str, tmp_path: Path):  # noqa: F811 - the fixture
+def test_postgres_excludes_other_machines(remote: Target, postgres: str, tmp_path: Path):
     """On PostgreSQL a run elsewhere, with which no folder is shared, is refused too and told who is at work."""
     with another_run(tmp_path, tmp_path / "hers", DESTINATION__POSTGRES__CREDENTIALS=postgres) as other:
         with pytest.raises(Busy) as caught, hold(remote, command="reconcile"):

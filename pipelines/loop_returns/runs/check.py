@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from dlt.common.exceptions import DltException
 from dlt.common.schema import Schema
 from dlt.dataset.utils import get_destination_clients
 
@@ -120,7 +119,9 @@ def _warehouse(options: Options) -> str:
             _probe(target)
     except Busy as busy:  # whoever holds it writes to it
         return f"Not looked at, because a run is at work on {where} right now ({busy.command or 'unknown'})."
-    except (DltException, OSError) as error:
+    except LoopReturnsError:
+        raise
+    except Exception as error:  # each destination has errors of its own
         raise explain(error, target) from error
     return f"{where} can be written, dataset `{target.dataset}`."
 

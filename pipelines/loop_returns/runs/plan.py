@@ -11,7 +11,7 @@ from loop_returns.api.windows import cover, days
 from loop_returns.days import DAY, unpack
 from loop_returns.extract import notice_params
 from loop_returns.runs.destination import find_target
-from loop_returns.runs.warehouse import Warehouse
+from loop_returns.runs.looking import memory_of, reading
 from loop_returns.settings import ASN_PATH, RETURNS_PATH, STATES
 
 if TYPE_CHECKING:
@@ -39,10 +39,8 @@ def remembered(settings: Settings, options: Options) -> dict[str, Any]:
     target = find_target(destination=options.destination, dataset=options.dataset, file=options.file)
     if target.file is not None and not target.file.exists():
         return {}
-    warehouse = Warehouse(target)
-    if not warehouse.has_pending:
-        warehouse.recall()
-    return warehouse.state(settings.shop)
+    with reading(target) as client:
+        return memory_of(client, settings.shop)
 
 
 def planned_returns(settings: Settings, windows: Sequence[Window], *, column: Column) -> list[PlannedRequest]:

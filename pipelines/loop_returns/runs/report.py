@@ -66,7 +66,9 @@ def _facts(run: Run, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "requests", ", ".join((f"{record['requests']:,}", *extra))
     yield "windows", f"{record['windows']:,}"
     yield "time", duration(run.seconds)
-    if run.cursor_after is not None:
+    if run.cursor_after is not None and run.cursor_after == run.cursor_before:
+        yield "cursor", f"{when(run.cursor_after)}, as before"
+    elif run.cursor_after is not None:
         yield "cursor", f"{when(run.cursor_before)} → {when(run.cursor_after)}"
 
 
@@ -117,7 +119,8 @@ def show_facts(facts: Iterable[tuple[str, str]]) -> None:
     grid = Table.grid(padding=(0, 2))
     for name, value in facts:
         grid.add_row(Text(f"  {name}", style="dim"), Text(value))
-    _console().print(grid)
+    if grid.row_count:
+        _console().print(grid)
 
 
 def as_facts(title: str, lines: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,0 +1,126 @@
+"""Whatever the clocks say and whatever happens while pages are read: the cursor stays behind the server, nothing is lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import time_machine
+
+from loop_returns.sandbox import Quirks, Shop
+
+from .driving import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loop_returns.sandbox import SeenRequest
+
+    from .driving import Driver
+
+HOUR = timedelta(hours=1)
+LIST = "/warehouse/return/list"
+
+
+@pytest.mark.parametrize("off", [-HOUR, HOUR])
+def test_this_machine_is_an_hour_off(drive: Callable[..., Driver], off: timedelta):
+    """A client's clock an hour off either way changes nothing: the server's `Date` header is the clock."""
+    driver = drive(Shop.generate(seed=1, returns=20, days=5, now=NOW), settings={"lookback": timedelta(0)})
+    with time_machine.travel(NOW + off):
+        assert driver.sync().cursor_after == NOW
+        driver.assert_equal()
+        driver.shop.change(3)
+        driver.shop.add_returns(2)
+        assert driver.sync().cursor_after == driver.shop.now
+    driver.assert_equal()
+
+
+@pytest.mark.parametrize("off", [-3600.0, 3600.0])
+def test_the_server_is_an_hour_off(drive: Callable[..., Driver], off: float):
+    """A server whose clock is an hour off stamps and tells the same clock, so nothing is lost."""
+    shop = Shop.generate(seed=2, returns=20, days=5)
+    driver = drive(shop, quirks=Quirks(clock_skew=off), settings={"lookback": timedelta(0)})
+    driver.sync()
+    shop.change(3)
+    shop.add_returns(2)
+    run = driver.sync()
+    assert run.cursor_after is not None
+    assert run.cursor_after <= shop.now
+    driver.assert_equal()
+
+
+@pytest.mark.parametrize("off", [-HOUR, timedelta(0), HOUR])
+def test_no_date_header(drive: Callable[..., Driver], off: timedelta):
+    """Without the header the cursor stays behind the server's time even if this machine is an hour ahead of it."""
+    shop = Shop.generate(seed=3, returns=20, days=5, now=NOW)
+    driver = drive(shop, quirks=Quirks(date_header=False), settings={"lookback": timedelta(0)})
+    with time_machine.travel(shop.now + off):
+        run = driver.sync()
+    assert run.cursor_after is not None
+    assert run.cursor_after <= shop.now
+    shop.change(3)
+    shop.add_returns(2)
+    shop.tick(2 * 3600)
+    with time_machine.travel(shop.now + off):
+        driver.sync()
+    driver.assert_equal()
+
+
+@pytest.mark.parametrize("paged_by", ["filter", "created_at"])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_returns_change_while_they_are_read(drive: Callable[..., Driver], order: str, paged_by: str):
+    """What changes, moves between states or is submitted between two pages is there after one more sync."""
+    shop = Shop.generate(seed=4, returns=30, days=20, now=NOW)
+    quirks = Quirks(order=order, cursor_column=paged_by)  # type: ignore[arg-type]
+    driver = drive(shop, quirks=quirks, settings={"lookback": timedelta(0), "page_size": 4, "window_days": 7})
+
+    def live(request: SeenRequest) -> None:
+        if request.path == LIST and "pageSize" in request.params:
+            shop.change(2)
+            shop.add_returns(1)
+            shop.remove_line_items(1)
+
+    for _ in range(2):
+        began = shop.now
+        driver.sandbox.on_request = live
+        run = driver.sync()
+        assert run.cursor_after is not None
+        assert run.cursor_after <= began + timedelta(seconds=10), "the cursor is past what the server had shown"
+    driver.sandbox.on_request = None
+    driver.sync()
+    driver.assert_equal()
+
+
+@pytest.mark.parametrize("inclusive", [True, False])
+def test_windows_end_on_a_returns_own_second(drive: Callable[..., Driver], inclusive: bool):
+    """Returns stamped with the very second of a window's border arrive, whether the API's borders are inclusive or not."""
+    start = NOW - timedelta(days=30)
+    shop = Shop(seed=5, now=start)
+    for days in (0, 10, 20, 30):
+        for seconds in (-1, 0, 1):
+            shop.now = start + timedelta(days=days, seconds=seconds - 1)
+            shop.add_returns(2, same_second=True)
+    driver = drive(
+        shop,
+        quirks=Quirks(from_inclusive=inclusive, to_inclusive=inclusive),
+        settings={"start_date": start - timedelta(seconds=1), "window_days": 10},
+    )
+    shop.now = NOW + timedelta(seconds=1)
+    driver.sync()
+    driver.assert_equal()
+    driver.backfill(start, NOW)
+    driver.assert_equal()
+
+
+def test_a_change_in_the_second_of_the_cursor(drive: Callable[..., Driver]):
+    """A return that changes in the cursor's own second, after it was read, is read again by the next sync."""
+    shop = Shop.generate(seed=6, returns=10, days=5, now=NOW)
+    driver = drive(shop, settings={"lookback": timedelta(0)})
+    cursor = driver.sync().cursor_after
+    for _ in range(2):
+        shop.tick(-1)
+        (changed,) = shop.change(1)
+        assert shop.body(changed)["updated_at"] == f"{cursor:%Y-%m-%dT%H:%M:%S}.000Z"
+        driver.sync()
+        driver.assert_equal()
