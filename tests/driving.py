@@ -41,8 +41,8 @@ class Silent:
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """The client waits a hundredth of its usual time before it asks again."""
-    with mock.patch.object(extract, "LoopClient", partial(LoopClient, first_wait=0.01)):
+    """The client hardly waits before it asks again."""
+    with mock.patch.object(extract, "LoopClient", partial(LoopClient, first_wait=0.002)):
         yield
 
 

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 FILTERS = ("created_at", "updated_at", "label_updated_at")
 ASN = "advanced_shipping_notices"
 REPORT = "/warehouse/reporting/asn"
-every_filter = pytest.mark.parametrize("asn_filter", FILTERS)
+
+
+def by_filter(hardest: str) -> pytest.MarkDecorator:
+    """Runs a test for each thing the report may filter on; all but the hardest one in the long suite only."""
+    others = [pytest.param(name, marks=pytest.mark.long) for name in FILTERS if name != hardest]
+    return pytest.mark.parametrize("asn_filter", [hardest, *others])
 
 
 def wrong(driver: Driver) -> list[str]:
@@ -30,7 +35,7 @@ def gone(driver: Driver) -> set[str]:
     return {str(item) for (item,) in driver.query(f"SELECT return_line_item_id FROM {ASN} WHERE _deleted_at IS NOT NULL")}
 
 
-@every_filter
+@by_filter("updated_at")
 def test_first_sync_of_a_sparse_shop(drive: Callable[..., Driver], asn_filter: str):
     """The first sync has the notices of old returns too, also where nothing else happened on the days that matter."""
     shop = Shop.generate(seed=3, returns=12, days=400, now=NOW)
@@ -43,7 +48,7 @@ def test_first_sync_of_a_sparse_shop(drive: Callable[..., Driver], asn_filter: s
     assert not wrong(driver)
 
 
-@every_filter
+@by_filter("label_updated_at")
 def test_labels_move_without_their_return(drive: Callable[..., Driver], asn_filter: str):
     """A parcel that moves without touching its return is seen within the horizon."""
     shop = Shop.generate(seed=2, returns=30, days=60, now=NOW)
@@ -54,7 +59,7 @@ def test_labels_move_without_their_return(drive: Callable[..., Driver], asn_filt
     assert not wrong(driver)
 
 
-@every_filter
+@by_filter("created_at")
 def test_an_old_return_changes_today(drive: Callable[..., Driver], asn_filter: str):
     """A return far older than the horizon that changes today has its notices read again, in few windows."""
     shop = Shop.generate(seed=7, returns=60, days=400, now=NOW)
@@ -73,7 +78,7 @@ def test_an_old_return_changes_today(drive: Callable[..., Driver], asn_filter: s
     assert len(again) < len(days), "the days of a changed return are read once, not for ever"
 
 
-@every_filter
+@by_filter("updated_at")
 def test_a_line_leaves_a_return(drive: Callable[..., Driver], asn_filter: str):
     """The notice of a removed line gets `_deleted_at`, however old its return is; no other row does."""
     shop = Shop.generate(seed=8, returns=60, days=300, now=NOW)
@@ -89,7 +94,7 @@ def test_a_line_leaves_a_return(drive: Callable[..., Driver], asn_filter: str):
     assert not wrong(driver)
 
 
-@every_filter
+@by_filter("label_updated_at")
 def test_all_lines_leave_an_old_return(drive: Callable[..., Driver], asn_filter: str):
     """So do the notices of an old return that has no line left, though no row of it shows any more."""
     shop = Shop.generate(seed=9, returns=40, days=300, now=NOW)
@@ -100,7 +105,7 @@ def test_all_lines_leave_an_old_return(drive: Callable[..., Driver], asn_filter:
     assert not wrong(driver)
 
 
-@every_filter
+@by_filter("created_at")
 def test_a_return_vanishes(drive: Callable[..., Driver], asn_filter: str):
     """The notices of young returns that vanish get `_deleted_at` by the next sync; a reconcile finds the old ones."""
     shop = Shop.generate(seed=10, returns=30, days=60, now=NOW)
@@ -115,7 +120,7 @@ def test_a_return_vanishes(drive: Callable[..., Driver], asn_filter: str):
     assert driver.count("returns", "_deleted_at IS NOT NULL") == 4
 
 
-@every_filter
+@by_filter("created_at")
 def test_rows_outside_the_window(drive: Callable[..., Driver], asn_filter: str):
     """Rows that nobody asked for are kept, the run says so, and they make no other row look deleted."""
     shop = Shop.generate(seed=11, returns=60, days=300, now=NOW)

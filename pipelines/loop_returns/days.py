@@ -54,10 +54,11 @@ def unpack(packed: Iterable[str]) -> set[date]:
 def notice_days(tables: Tables) -> set[date]:
     """The days by which the shipping notices of these returns may be found, whichever time the report filters on.
 
-    Their return was created on one, and its labels were last updated on others; `updated_at` is recent by itself.
+    Their return was created on one and last updated on another, its labels on others.
     """
     found: set[date] = set()
-    for table, columns in ((RETURNS.name, ("created_at", "label_updated_at")), (LABELS.name, ("updated_at",))):
+    times = ("created_at", "updated_at", "label_updated_at")
+    for table, columns in ((RETURNS.name, times), (LABELS.name, ("updated_at",))):
         for column in columns if table in tables else ():
             days = pc.unique(
                 tables[table].column(column).cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.date32())

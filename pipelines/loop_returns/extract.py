@@ -126,5 +126,8 @@ class Shop:
 
 
 def notice_params(window: DayWindow) -> dict[str, str]:
-    """The two parameters of the report, as dates: anything else may silently mean 1970-01-01 (client w6w)."""
-    return {"from": window.first.isoformat(), "to": window.last.isoformat()}
+    """The two parameters of the report, as dates: anything else may silently mean 1970-01-01 (client w6w).
+
+    `to` is the day after the window: whether that day itself is included is not documented.
+    """
+    return {"from": window.first.isoformat(), "to": (window.last + timedelta(days=1)).isoformat()}

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -52,13 +53,7 @@ def measure(name: str, command: Sequence[str], *, env: dict[str, str] | None = N
 
     Its last line of output is a JSON object, if it prints any. Raises RuntimeError with the end of its output when it fails.
     """
-    variables = {
-        **os.environ,
-        "RUNTIME__DLTHUB_TELEMETRY": "false",
-        "RUNTIME__LOG_LEVEL": "ERROR",
-        "PYTHONPATH": str(ROOT),
-        **(env or {}),
-    }
+    variables = {**environment(), **(env or {})}
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *command], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -72,6 +67,18 @@ def measure(name: str, command: Sequence[str], *, env: dict[str, str] | None = N
         raise RuntimeError(f"{name} ended with {process.returncode}:\n{output[-3000:]}")
     said = json.loads(output.splitlines()[-1]) if output.rstrip().endswith("}") else {}
     return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT / _MEGA, said)
+
+
+def environment() -> dict[str, str]:
+    """The environment of every process that is measured: modules are compiled once, as where a program is installed."""
+    cache = Path(tempfile.gettempdir()) / "loop-returns-bench-pycache"
+    return {
+        **{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
+        "PYTHONPYCACHEPREFIX": str(cache),
+        "PYTHONPATH": str(ROOT),
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "RUNTIME__LOG_LEVEL": "ERROR",
+    }
 
 
 def summary(name: str, samples: Sequence[Sample]) -> Figure:
@@ -92,7 +99,7 @@ def serving(folder: Path, *, latency: float = 0.0, limit: int = 0) -> Iterator[s
     command = [sys.executable, "-m", "tests.bench.server", str(folder)]
     command += ["--latency", str(latency), "--limit", str(limit)]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
     )
     assert process.stdout is not None
     assert process.stdin is not None

@@ -13,8 +13,8 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from loop_returns import __version__
 from loop_returns.api.errors import ChangeSettings
-from loop_returns.report.queries import CLOSING_DAYS, QUERIES
-from loop_returns.runs.reading import reading
+from loop_returns.report.queries import CLOSING_DAYS, QUERIES, TOP_PRODUCTS
+from loop_returns.runs.looking import reading
 
 if TYPE_CHECKING:
     from loop_returns.report.queries import Query
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = date(1970, 1, 1)
 _TABLE: Final = re.compile(r"\{(\w+)\}")
-_WORDS: Final = ("shop", "currency", "reason", "product", "carrier", "place", "stage", "age")
+_WORDS: Final = ("shop", "currency", "reason", "product", "title", "carrier", "place", "stage", "age")
 _FOUR_DIGITS: Final = 10_000  # amounts are whole ten-thousandths: JavaScript adds them up exactly to 900 billion
 _TWO_DIGITS: Final = 100  # days are whole hundredths, as in the marts
 
@@ -45,6 +45,7 @@ class Facts:
             "since": _day(self.since),
             "shop": self.shop,
             "closing_days": CLOSING_DAYS,
+            "top_products": TOP_PRODUCTS,
             "words": {kind: list(words) for kind, words in self.words.items()},
             "tables": {
                 name: {"columns": list(query.columns), "rows": self.tables.get(name, [])} for name, query in QUERIES.items()

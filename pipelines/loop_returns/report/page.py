@@ -6,17 +6,18 @@ import json
 import os
 import re
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from loop_returns.api.errors import ChangeSettings
 from loop_returns.report.facts import read_facts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from loop_returns.runs.destination import Target
 
 DAYS: Final = 731  # two years: this one and the one to compare it with
-_PLACE: Final = re.compile(r"\{\{(\w[\w./]*)\}\}")
+_PLACE: Final = re.compile(r"\{\{([\w.]+)\}\}")
 _DATA: Final = "data"
 
 
@@ -64,4 +65,4 @@ def embedded(record: dict[str, Any]) -> str:
 
 
 def _text(name: str) -> str:
-    return files(__package__).joinpath(*name.split("/")).read_text(encoding="utf-8")
+    return (files(__package__) / "web" / name).read_text(encoding="utf-8")

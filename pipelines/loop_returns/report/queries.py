@@ -4,17 +4,20 @@ Sums and counts by day, so that the page can add up any range of days; means and
 plain SQL that every destination understands. `{name}` stands for a table, `{since}` for the first day.
 """
 
+# ruff: noqa: S608 # the statements are made of constants of this module
+
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TOP_PRODUCTS: Final = 100  # by shop and currency; the rest is one row a day, so that a large catalogue stays a light page
+TOP_PRODUCTS: Final = 20  # of each month, by shop and currency; a large catalogue would make a heavy page
 RUNS_SHOWN: Final = 12  # by shop
-CLOSING_DAYS: Final = (3, 7, 14, 21, 30, 60)  # upper ends of the groups of days to close; a last group has no end
+CLOSING_DAYS: Final = (3, 5, 7, 10, 14, 21, 30, 60)  # upper ends of the groups of days to close; a last group has no end
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,11 @@ where date_basis = 'submitted' and day >= {since}
 """,
 )  # fmt: skip
 
-_KINDS: Final = "case when has_exchange then 1 else 0 end + case when has_refund then 1 else 0 end \
-+ case when has_credit then 1 else 0 end"
+_KINDS: Final = "(case when has_exchange then 1 else 0 end + case when has_refund then 1 else 0 end \
++ case when has_credit then 1 else 0 end)"
 _ENDS: Final = (-1_000_000, *CLOSING_DAYS, 1_000_000)
 _GROUPS: Final = ",\n       ".join(
-    f"count(case when days_to_close > {low} and days_to_close <= {high} then 1 end)"
-    for low, high in zip(_ENDS, _ENDS[1:], strict=False)
+    f"count(case when days_to_close > {low} and days_to_close <= {high} then 1 end)" for low, high in pairwise(_ENDS)
 )
 
 _STEPS: Final = Query(
@@ -89,30 +91,43 @@ group by shop, submitted_date, currency, coalesce(parent_reason, '(none given)')
 """,
 )  # fmt: skip
 
+_PRODUCT_KEY: Final = "coalesce({0}product_id, '') || '/' || coalesce({0}variant_id, '') || '/' || coalesce({0}sku, '')"
+_TOP: Final = f"""
+with monthly as (
+    select shop, currency, {_PRODUCT_KEY.format("")} as product, row_number() over (
+        partition by shop, currency, extract(year from submitted_date), extract(month from submitted_date)
+        order by count(*) desc, {_PRODUCT_KEY.format("")}) as place
+    from {{fct_return_lines}}
+    where not is_void and submitted_date >= {{since}}
+    group by shop, currency, extract(year from submitted_date), extract(month from submitted_date), {_PRODUCT_KEY.format("")}
+),
+top_ones as (select distinct shop, coalesce(currency, '') as currency, product from monthly where place <= {TOP_PRODUCTS})
+"""
+
+_CATALOGUE: Final = Query(
+    {"shop": "shop", "product": "product", "title": "title", "sku": "text", "main_reason": "reason", "units": "count"},
+    f"""{_TOP}
+select p.shop, t.product, coalesce(p.title, p.sku, p.product_id, '(no title)'), p.sku, p.main_reason, p.units_returned
+from {{rpt_product_returns}} as p
+join top_ones as t
+    on t.shop = p.shop and t.currency = coalesce(p.currency, '') and t.product = {_PRODUCT_KEY.format("p.")}
+order by p.units_returned desc
+""",
+)
+
 _PRODUCTS: Final = Query(
     {
-        "shop": "shop", "day": "day", "currency": "currency", "title": "product", "sku": "product",
-        "main_reason": "reason", "units": "count", "swapped": "count", "returned": "money", "refunded": "money",
+        "shop": "shop", "day": "day", "currency": "currency", "product": "product", "units": "count", "swapped": "count",
+        "returned": "money",
     },
-    f"""
-with ranked as (
-    select p.*, row_number() over (
-        partition by shop, currency order by units_returned desc, product_id, variant_id, sku) as place
-    from {{rpt_product_returns}} as p
-),
-top_ones as (select * from ranked where place <= {TOP_PRODUCTS})
-select l.shop, l.submitted_date, l.currency,
-       case when t.place is null then null else coalesce(t.title, t.sku, t.product_id, '(no title)') end,
-       t.sku, t.main_reason, count(*),
-       count(case when l.outcome = 'exchange' or l.exchange_variant_id is not null then 1 end),
-       sum(l.returned_value), sum(l.refunded)
+    f"""{_TOP}
+select l.shop, l.submitted_date, l.currency, t.product, count(*),
+       count(case when l.outcome = 'exchange' or l.exchange_variant_id is not null then 1 end), sum(l.returned_value)
 from {{fct_return_lines}} as l
-left join top_ones as t
-    on t.shop = l.shop and coalesce(t.currency, '') = coalesce(l.currency, '')
-    and coalesce(t.product_id, '') = coalesce(l.product_id, '')
-    and coalesce(t.variant_id, '') = coalesce(l.variant_id, '') and coalesce(t.sku, '') = coalesce(l.sku, '')
+join top_ones as t
+    on t.shop = l.shop and t.currency = coalesce(l.currency, '') and t.product = {_PRODUCT_KEY.format("l.")}
 where not l.is_void and l.submitted_date >= {{since}}
-group by l.shop, l.submitted_date, l.currency, t.place, t.title, t.sku, t.product_id, t.main_reason
+group by l.shop, l.submitted_date, l.currency, t.product
 """,
 )  # fmt: skip
 
@@ -142,10 +157,10 @@ _COMING: Final = Query(
         "returns": "count", "units": "count", "returned": "money",
     },
     """
-select shop, expected_date, currency, coalesce(destination_name, destination_id, '(not known)'), stage, is_overdue,
+select shop, expected_date, currency, coalesce(destination_name, destination_id, 'place not known'), stage, is_overdue,
        sum(returns), sum(units), sum(returned_value)
 from {rpt_inbound_forecast}
-group by shop, expected_date, currency, coalesce(destination_name, destination_id, '(not known)'), stage, is_overdue
+group by shop, expected_date, currency, coalesce(destination_name, destination_id, 'place not known'), stage, is_overdue
 """,
 )  # fmt: skip
 
@@ -196,6 +211,6 @@ order by shop, place
 )  # fmt: skip
 
 QUERIES: Final[Mapping[str, Query]] = {
-    "daily": _DAILY, "steps": _STEPS, "reasons": _REASONS, "products": _PRODUCTS, "carriers": _CARRIERS,
-    "coming": _COMING, "waiting": _WAITING, "freshness": _FRESHNESS, "runs": _RUNS,
+    "daily": _DAILY, "steps": _STEPS, "reasons": _REASONS, "catalogue": _CATALOGUE, "products": _PRODUCTS,
+    "carriers": _CARRIERS, "coming": _COMING, "waiting": _WAITING, "freshness": _FRESHNESS, "runs": _RUNS,
 }  # fmt: skip

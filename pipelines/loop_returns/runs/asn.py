@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from loop_returns.api.windows import DayWindow, cover, days
 from loop_returns.days import DAY, joined, utc_midnight
+from loop_returns.runs.contents import mark_deleted, moment, portable, quoted
 from loop_returns.runs.loading import CHUNK, Loader
-from loop_returns.runs.warehouse import moment, quoted
 from loop_returns.tables.shipping import ASN
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ class _Seen:
     outside: int = 0
 
     def take(self, rows: pa.Table, window: DayWindow) -> None:
-        self.keys.update(
-            zip(rows.column("id").to_pylist(), rows.column("return_line_item_id").to_pylist(), strict=True)
-        )
+        self.keys.update(zip(rows.column("id").to_pylist(), rows.column("return_line_item_id").to_pylist(), strict=True))
         start, end = utc_midnight(window.first - DAY), utc_midnight(window.last + 2 * DAY)
         inside_any = pa.array([False] * rows.num_rows, pa.bool_())
         for name in CANDIDATES:
@@ -88,11 +86,11 @@ def read_notices(
             f"{seen.outside} shipping notices came back for days that were not asked for; they were kept. "
             "Loop may have misread a date: compare the notices' dates with the run's."
         )
-    if not to_now and seen.consistent != {"created_at"}:
+    if not to_now and (seen.consistent != {"created_at"} or seen.outside):
         return 0  # the other times move: a row may have moved to a day that nobody looked at
     gone = _gone(session, seen, windows)
     if gone and mark:
-        session.warehouse.mark_deleted(ASN.name, session.shop, ("id", "return_line_item_id"), gone, at=session.now)
+        mark_deleted(session.warehouse, ASN.name, session.shop, ("id", "return_line_item_id"), gone, at=session.now)
         session.run.notices.append(
             f"{len(gone)} shipping notices are no longer in Loop's report; they are marked in `_deleted_at`."
         )
@@ -102,7 +100,7 @@ def read_notices(
 def _width(session: Session, first: date, last: date) -> int:
     """How many days one answer may span, judged by how many units were returned in that time."""
     rows = session.warehouse.query(
-        session.warehouse.portable(f"SELECT count(*) FROM {{0}} WHERE returned_at >= {moment(utc_midnight(first))}"),
+        portable(session.warehouse, f"SELECT count(*) FROM {{0}} WHERE returned_at >= {moment(utc_midnight(first))}"),
         "return_line_items",
     )
     units = rows[0][0] if rows else 0
@@ -114,17 +112,21 @@ def _gone(session: Session, seen: _Seen, windows: Sequence[DayWindow]) -> list[t
     """Keys of rows that should have appeared in what was read whole, and did not.
 
     A row is judged only if every timestamp the range may apply to lies inside the days that were read, a day away from
-    their borders: in which zone Loop cuts days is not documented.
+    their borders: in which zone Loop cuts days is not documented. One that is null has shown that the range does not apply
+    to it, as the row came all the same.
     """
-    if not seen.consistent or not windows:
+    if not windows:
         return []
+    unsure = seen.outside or not seen.consistent  # rows that came along show nothing about the range
     within = " AND ".join(
-        f"({' OR '.join(_between(name, window) for window in joined(windows))})" for name in sorted(seen.consistent)
+        f"({name} IS NULL OR {' OR '.join(_between(name, window) for window in joined(windows))})"
+        for name in sorted(CANDIDATES if unsure else seen.consistent)
     )
     rows = session.warehouse.query(
-        session.warehouse.portable(
+        portable(
+            session.warehouse,
             f"SELECT id, return_line_item_id FROM {{0}} WHERE shop = {quoted(session.shop)}"
-            f" AND _deleted_at IS NULL AND {within}"
+            f" AND _deleted_at IS NULL AND {within}",
         ),
         ASN.name,
     )

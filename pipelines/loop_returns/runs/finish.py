@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from loop_returns import marts
+from loop_returns import __version__, marts
 from loop_returns.runs.checks import run_checks
 from loop_returns.tables.comments import write_comments
 
@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 
 
 def finish(opened: Session) -> None:
-    """Refreshes marts and comments and checks the data, where this run loaded something or nobody has done so yet.
+    """Refreshes marts and comments and checks the data, where that has not been done since the last load.
 
     A failed check makes the run's outcome `check_failed` and its exit code 3; warnings only stand in the report.
     """
     run, warehouse = opened.run, opened.warehouse
-    fresh = not warehouse.state(opened.shop).get("finished")
-    if opened.options.dry_run or not (run.tally.new or run.tally.changed or fresh):
+    if opened.options.dry_run or warehouse.state(opened.shop).get("finished") == __version__:
         return
     opened.progress.note("Refreshing marts, checking the data.")
     with warehouse.held(), warehouse.explained():
@@ -30,5 +29,6 @@ def finish(opened: Session) -> None:
         checks = run_checks(warehouse.pipeline, shop=opened.shop)
     run.checks = [asdict(check) for check in checks if check.failed]
     if any(check.failed and check.severity == "error" for check in checks):
-        run.outcome, run.exit_code = "check_failed", 3
-    opened.then_remember(lambda memory: memory.update(finished=True))
+        run.outcome, run.exit_code = "check_failed", 3  # and not remembered as finished: the next run checks again
+    else:
+        opened.then_remember(lambda memory: memory.update(finished=__version__))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from loop_returns.days import notice_days, pack, unpack
+from loop_returns.runs.contents import known_notices, known_returns
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.settle import settle_notices, settle_returns
 from loop_returns.tables.shipping import ASN
@@ -52,18 +53,21 @@ class Loader:
             for name in waiting[0].tables
         }
         del waiting
-        with self._session.warehouse.held():
-            return self._load(self._settle(tables), remember)
+        with self._session.warehouse.held(sparing=True):
+            settled = self._settle(tables)
+            del tables  # the copies to load are in `settled`; the others need not stay in memory meanwhile
+            return self._load(settled, remember)
 
     def _load(self, settled: Settled, remember: Callable[[Memory], None] | None) -> bool:
         run = self._session.run
         run.tally.add(settled.tally)
         if not settled.tables:
             return False
-        fresh_days = notice_days(settled.tables)
+        fresh_days = notice_days(settled.tables) | settled.days
         self.days |= fresh_days
 
         def keep(memory: Memory) -> None:
+            memory.pop("finished", None)  # marts and checks are behind until `finish` says otherwise
             if fresh_days:
                 memory["asn_days"] = pack(unpack(memory.get("asn_days", ())) | fresh_days)
             if remember is not None:
@@ -76,7 +80,7 @@ class Loader:
     def _settle(self, tables: Tables) -> Settled:
         warehouse, shop = self._session.warehouse, self._session.shop
         if RETURNS.name in tables:
-            known = warehouse.known_returns(shop, tables[RETURNS.name].column("id").to_pylist())
+            known = known_returns(warehouse, shop, tables[RETURNS.name].column("id").to_pylist())
             return settle_returns(tables, known, shop=shop, observed_at=self._session.now, always=self._always)
-        known = warehouse.known_notices(shop, tables[ASN.name].column("id").to_pylist())
+        known = known_notices(warehouse, shop, tables[ASN.name].column("id").to_pylist())
         return settle_notices(tables, known, always=self._always)

@@ -13,12 +13,12 @@ from loop_returns.api.windows import split
 from loop_returns.days import DAY
 from loop_returns.runs.asn import read_notices
 from loop_returns.runs.compare import differing
+from loop_returns.runs.contents import known_notices, known_returns, mark_deleted, moment, portable, quoted, rows_of
 from loop_returns.runs.finish import finish
 from loop_returns.runs.loading import Loader
 from loop_returns.runs.session import session
 from loop_returns.runs.sync import read_cursor
 from loop_returns.runs.walking import walk_returns
-from loop_returns.runs.warehouse import moment, quoted
 from loop_returns.settings import DETAILS_PATH
 from loop_returns.tables.catalog import CHILDREN
 from loop_returns.tables.returns import RETURNS
@@ -53,9 +53,7 @@ def reconcile(settings: Settings, options: Options, *, days: int, progress: Prog
             _returns(opened, start, now)
         if options.wants("advanced_shipping_notices"):
             loader = ComparingLoader(opened)
-            gone = read_notices(
-                opened, first=start.date(), last=now.date() + DAY, loader=loader, mark=not options.dry_run
-            )
+            gone = read_notices(opened, first=start.date(), last=now.date() + DAY, loader=loader, mark=not options.dry_run)
             _drift(run, ASN.name, "deleted", gone)
         if options.dry_run:
             run.tally = Tally(unchanged=run.tally.unchanged, older=run.tally.older)
@@ -78,9 +76,10 @@ def _returns(opened: Session, start: datetime, now: datetime) -> None:
         loader=loader,
     )
     held = opened.warehouse.query(
-        opened.warehouse.portable(
+        portable(
+            opened.warehouse,
             f"SELECT id FROM {{0}} WHERE shop = {quoted(opened.shop)} AND _deleted_at IS NULL"
-            f" AND created_at > {moment(start)} AND created_at < {moment(now)}"
+            f" AND created_at > {moment(start)} AND created_at < {moment(now)}",
         ),
         RETURNS.name,
     )
@@ -93,7 +92,7 @@ def _returns(opened: Session, start: datetime, now: datetime) -> None:
         )
     gone = [one for one in missing if _is_gone(opened, one)]
     if gone and not opened.options.dry_run:
-        opened.warehouse.mark_deleted(RETURNS.name, opened.shop, ("id",), [(one,) for one in gone], at=opened.now)
+        mark_deleted(opened.warehouse, RETURNS.name, opened.shop, ("id",), [(one,) for one in gone], at=opened.now)
     _drift(opened.run, RETURNS.name, "deleted", len(gone))
 
 
@@ -120,13 +119,13 @@ class ComparingLoader(Loader):
     def _compare_returns(self, tables: Tables) -> Settled:
         opened, shop = self._session, self._session.shop
         ids = tables[RETURNS.name].column("id").to_pylist()
-        known = opened.warehouse.known_returns(shop, ids)
+        known = known_returns(opened.warehouse, shop, ids)
         newest = settle_returns(tables, {}, shop=shop, observed_at=opened.now)
         differs: set[tuple[str, ...]] = set()
         for table in (RETURNS, *CHILDREN):
             column = "id" if table is RETURNS else "return_id"
             ours = newest.tables.get(table.name, tables[table.name].slice(0, 0))
-            found = differing(table.name, ours, opened.warehouse.rows(table.name, shop, column, ids), by=(column,))
+            found = differing(table.name, ours, rows_of(opened.warehouse, table.name, shop, column, ids), by=(column,))
             self._count(table.name, {key for key in found if key in known}, newest)
             differs |= found
         self._count_missing(RETURNS.name, newest, known)
@@ -137,10 +136,10 @@ class ComparingLoader(Loader):
     def _compare_notices(self, tables: Tables) -> Settled:
         opened, shop = self._session, self._session.shop
         ids = tables[ASN.name].column("id").to_pylist()
-        known = opened.warehouse.known_notices(shop, ids)
+        known = known_notices(opened.warehouse, shop, ids)
         newest = settle_notices(tables, {})
         ours = newest.tables[ASN.name]
-        theirs = opened.warehouse.rows(ASN.name, shop, "id", ids)
+        theirs = rows_of(opened.warehouse, ASN.name, shop, "id", ids)
         key = ("id", "return_line_item_id")
         found = {one for one in differing(ASN.name, ours, theirs, by=key) if one in set(_keys(ours, key))}
         self._count(ASN.name, {one for one in found if one in known}, newest)

@@ -14,6 +14,7 @@ from loop_returns.runs.destination import DUCKDB_FILE, find_target
 from loop_returns.runs.ledger import Notebook, Run, to_table
 from loop_returns.runs.lock import hold
 from loop_returns.runs.progress import Silent
+from loop_returns.runs.publish import publish, publish_path
 from loop_returns.runs.warehouse import Warehouse
 from loop_returns.tables.runs import RUNS
 
@@ -82,6 +83,9 @@ def session(
     """
     settings, options, progress = settings or load(), options or Options(), progress or Silent()
     target = find_target(destination=options.destination, dataset=options.dataset, file=options.file)
+    copy = options.publish or settings.publish
+    if copy is not None:
+        publish_path(target, copy)  # refuse a useless path before a long run, not after it
     run = Run(command, settings.shop)
     with hold(target, command=command):
         notebook = Notebook(target.folder)
@@ -99,6 +103,8 @@ def session(
                 yield opened
             _close(opened)
             _write_ledger(opened, notebook)
+            if copy is not None and run.outcome in {"done", "drift"} and not options.dry_run:
+                publish(target, copy)
         except BaseException as error:
             _close(opened, error)
             notebook.note(run)

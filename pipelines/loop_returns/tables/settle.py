@@ -6,6 +6,7 @@ Pure: what the warehouse has comes in as `Known` rows, what is to be loaded goes
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,11 +20,13 @@ from loop_returns.tables.shape import COPY
 from loop_returns.tables.shipping import ASN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 Key = tuple[str, ...]
 Tables = dict[str, pa.Table]
+_FIRST_DAY: Final = date(1970, 1, 1)
+_DAY: Final = 86_400_000_000  # microseconds
 _NEVER: Final = -(2**62)  # sorts before every time: a copy without `updated_at` never beats one that has it
 
 
@@ -35,6 +38,7 @@ class Known(NamedTuple):
     row_hash: str | None
     deleted: bool = False
     previous_state: str | None = None
+    label_updated_at: int | None = None  # likewise
 
 
 class _Copy(NamedTuple):
@@ -69,6 +73,7 @@ class Settled:
 
     tables: Tables
     tally: Tally
+    days: frozenset[date] = frozenset()  # on which the warehouse had the returns that are replaced
 
 
 def settle_returns(
@@ -108,7 +113,7 @@ def settle_returns(
     if changes is not None:
         settled[STATE_CHANGES.name] = changes
         _count(tally, STATE_CHANGES.name, rows=changes.num_rows, new=changes.num_rows)
-    return Settled(settled, tally)
+    return Settled(settled, tally, frozenset(_days(known[key] for key in chosen if key in known)))
 
 
 def settle_notices(tables: Tables, known: Mapping[Key, Known], *, always: bool = False) -> Settled:
@@ -150,6 +155,13 @@ def _choose(
                 continue
         chosen[one] = newest
     return chosen, tally, copies
+
+
+def _days(rows: Iterable[Known]) -> Iterator[date]:
+    for row in rows:
+        for time in (row.updated_at, row.label_updated_at):
+            if time is not None:
+                yield _FIRST_DAY + timedelta(days=time // _DAY)
 
 
 def _with_tombstones(rows: pa.Table, name: str, held: Sequence[str], shop: str) -> pa.Table:

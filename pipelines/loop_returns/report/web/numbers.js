@@ -84,6 +84,15 @@ function money(amount, currency) {
   }
 }
 
-/** A moment as people read it. */
-const moment = (iso) =>
-  iso === null ? "never" : `${new Date(iso).toLocaleString("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", ...utc })} UTC`;
+/** The same without the currency, for under a heading that names it. */
+const figure = (amount, currency) =>
+  money(amount, currency)
+    .replace(`${codeOf(currency)}`, "")
+    .trim();
+
+/** A moment as people read it, with the year or without. */
+function moment(iso, { brief = false } = {}) {
+  if (iso === null) return "never";
+  const parts = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", ...utc };
+  return new Date(iso).toLocaleString("en-GB", brief ? parts : { ...parts, year: "numeric", timeZoneName: "short" });
+}

@@ -13,9 +13,11 @@ function element(name, attributes = {}, ...children) {
 /** A table; cells of `numeric` columns are aligned right. A cell is text or an element. */
 function table(head, rows, numeric = []) {
   const attributes = (place) => ({ class: numeric.includes(place) ? "n" : undefined });
-  const cells = (name, row) => row.map((cell, place) => element(name, { ...attributes(place), scope: name === "th" ? "col" : undefined }, cell));
+  const cells = (name, row) =>
+    row.map((cell, place) => element(name, { ...attributes(place), scope: name === "th" ? "col" : undefined }, cell));
   return element(
-    "table", {},
+    "table",
+    {},
     element("thead", {}, element("tr", {}, ...cells("th", head))),
     element("tbody", {}, ...rows.map((row) => element("tr", {}, ...cells("td", row)))),
   );
@@ -42,7 +44,10 @@ function clear(name) {
  * series: [{label, values, colour, table}], of which `colour` is the name of a style variable.
  * show: how a value is written in tips and on the axis; head and rows: the table behind it.
  */
-function chart(name, { type = "bar", labels, series, show, tick = show, horizontal = false, title, head, rows, tip, height }) {
+function chart(
+  name,
+  { type = "bar", labels, series, show, tick = show, horizontal = false, title, head, rows, tip, height },
+) {
   const section = clear(name);
   const shown = series.filter((one) => one.values.some((value) => value));
   if (!shown.length) {
@@ -67,12 +72,16 @@ function legend(shown) {
   return element("ul", { class: "legend" }, ...entries);
 }
 
-const open = new Set(); // sections whose numbers are shown; they stay so when a filter changes
+const open = new Set(["reasons"]); // sections whose numbers are shown; they stay so when a filter changes
 
 function numbers(name, head, rows) {
-  const right = head.map((_, place) => place).filter((place) => rows.some((row) => typeof row[place] === "string" && /\d/.test(row[place]) && place > 0));
+  const right = head
+    .map((_, place) => place)
+    .filter((place) => rows.some((row) => typeof row[place] === "string" && /\d/.test(row[place]) && place > 0));
   const details = element("details", {}, element("summary", {}, "Numbers"));
-  details.append(element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Numbers" }, table(head, rows, right)));
+  details.append(
+    element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Numbers" }, table(head, rows, right)),
+  );
   details.open = open.has(name);
   details.addEventListener("toggle", () => (details.open ? open.add(name) : open.delete(name)));
   return details;
@@ -80,8 +89,19 @@ function numbers(name, head, rows) {
 
 function configuration({ type, labels, shown, show, tick, horizontal, tip }) {
   const quiet = colour("--quiet");
-  const value = { stacked: true, beginAtZero: true, border: { display: false }, grid: { color: colour("--line") }, ticks: { color: quiet, callback: tick, maxTicksLimit: 6, precision: 0 } };
-  const names = { stacked: true, border: { color: colour("--line") }, grid: { display: false }, ticks: { color: quiet, maxRotation: 0, autoSkip: !horizontal, autoSkipPadding: 12 } };
+  const value = {
+    stacked: true,
+    beginAtZero: true,
+    border: { display: false },
+    grid: { color: colour("--line") },
+    ticks: { color: quiet, callback: tick, maxTicksLimit: 6, precision: 0 },
+  };
+  const names = {
+    stacked: true,
+    border: { color: colour("--line") },
+    grid: { display: false },
+    ticks: { color: quiet, maxRotation: 0, autoSkip: !horizontal, autoSkipPadding: 8 },
+  };
   return {
     type,
     data: { labels, datasets: shown.map((one) => dataset(type, one)) },
@@ -100,8 +120,25 @@ function configuration({ type, labels, shown, show, tick, horizontal, tip }) {
 function dataset(type, one) {
   const paint = colour(one.colour);
   const common = { label: one.label, data: one.values, backgroundColor: paint };
-  if (type === "line") return { ...common, borderColor: paint, borderWidth: 2, pointRadius: 0, pointHitRadius: 12, tension: 0.25, spanGaps: true };
-  return { ...common, borderColor: colour("--card"), borderWidth: 0.5, borderSkipped: false, maxBarThickness: 34, categoryPercentage: 0.86, barPercentage: 0.95 };
+  if (type === "line")
+    return {
+      ...common,
+      borderColor: paint,
+      borderWidth: 2,
+      pointRadius: 0,
+      pointHitRadius: 12,
+      cubicInterpolationMode: "monotone",
+      spanGaps: true,
+    };
+  return {
+    ...common,
+    borderColor: colour("--card"),
+    borderWidth: 0.5,
+    borderSkipped: false,
+    maxBarThickness: 34,
+    categoryPercentage: 0.86,
+    barPercentage: 0.95,
+  };
 }
 
 function tooltip({ show, tip }) {

@@ -1,0 +1,167 @@
+"""Puts a copy of the DuckDB file in place for readers, so that they and the loads never meet.
+
+DuckDB lets one process write or several read, not both. A copy that is replaced whole, by a rename, has neither locks nor a
+half-loaded state: who has it open goes on seeing the old one, who opens it next sees the new one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+
+from loop_returns.api.errors import ChangeSettings, WarehouseHeld, WarehouseTrouble
+from loop_returns.runs.failures import explain
+
+if TYPE_CHECKING:
+    from loop_returns.runs.destination import Target
+
+_TRIES: Final = 3  # copies, while another program writes to the file
+_MAGIC: Final = slice(8, 12)  # where a DuckDB file says `DUCK`: duckdb.org/docs/stable/internals/storage
+_NEXT: Final = "The old copy is untouched, the load itself went well, and the next run publishes again."
+
+
+def publish(target: Target, path: str) -> Path:
+    """Copies the DuckDB file of `target` to `path`, replacing what is there at once, and returns the absolute path.
+
+    Call it when the run's last load is done, while the run still holds its lock. There must be room for a second copy beside
+    `path` meanwhile, and for a third while a reader has the old one open. Whatever fails, the old copy stays whole.
+
+    Raises:
+        ChangeSettings: as `publish_path`.
+        WarehouseHeld: another program writes to the warehouse meanwhile.
+        WarehouseTrouble: no space is left, or the copy can't be written or is not readable.
+    """
+    goal = publish_path(target, path)
+    source = target.file
+    assert source is not None  # noqa: S101 # publish_path has refused other destinations
+    part = goal.with_name(f".{goal.name}.part")  # always the same: what a killed run left is overwritten
+    try:
+        _settle(target, source)
+        _copy(source, part, goal)
+        _look(part)
+        _wal(goal).unlink(missing_ok=True)  # somebody wrote into the old copy; DuckDB would replay that onto the new one
+        os.replace(part, goal)  # noqa: PTH105 # Path.replace is the same call; this one says that it is atomic
+        _sync_folder(goal.parent)
+    except (OSError, duckdb.Error) as error:
+        raise WarehouseTrouble(f"The read copy {goal} cannot be put in place: {_short(error)} {_NEXT}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return goal
+
+
+def publish_path(target: Target, path: str) -> Path:
+    """The absolute path at which `publish` would put the copy; worth asking before a long run.
+
+    Raises ChangeSettings when the destination is no DuckDB file, or when there should be no copy at that path.
+    """
+    if target.file is None:
+        raise ChangeSettings(
+            f"`publish` makes a read copy of a DuckDB file. {target.location} needs none: there, readers and loads do not "
+            "wait for each other. Leave the setting and the option `--publish` out."
+        )
+    goal = Path(path).expanduser().resolve()  # the file a link points to, so that the link stays one
+    try:
+        wrong = _objection(target.file, goal, dataset=target.dataset)
+    except OSError as error:
+        wrong = f"it cannot be looked at ({error.strerror})"
+    if wrong:
+        raise ChangeSettings(f"The read copy cannot be {goal}: {wrong}. Choose another path for `publish`.")
+    return goal
+
+
+def _objection(source: Path, goal: Path, *, dataset: str) -> str | None:
+    if not goal.parent.is_dir():
+        return "there is no such folder"
+    if goal.is_dir():
+        return "it is a folder; name a file in it"
+    if goal == source or (goal.exists() and goal.samefile(source)):
+        return "it is the warehouse itself"
+    if goal.stem == dataset:
+        return f"DuckDB could not tell the file and the dataset `{dataset}` apart"
+    if goal.exists() and goal.stat().st_size and not _is_duckdb(goal):
+        return "there is a file of another kind, which would be lost"
+    return None
+
+
+def _is_duckdb(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(16)[_MAGIC] == b"DUCK"
+
+
+def _settle(target: Target, source: Path) -> None:
+    """Makes the file whole: what still lies in the write-ahead log goes into it."""
+    if not _wal(source).exists():
+        return
+    try:
+        with closing(duckdb.connect(str(source))) as connection:
+            connection.execute("CHECKPOINT")
+    except duckdb.Error as error:
+        raise explain(error, target) from error
+    if _wal(source).exists():
+        raise _busy(source)
+
+
+def _copy(source: Path, part: Path, goal: Path) -> None:
+    """Copies until the source is seen to have stayed the same meanwhile.
+
+    No connection to the source may be open in this process: on POSIX systems closing the file after the copy would also
+    release DuckDB's lock on it.
+    """
+    free, needed = shutil.disk_usage(goal.parent).free, source.stat().st_size
+    if free < needed:
+        raise WarehouseTrouble(
+            f"There is no space for the read copy {goal}: it takes {needed >> 20:,} MiB beside the old one, and "
+            f"{free >> 20:,} MiB are left. Make room there. {_NEXT}"
+        )
+    for _ in range(_TRIES):
+        before = _mark(source)
+        shutil.copyfile(source, part)
+        if _mark(source) == before and not _wal(source).exists():
+            break
+    else:
+        raise _busy(source)
+    if goal.exists():
+        shutil.copymode(goal, part)  # who might read the old copy may read the new one
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _look(part: Path) -> None:
+    """Opens the copy as a reader would; DuckDB refuses a file that is not whole."""
+    with closing(duckdb.connect(str(part), read_only=True)) as connection:
+        connection.execute("SELECT count(*) FROM duckdb_tables()").fetchone()
+
+
+def _mark(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wal")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the rename outlast a power failure, where the system has a way to."""
+    with suppress(OSError, AttributeError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _busy(source: Path) -> WarehouseHeld:
+    return WarehouseHeld(
+        f"Another program writes to {source} while the read copy is made. Close it there and run again. {_NEXT}"
+    )
+
+
+def _short(error: Exception) -> str:
+    text = (error.strerror or str(error)) if isinstance(error, OSError) else " ".join(str(error).split())[:300]
+    return f"{text.rstrip('.')}."

@@ -1,0 +1,107 @@
+"""Kills a run at a moment that can be named: at the n-th thing it does to a file, the database or the network.
+
+The run works in a forked child, which sends itself SIGKILL; nothing is closed, flushed, rolled back or written down.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
+
+from loop_returns.api.client import LoopClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_PATIENCE = 120.0  # seconds until a child that hangs is a failure
+_WRITES = os.O_WRONLY | os.O_RDWR
+_FILES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "shutil.rmtree", "shutil.move"}
+_KILLED, _DONE, _FAILED = -signal.SIGKILL, 0, 3
+
+
+class _Bomb:
+    """Counts steps and goes off at one of them."""
+
+    def __init__(self, at: int, log: Path | None = None) -> None:
+        self._left = at
+        self._steps = 0
+        self._log = log
+
+    def step(self, _what: str) -> None:
+        self._left -= 1
+        self._steps += 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def done(self) -> None:
+        if self._log is not None:
+            self._log.write_text(str(self._steps))
+
+    def audit(self, event: str, args: tuple[Any, ...]) -> None:
+        if event in _FILES or (event == "open" and len(args) > 2 and isinstance(args[2], int) and args[2] & _WRITES):
+            self.step(event)
+
+    def arm(self) -> None:
+        sys.addaudithook(self.audit)
+        for owner, name in (
+            (DuckDbSqlClient, "execute_query"),
+            (DuckDbSqlClient, "commit_transaction"),
+            (Psycopg2SqlClient, "execute_query"),
+            (Psycopg2SqlClient, "commit_transaction"),
+            (LoopClient, "_fetch"),
+        ):
+            setattr(owner, name, self._counted(getattr(owner, name), name))
+
+    def _counted(self, method: Callable[..., Any], name: str) -> Callable[..., Any]:
+        @wraps(method)
+        def counted(*args: Any, **more: Any) -> Any:
+            self.step(name)
+            return method(*args, **more)
+
+        return counted
+
+
+def run_and_kill(work: Callable[[], object], *, at: int, log: Path | None = None) -> bool:
+    """Does the work in a child that kills itself at step `at`; True when it was killed, False when it was done before.
+
+    `log` gets the number of steps of a child that was done.
+
+    Raises:
+        AssertionError: the work failed by itself; the child's traceback is on standard error.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            bomb = _Bomb(at, log)
+            bomb.arm()
+            work()
+            bomb.done()
+        except BaseException:  # noqa: BLE001 - told by the exit code
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(_FAILED)
+        os._exit(_DONE)
+    code = _wait(child)
+    assert code in (_KILLED, _DONE), f"the run failed by itself ({code})"
+    return code == _KILLED
+
+
+def _wait(child: int) -> int:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    raise AssertionError("the run hung")
