@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,15 @@ _FLAGS = (
     "--headless", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run", "--disable-extensions",
     "--disable-background-networking", "--disable-dev-shm-usage", "--hide-scrollbars", "--force-device-scale-factor=1",
 )  # fmt: skip
+# Chromium reads commands from descriptor 3 and answers on 4; both are moved up first, as either may be where the other goes
+_MOVE = """
+import fcntl, os, sys
+high = [fcntl.fcntl(int(one), fcntl.F_DUPFD, 100) for one in sys.argv[1:3]]
+for place, one in zip((3, 4), high):
+    os.dup2(one, place)
+    os.close(one)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Page:
@@ -108,13 +118,14 @@ def browser(folder: Path) -> Iterator[Page]:
     ours_in, theirs_out = os.pipe()
     alone = ["--no-sandbox"] if os.geteuid() == 0 else []  # its sandbox cannot work for root
     command = [PROGRAM, *_FLAGS, *alone, f"--user-data-dir={folder}", "about:blank"]
-    redirected = ["sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", *command]  # it expects these two numbers
-    with subprocess.Popen(redirected, pass_fds=(theirs_in, theirs_out), stderr=subprocess.DEVNULL) as process:
+    moved = [sys.executable, "-c", _MOVE, str(theirs_in), str(theirs_out), *command]
+    with subprocess.Popen(moved, pass_fds=(theirs_in, theirs_out), stderr=subprocess.DEVNULL) as process:
         os.close(theirs_in)
         os.close(theirs_out)
-        page = Page(ours_out, ours_in)
         try:
+            page = Page(ours_out, ours_in)
             yield page
-        finally:
             page.close()
             process.wait(timeout=30)
+        finally:
+            process.kill()

@@ -132,7 +132,7 @@ class Driver:
 
     def rows(self, table: str, *, shop: str = "default") -> list[dict[str, Any]]:
         """All rows of a table of one shop, by column."""
-        names, rows = self.read(f"SELECT * FROM {table} WHERE shop = '{shop}'")
+        names, rows = self.read(f"SELECT * FROM {table} WHERE shop = '{shop.replace(chr(39), chr(39) * 2)}'")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def count(self, table: str, where: str = "true") -> int:

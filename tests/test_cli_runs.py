@@ -235,7 +235,7 @@ def test_sandbox_command(script: Script, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_demo(script: Script, monkeypatch: pytest.MonkeyPatch):
-    """The demo shows two runs and three answered questions, replaces an older demo, and leaves all else untouched."""
+    """The demo shows two runs and three answers, writes the report, replaces an older demo, and touches nothing else."""
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(script.folder / "mine.duckdb"))
     monkeypatch.setenv("SOURCES__LOOP_RETURNS__BASE_URL", "https://api.example.com/api/v1")
     (script.folder / "loop_demo.duckdb").write_text("of an older demo")
@@ -245,7 +245,8 @@ def test_demo(script: Script, monkeypatch: pytest.MonkeyPatch):
         _, _, answer = out.partition(question.sql)
         assert question.words in out
         assert len(answer.strip().splitlines()) > 2
-    assert [path.name for path in script.folder.iterdir()] == ["loop_demo.duckdb"]
+    assert sorted(path.name for path in script.folder.iterdir()) == ["loop_demo.duckdb", "loop_demo_report.html"]
+    assert str(script.folder / "loop_demo_report.html") in out
     with duckdb.connect(str(script.folder / "loop_demo.duckdb"), read_only=True) as connection:
         returns, runs = connection.sql(
             "SELECT (SELECT count(*) FROM loop_returns.returns), (SELECT count(*) FROM loop_returns._loop_sync_runs)"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from loop_returns import __version__
 from loop_returns.cli import app
 
-COMMANDS = ("sync", "backfill", "reconcile", "check", "status", "demo", "sandbox")
+COMMANDS = ("sync", "backfill", "reconcile", "check", "status", "report", "demo", "sandbox")
 RUNNER = CliRunner()
 HEAVY = ("dlt", "duckdb", "pyarrow", "httpx", "pendulum", "rich", "msgspec", "loop_returns.commands")
 
@@ -43,16 +43,17 @@ def test_command(name: str):
     ("name", "options"),
     [
         ("sync", "--only --dry-run --abort-pending --publish --json"),
-        ("backfill", "--from --to --newest-first --restart --only --dry-run --abort-pending --publish --json"),
+        ("backfill", "--from --to --newest-first --restart --resume --only --dry-run --abort-pending --publish --json"),
         ("reconcile", "--days --dry-run --json"),
         ("status", "--json"),
+        ("report", "--output --days --open"),
     ],
 )
 def test_own_options(name: str, options: str):
     """The options that scripts rely on are there."""
     text = RUNNER.invoke(app, [name, "--help"]).output
     for option in options.split():
-        assert re.search(rf"^ +{option} ", text, re.MULTILINE)
+        assert re.search(rf"^ +(--\w+ / )?{option} ", text, re.MULTILINE)
 
 
 def test_version():

@@ -21,6 +21,7 @@ from loop_returns.cli_options import (
     Publish,
     end_with,
 )
+from loop_returns.cli_report import report
 from loop_returns.cli_sandbox import demo, sandbox
 from loop_returns.shell import refused
 
@@ -135,7 +136,10 @@ def backfill(
     start: Annotated[str, typer.Option("--from", metavar="DATE", help="First day, or moment, in UTC.")],
     end: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day, whole, or last moment, in UTC.")],
     newest_first: Annotated[bool, typer.Option("--newest-first", help="Begin with the newest returns.")] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Read windows again that are done already.")] = False,
+    restart: Annotated[
+        bool,
+        typer.Option("--restart/--resume", help="Read windows again that are done already, or go on after them."),
+    ] = False,
     destination: Destination = "duckdb",
     dataset: Dataset = "loop_returns",
     only: Only = None,
@@ -262,5 +266,6 @@ def status(
     raise end_with(work, log_format=log_format, debug=debug, as_json=as_json)
 
 
+app.command(short_help="Write a page with the answers that merchants ask for first.")(report)
 app.command(short_help="See it all work, without a key, in under a minute.")(demo)
 app.command(short_help="Serve an invented shop, for trying things out.")(sandbox)

@@ -23,8 +23,8 @@ def demo(
     """See it all work, without a key, in under a minute.
 
     Starts a local copy of Loop's API with an invented shop, syncs it into loop_demo.duckdb in the current folder,
-    lets the shop live for a moment, syncs again, and answers three questions an analyst would ask. Your own
-    warehouse and settings are not touched; an older loop_demo.duckdb is replaced.
+    lets the shop live for a moment, syncs again, answers three questions an analyst would ask, and writes the
+    report loop_demo_report.html. Your own warehouse and settings are not touched; an older demo is replaced.
 
     \b
     Examples:

@@ -16,6 +16,7 @@ import duckdb
 from loop_returns.api.errors import ChangeSettings
 from loop_returns.commands import quieten_dlt
 from loop_returns.config import Settings
+from loop_returns.report.command import write_report
 from loop_returns.runs.progress import make, write_event
 from loop_returns.runs.report import show_json, show_run, show_table, show_text, show_title
 from loop_returns.runs.session import Options
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from loop_returns.shell import Voice
 
 FILE: Final = "loop_demo.duckdb"
+REPORT: Final = "loop_demo_report.html"
 _DESTINATION: Final = "loop_demo"  # a dlt destination of its own, so that settings of the real one do not reach it
 _KEY: Final = "sandbox-key"  # opens nothing but the sandbox
 _DAYS: Final = 400  # age of the oldest return
@@ -68,7 +70,7 @@ GROUP BY carrier ORDER BY labels DESC LIMIT 5""",
 
 
 def demo(voice: Voice, *, returns: int, destination: str = "duckdb", dataset: str = "loop_returns") -> int:
-    """Syncs an invented shop twice into `loop_demo.duckdb` in this folder and asks three questions.
+    """Syncs an invented shop twice into `loop_demo.duckdb` in this folder, asks three questions, and writes the report.
 
     Returns the exit code of the first run that did not go well, else 0. Raises ChangeSettings for another destination
     than DuckDB.
@@ -94,9 +96,11 @@ def demo(voice: Voice, *, returns: int, destination: str = "duckdb", dataset: st
         _say(voice, "\nMeanwhile in the shop: new returns, scans, inspections, refunds. Second sync:")
         code = code or _sync(settings, options, voice)
         _ask(file, dataset, voice)
+        page = write_report(options, output=REPORT, shop=settings.shop)
     file.with_name(f"{file.name}.lock").unlink(missing_ok=True)
     _say(voice, f"\nThe warehouse stays in {file.name}. Open it: duckdb {file.name}, or in Python:")
     _say(voice, f'  import duckdb; duckdb.connect("{file.name}").sql("FROM {dataset}.fct_returns").show()')
+    _say(voice, f"\nThe report on it, to be opened in a browser: {page}")
     return code
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from loop_returns.runs.warehouse import Warehouse
     from loop_returns.tables.settle import Key
 
-_BATCH: Final = 2_000  # keys in one lookup
+_BATCH: Final = 10_000  # keys in one lookup: each costs a scan, and databases accept no endless lists
+_MARKS: Final = 200  # keys in one update
 _TABLE: Final = "loop_returns_table_"  # stands for `{0}` while sqlglot reads a statement
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -79,8 +80,8 @@ def mark_deleted(
     warehouse: Warehouse, table: str, shop: str, key: Sequence[str], rows: Sequence[tuple[str, ...]], *, at: datetime
 ) -> None:
     """Sets `_deleted_at` on the rows with these keys."""
-    for start in range(0, len(rows), _BATCH // 10):
-        batch = rows[start : start + _BATCH // 10]
+    for start in range(0, len(rows), _MARKS):
+        batch = rows[start : start + _MARKS]
         which = " OR ".join(
             "(" + " AND ".join(f"{k} = {quoted(v)}" for k, v in zip(key, row, strict=True)) + ")" for row in batch
         )

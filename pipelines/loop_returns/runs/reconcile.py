@@ -138,7 +138,7 @@ class ComparingLoader(Loader):
         ids = tables[ASN.name].column("id").to_pylist()
         known = known_notices(opened.warehouse, shop, ids)
         newest = settle_notices(tables, {})
-        ours = newest.tables[ASN.name]
+        ours = newest.tables.get(ASN.name, tables[ASN.name].slice(0, 0))
         theirs = rows_of(opened.warehouse, ASN.name, shop, "id", ids)
         key = ("id", "return_line_item_id")
         found = {one for one in differing(ASN.name, ours, theirs, by=key) if one in set(_keys(ours, key))}

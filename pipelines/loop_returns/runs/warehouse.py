@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import dlt
 import duckdb
 from dlt.common.destination.exceptions import DestinationException
-from dlt.common.storages.exceptions import StorageException
+from dlt.common.storages import LoadStorage
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.pipeline.exceptions import PipelineStepFailed
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -43,10 +44,10 @@ class Warehouse:
             dlt.config["load.workers"] = 1
             dlt.config["load.truncate_staging_dataset"] = True
         self.pipeline = self._open()
-        try:
-            self.pipeline.has_pending_data  # noqa: B018 # raises where folders are missing
-        except (OSError, StorageException):  # killed while they were made or emptied: then nothing is pending
-            self.pipeline.drop()
+        storage = Path(self.pipeline.working_dir) / "load"
+        if storage.is_dir():  # killed while it made the folders in it, dlt would look for the others for ever
+            for name in (LoadStorage.NEW_PACKAGES_FOLDER, LoadStorage.NORMALIZED_FOLDER, LoadStorage.LOADED_FOLDER):
+                (storage / name).mkdir(exist_ok=True)
 
     def _open(self) -> dlt.Pipeline:
         return dlt.pipeline(
@@ -88,14 +89,20 @@ class Warehouse:
             self.pipeline.run(loader_file_format=self.file_format)
 
     def _drop_leftovers(self) -> None:
-        """Removes what dlt, killed after it had normalized a package, has left: it would stumble over that for ever."""
-        twice = {*self.pipeline.list_extracted_load_packages()} & {*self.pipeline.list_normalized_load_packages()}
-        for load_id in twice:
-            self.pipeline._get_normalize_storage().extracted_packages.delete_package(load_id)
+        """Removes packages that dlt was done with, but had not put away, when it was killed: it never gets past them."""
+        extracted = self.pipeline._get_normalize_storage().extracted_packages
+        normalized = self.pipeline._get_load_storage().normalized_packages
+        loading = {*self.pipeline.list_normalized_load_packages()}
+        for load_id in loading.intersection(self.pipeline.list_extracted_load_packages()):
+            extracted.delete_package(load_id)
+        for load_id in loading:
+            if normalized.is_package_completed(load_id):
+                normalized.delete_package(load_id)
 
     def abort_pending(self) -> None:
         """Gives up what a killed run left behind; the cursor stays where it was, so the rows are read again."""
         with self.explained():
+            self._drop_leftovers()
             self.pipeline.abort_packages()
 
     def recall(self) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Row = dict[str, Any]
+Fields = dict[str, "Sequence[Any]"]  # the values of each field, one for each row
 
 ARRAYS: Final = {  # the field of a return that holds each child table's rows
     "line_items": LINE_ITEMS,
@@ -54,11 +55,12 @@ class Shaper:
     def returns(self, rows: Sequence[Row], *, first_copy: int = 0) -> Shaped:
         """`returns` and its four child tables; copies are numbered from `first_copy` in the order of `rows`."""
         copies = range(first_copy, first_copy + len(rows))
-        children = {name: _children(rows, name) for name in ARRAYS}
+        fields = _fields(rows)
+        children = {name: _children(fields.get(name, ())) for name in ARRAYS}
         strays = [{k: row[k] for k, c in children.items() if i in c.strays} for i, row in enumerate(rows)]
         root = self._table(
             RETURNS,
-            rows,
+            fields,
             own={"_row_hash": [self.fingerprint(row) for row in rows]},
             known=frozenset(ARRAYS),
             strays=strays,
@@ -67,8 +69,9 @@ class Shaper:
         ids = root[0].column("id").to_pylist()
         for name, table in ARRAYS.items():
             child = children[name]
-            own = {"return_id": [ids[i] for i in child.parents]} | _child_keys(table, child)
-            shaped, undeclared = self._table(table, child.rows, own=own, known=frozenset({"return_id"}))
+            fields = _fields(child.rows)
+            own = {"return_id": [ids[i] for i in child.parents]} | _child_keys(table, fields, child)
+            shaped, undeclared = self._table(table, fields, own=own, known=frozenset({"return_id"}))
             numbers = pa.array([copies[i] for i in child.parents], pa.int64())
             made[table.name] = (shaped.append_column(COPY, numbers), undeclared)
         return Shaped(
@@ -85,7 +88,7 @@ class Shaper:
                 reading.to_text(row.get(key)) or f"missing-{digest[:16]}"
                 for row, digest in zip(rows, hashes, strict=True)
             ]
-        table, undeclared = self._table(ASN, rows, own=own)
+        table, undeclared = self._table(ASN, _fields(rows), own=own)
         numbers = pa.array(range(first_copy, first_copy + len(rows)), pa.int64())
         return Shaped({ASN.name: table.append_column(COPY, numbers)}, undeclared)
 
@@ -97,37 +100,38 @@ class Shaper:
     def _table(
         self,
         table: Table,
-        rows: Sequence[Row],
+        fields: Fields,
         *,
         own: dict[str, list[Any]],
         known: frozenset[str] = frozenset(),
         strays: Sequence[Row] = (),
     ) -> tuple[pa.Table, frozenset[str]]:
-        """`rows` in the columns of `table`; `own` are the columns whose values are given, `known` fields are passed over."""
+        """`fields` in the columns of `table`; `own` are the columns whose values are given, `known` fields are passed over."""
         columns: dict[str, pa.Array] = {}
         unread: dict[int, Row] = {}
-        objects = {parent: _objects(rows, parent) for parent in _parents(table)}
+        count = len(next(iter(own.values())))
+        objects = {parent: _objects(fields[parent]) for parent in _parents(table) & fields.keys()}
         for column in table.columns:
             if column.name in own:
                 columns[column.name] = pa.array(own[column.name], arrow_type(column.type))
             elif column.name == "shop":
-                columns["shop"] = pa.array([self.shop] * len(rows), pa.string())
-            elif column.path:
-                taken = _take(rows, column.path, objects)
+                columns["shop"] = pa.array([self.shop] * count, pa.string())
+            elif column.path and column.path[0] in fields:
+                taken = _take(fields, column.path, objects)
                 made, failed = reading.array(column.type, taken)
                 for row, value in failed.items():
                     unread.setdefault(row, {})[column.name] = value
                 columns[column.name] = self._protect(made, column.pii, column.type)
-        extra = _undeclared(table, rows, known, objects, strays)
+        extra = _undeclared(table, fields, known, objects, strays)
         for name, found in extra.items():
             texts, _ = reading.array(Type.TEXT, found)
             columns[name] = self._protect(texts, Pii.UNKNOWN, Type.TEXT)
-        notes = [unread.get(i) for i in range(len(rows))]
+        notes = [unread.get(i) for i in range(count)]
         columns["_unparsed"] = self._protect(reading.array(Type.JSON, notes)[0], Pii.UNKNOWN, Type.JSON)
         schema = arrow_schema(table.name)
         for fld in schema:
             if fld.name not in columns:
-                columns[fld.name] = pa.nulls(len(rows), fld.type)
+                columns[fld.name] = pa.nulls(count, fld.type)
         for name in extra:
             schema = schema.append(pa.field(name, pa.string()))
         arrays = [columns[fld.name] for fld in schema]
@@ -145,13 +149,12 @@ class _Children:
     strays: frozenset[int]  # returns whose field holds something that is no list of objects
 
 
-def _children(rows: Sequence[Row], name: str) -> _Children:
+def _children(values: Sequence[Any]) -> _Children:
     found: list[Row] = []
     parents: list[int] = []
     positions: list[int] = []
     strays: set[int] = set()
-    for i, row in enumerate(rows):
-        value = row.get(name)
+    for i, value in enumerate(values):
         if not value:  # absent, null, [] and "" all say that there are none
             continue
         items = [value] if isinstance(value, dict) else value
@@ -164,15 +167,15 @@ def _children(rows: Sequence[Row], name: str) -> _Children:
     return _Children(found, parents, positions, frozenset(strays))
 
 
-def _child_keys(table: Table, child: _Children) -> dict[str, list[Any]]:
+def _child_keys(table: Table, fields: Fields, child: _Children) -> dict[str, list[Any]]:
     """The last key column of a child table: its position, or its id made unique within the return."""
     name = table.key[-1]
     if table.column(name).type is Type.INTEGER:
         return {name: child.positions}
-    source = table.column(name).path[0]
+    given = fields.get(table.column(name).path[0], [None] * len(child.rows))
     keys = [
-        reading.to_text(row.get(source)) or f"missing-{position}"
-        for row, position in zip(child.rows, child.positions, strict=True)
+        reading.to_text(value) or f"missing-{position}"
+        for value, position in zip(given, child.positions, strict=True)
     ]
     if len(set(zip(child.parents, keys, strict=True))) < len(keys):  # never seen; lose neither row
         seen: dict[tuple[int, str], int] = {}
@@ -189,44 +192,50 @@ def _parents(table: Table) -> frozenset[str]:
     return frozenset(column.path[0] for column in table.columns if len(column.path) > 1)
 
 
-def _objects(rows: Sequence[Row], parent: str) -> list[Row]:
-    return [value if isinstance(value := row.get(parent), dict) else {} for row in rows]
+def _fields(rows: Sequence[Row]) -> Fields:
+    """The values of every field that a row has, None for the rows without it.
+
+    Usually all rows have the same fields in the same order. Then each row is walked through once, as it lies in memory: to
+    look up field after field in all of them takes several times as long.
+    """
+    if not rows:
+        return {}
+    names = tuple(rows[0])
+    if all(tuple(row) == names for row in rows):
+        return dict(zip(names, zip(*(row.values() for row in rows), strict=True), strict=True))
+    return {name: [row.get(name) for row in rows] for name in set().union(*rows)}
 
 
-def _take(rows: Sequence[Row], path: tuple[str, ...], objects: dict[str, list[Row]]) -> list[Any]:
+def _objects(values: Sequence[Any]) -> list[Row]:
+    return [value if isinstance(value, dict) else {} for value in values]
+
+
+def _take(fields: Fields, path: tuple[str, ...], objects: dict[str, list[Row]]) -> Sequence[Any]:
     if len(path) > 1:
         return [inner.get(path[1]) for inner in objects[path[0]]]
-    key = path[0]
-    if key in objects:  # the object itself is in its prefixed columns; here stays what is no object
-        return [None if isinstance(value := row.get(key), dict) else value for row in rows]
-    return [row.get(key) for row in rows]
+    values = fields[path[0]]
+    if path[0] in objects:  # the object itself is in its prefixed columns; here stays what is no object
+        return [None if isinstance(value, dict) else value for value in values]
+    return values
 
 
 def _undeclared(
-    table: Table,
-    rows: Sequence[Row],
-    known: frozenset[str],
-    objects: dict[str, list[Row]],
-    strays: Sequence[Row],
-) -> dict[str, list[Any]]:
+    table: Table, fields: Fields, known: frozenset[str], objects: dict[str, list[Row]], strays: Sequence[Row]
+) -> dict[str, Sequence[Any]]:
     """Values of every field that no column is declared for, by column name."""
-    found: dict[str, list[Any]] = {}
-    sources: list[tuple[str, Sequence[Row], Iterable[str]]] = [("", rows, _keys(rows) - _declared(table, "") - known)]
+    found: dict[str, Sequence[Any]] = {}
+    for name in sorted(fields.keys() - _declared(table, "") - known):
+        found[_column_name(name, table, found)] = fields[name]
     for parent, inner in objects.items():
-        sources.append((f"{parent}_", inner, _keys(inner) - _declared(table, parent)))
         if (parent,) not in {column.path for column in table.columns}:
-            others = [value if not isinstance(value := row.get(parent), dict) else None for row in rows]
+            others = [None if isinstance(value, dict) else value for value in fields[parent]]
             if any(value not in (None, "", []) for value in others):
                 found[parent] = others
-    sources.append(("", strays, _keys(strays)))
-    for prefix, where, keys in sources:
-        for key in sorted(keys):
-            found[_column_name(prefix + key, table, found)] = [row.get(key) for row in where]
+        for name in sorted(set().union(*inner) - _declared(table, parent)):
+            found[_column_name(f"{parent}_{name}", table, found)] = [row.get(name) for row in inner]
+    for name in sorted(set().union(*strays)):
+        found[_column_name(name, table, found)] = [row.get(name) for row in strays]
     return found
-
-
-def _keys(rows: Sequence[Row]) -> set[str]:
-    return set().union(*rows)
 
 
 @cache

@@ -6,6 +6,7 @@ value. What cannot be read as the column's type becomes null here and is reporte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,9 +19,9 @@ from loop_returns.tables.catalog import arrow_type
 from loop_returns.tables.schema import PRECISION, SCALE, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-Values = list[Any]
+Values = Sequence[Any]
 Unread = dict[int, Any]  # row number -> the value as the API sent it
 
 EMPTY: Final = frozenset({"", "N/A"})  # how the API says "none yet" in text fields (docs' examples, live payloads)
@@ -80,13 +81,23 @@ def _decimal(values: Values) -> tuple[pa.Array, Unread]:
 
 def _timestamp(values: Values) -> tuple[pa.Array, Unread]:
     try:
-        texts = pa.array(values, pa.string())
+        if dict in set(map(type, values)):
+            texts = pa.array(map(_text_in_utc, values), pa.string())
+        else:
+            texts = pa.array(values, pa.string())
         zoned = pc.match_substring_regex(texts, pattern=_ZONE)
         if not pc.all(zoned).as_py():
             texts = pc.if_else(zoned, texts, pc.binary_join_element_wise(texts, "Z", ""))
         return texts.cast(arrow_type(Type.TIMESTAMP)), {}
     except (pa.ArrowTypeError, pa.ArrowInvalid):
         return _one_by_one(values, Type.TIMESTAMP, parse_timestamp)
+
+
+def _text_in_utc(value: object) -> object:
+    """The text of a PHP date object in UTC, as nearly all of them are; everything else as it is."""
+    if isinstance(value, dict) and value.get("timezone") == "UTC" and isinstance(value.get("date"), str):
+        return value["date"]
+    return value
 
 
 def _bool(values: Values) -> tuple[pa.Array, Unread]:

@@ -58,17 +58,23 @@ function recall() {
   const found = words.currency.indexOf(code);
   state.currency = code === "all" ? undefined : found >= 0 ? found : most?.[0];
   const clamp = (day) => Math.min(last, Math.max(first, day));
-  state.from = clamp(dayOf(asked.get("from") ?? "") ?? last - presets["12 months"] + 1);
   state.to = clamp(dayOf(asked.get("to") ?? "") ?? last);
+  state.from = clamp(dayOf(asked.get("from") ?? "") ?? last - presets["12 months"] + 1);
+  state.from = Math.min(state.from, state.to);
 }
 
 function changed(change) {
   change();
-  if (state.from > state.to) [state.from, state.to] = [state.to, state.from];
   fillCurrencies();
   showDates();
   remember();
   draw();
+}
+
+/** Sets one end of the dates; the other one moves along when it would lie on the wrong side. */
+function setDay(end, day) {
+  state[end] = day;
+  if (state.from > state.to) state.from = state.to = day;
 }
 
 function listen() {
@@ -88,7 +94,7 @@ function listen() {
     byId(end).max = isoOf(last);
     byId(end).addEventListener("change", (event) => {
       const day = dayOf(event.target.value);
-      if (day !== null && day >= first && day <= last) changed(() => (state[end] = day));
+      if (day !== null && day >= first && day <= last) changed(() => setDay(end, day));
     });
   }
   for (const text of Object.keys(presets)) {
@@ -111,7 +117,7 @@ function begin() {
     element(
       "p",
       {},
-      "The numbers are those of the views rpt_returns_daily, fct_returns, fct_return_lines, fct_return_shipments, rpt_product_returns, rpt_inbound_forecast, rpt_return_aging and rpt_sync_freshness, where they can also be had by the day of the order.",
+      "The numbers are those of the views rpt_returns_daily, fct_returns, fct_return_lines, fct_return_shipments, rpt_product_returns, rpt_inbound_forecast, rpt_return_aging and rpt_sync_freshness; the first two also count by the day of the order.",
     ),
   );
   if (!tables.daily.length && !tables.freshness.some((row) => row.returns)) {
