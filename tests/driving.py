@@ -80,7 +80,8 @@ class Driver:
         """The settings of a run: those of the driver, changed for this run."""
         start = self.shop.now - timedelta(days=500)
         plain = {"marts": "off", "requests_per_minute": 1_000_000, "start_date": start}
-        return Settings(api_key=self.sandbox.api_key, base_url=self.sandbox.url, **{**plain, **self.settings, **more})
+        here = {"api_key": self.sandbox.api_key, "base_url": self.sandbox.url}
+        return Settings(**{**here, **plain, **self.settings, **more})
 
     def quirk(self, **changes: Any) -> None:
         """Changes the API's behaviour."""

@@ -20,35 +20,29 @@ from loop_returns.api.client import LoopClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _PATIENCE = 120.0  # seconds until a child that hangs is a failure
 _WRITES = os.O_WRONLY | os.O_RDWR
 _FILES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "shutil.rmtree", "shutil.move"}
 _KILLED, _DONE, _FAILED = -signal.SIGKILL, 0, 3
+Moment = "int | Callable[[str, str], bool]"  # the n-th step, or what is true of the step (its name and details) to die before
 
 
 class _Bomb:
     """Counts steps and goes off at one of them."""
 
-    def __init__(self, at: int, log: Path | None = None) -> None:
-        self._left = at
+    def __init__(self, at: Moment) -> None:
+        self._at = at
         self._steps = 0
-        self._log = log
 
-    def step(self, _what: str) -> None:
-        self._left -= 1
+    def step(self, what: str, detail: str) -> None:
         self._steps += 1
-        if self._left == 0:
+        if self._steps == self._at if isinstance(self._at, int) else self._at(what, detail):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def done(self) -> None:
-        if self._log is not None:
-            self._log.write_text(str(self._steps))
-
     def audit(self, event: str, args: tuple[Any, ...]) -> None:
-        if event in _FILES or (event == "open" and len(args) > 2 and isinstance(args[2], int) and args[2] & _WRITES):
-            self.step(event)
+        if event in _FILES or (event == "open" and isinstance(args[2], int) and args[2] & _WRITES):
+            self.step(event, " ".join(str(one) for one in args[:2]))
 
     def arm(self) -> None:
         sys.addaudithook(self.audit)
@@ -64,35 +58,40 @@ class _Bomb:
     def _counted(self, method: Callable[..., Any], name: str) -> Callable[..., Any]:
         @wraps(method)
         def counted(*args: Any, **more: Any) -> Any:
-            self.step(name)
+            self.step(name, str(args[1:2]))
             return method(*args, **more)
 
         return counted
 
 
-def run_and_kill(work: Callable[[], object], *, at: int, log: Path | None = None) -> bool:
-    """Does the work in a child that kills itself at step `at`; True when it was killed, False when it was done before.
-
-    `log` gets the number of steps of a child that was done.
+def run_and_kill(work: Callable[[], object], *, at: Moment) -> bool:
+    """Does the work in a child that kills itself at that moment; True when it was killed, False when it was done before.
 
     Raises:
         AssertionError: the work failed by itself; the child's traceback is on standard error.
     """
+
+    def armed() -> None:
+        _Bomb(at).arm()
+        work()
+
+    code = in_child(armed)
+    assert code in (_KILLED, _DONE), f"the run failed by itself ({code})"
+    return code == _KILLED
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """Does the work in a forked child and returns its exit code: 0, 3 when the work raised, or minus the signal."""
     child = os.fork()
     if child == 0:
         try:
-            bomb = _Bomb(at, log)
-            bomb.arm()
             work()
-            bomb.done()
         except BaseException:  # noqa: BLE001 - told by the exit code
             traceback.print_exc()
             sys.stderr.flush()
             os._exit(_FAILED)
         os._exit(_DONE)
-    code = _wait(child)
-    assert code in (_KILLED, _DONE), f"the run failed by itself ({code})"
-    return code == _KILLED
+    return _wait(child)
 
 
 def _wait(child: int) -> int:

@@ -46,7 +46,7 @@ def test_drift(drive: Callable[..., Driver]):
     assert run.drift["returns"] == {"missing": 3, "changed": len(changed_roots(before)), "deleted": 2}
     driver.assert_equal()
     marked = driver.query("SELECT id, _deleted_at FROM returns WHERE _deleted_at IS NOT NULL")
-    assert dict(marked) == dict.fromkeys(gone, run.cursor_after)
+    assert dict(marked) == dict.fromkeys(gone, shop.now)
     ((recorded,),) = driver.query("SELECT drift FROM _loop_sync_runs WHERE command = 'reconcile'")
     assert json.loads(recorded) == run.drift
 

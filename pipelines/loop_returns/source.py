@@ -107,7 +107,8 @@ def _notices(settings: Settings, until: datetime | None) -> Iterator[Any]:
         memory["asn_days"] = pack(
             unpack(memory.get("asn_days", ())) - changed
         )  # the walk may have added some meanwhile
-        memory["asn_read"] = today.isoformat()
+        if until is None:
+            memory["asn_read"] = today.isoformat()
         yield arrow_schema(ASN.name).empty_table()
         for page in spool.pages():
             yield from settle_notices(page, {}).tables.values()

@@ -92,10 +92,10 @@ def _read_returns(opened: Session, windows: Sequence[Window]) -> None:
         if reached:
             end = windows[reached - 1].end
             before = read_cursor(memory)
-            run.cursor_after = end if before is None else max(before, end)
-            memory["cursor"] = run.cursor_after.isoformat()
+            memory["cursor"] = (end if before is None else max(before, end)).isoformat()
 
     walk_returns(opened, windows, column="updated_at", done=done)
+    run.cursor_after = max(windows[-1].end, run.cursor_before or windows[-1].end)
 
 
 def _read_notices(opened: Session) -> None:

@@ -1,0 +1,73 @@
+"""The ledger says what every run did, also the quiet and the failed ones."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loop_returns.api.errors import BadKeyOrScope
+from loop_returns.runs import session
+from loop_returns.sandbox import Faults, Quirks, Shop
+
+from .driving import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .driving import Driver
+
+
+def test_every_run_has_its_row(drive: Callable[..., Driver]):
+    """Runs that load and runs without news stand in the ledger with what they read, loaded and left unchanged."""
+    driver = drive(Shop.generate(seed=1, returns=30, days=90, now=NOW), quirks=Quirks(faults=Faults(server_error=0.2)))
+    runs = [driver.sync(), driver.sync(), driver.backfill(NOW.replace(month=8), NOW)]
+    rows = {row["run_id"]: row for row in driver.rows("_loop_sync_runs")}
+    assert set(rows) == {run.run_id for run in runs}
+    for run in runs:
+        row = rows[run.run_id]
+        assert (row["command"], row["outcome"], row["exit_code"]) == (run.command, "done", 0)
+        assert (row["requests"], row["retries"], row["windows"]) == (run.requests, run.retries, run.windows)
+        assert row["requests"] > 0
+        assert row["unchanged"] == run.tally.unchanged
+    assert json.loads(rows[runs[0].run_id]["rows_new"])["returns"] == 30
+    assert json.loads(rows[runs[1].run_id]["rows_new"]) == {}
+
+
+def test_the_cursor_in_the_ledger_is_the_one_that_was_reached(drive: Callable[..., Driver]):
+    """`cursor_after` is the shop's time at the start of the run, also when nothing was new."""
+    driver = drive(Shop.generate(seed=1, returns=5, days=90, now=NOW))
+    for _ in range(3):
+        driver.shop.tick(3600)
+        run = driver.sync()
+        (cursor,) = driver.query(f"SELECT cursor_after FROM _loop_sync_runs WHERE run_id = '{run.run_id}'")[0]
+        assert cursor == driver.shop.now.replace(microsecond=0) == run.cursor_after
+
+
+def test_a_failed_run_has_its_row(drive: Callable[..., Driver]):
+    """A run that Loop refuses stands in the ledger with the class and the words of the failure, without a cursor."""
+    driver = drive(Shop.generate(seed=1, returns=5, days=90, now=NOW))
+    driver.sync()
+    with pytest.raises(BadKeyOrScope):
+        driver.sync(api_key="not-the-key")
+    row = driver.rows("_loop_sync_runs")[-1]
+    assert (row["outcome"], row["exit_code"], row["error_class"]) == ("failed", 2, "BadKeyOrScope")
+    assert "not-the-key" not in str(row)
+    assert row["cursor_after"] is None
+
+
+def test_a_run_that_could_not_write_is_written_by_the_next(drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch):
+    """When the warehouse does not take the row, the next run writes it; one that was killed is called so."""
+    driver = drive(Shop.generate(seed=1, returns=5, days=90, now=NOW))
+    driver.sync()
+    with monkeypatch.context() as away:
+        away.setattr(session, "_write_ledger", lambda *_: (_ for _ in ()).throw(OSError("the warehouse is away")))
+        with pytest.raises(OSError, match="away"):
+            driver.sync()
+    notebook = session.Notebook(session.find_target(file=str(driver.file)).folder)
+    notebook.note(session.Run("sync", "default"))  # as a process leaves it that is killed
+    driver.sync()
+    outcomes = sorted(row["outcome"] for row in driver.rows("_loop_sync_runs"))
+    assert outcomes == ["done", "done", "failed", "killed"]
+    assert notebook.unheard() == []
