@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _PATIENCE = 120.0  # seconds until a child that hangs is a failure
 _WRITES = os.O_WRONLY | os.O_RDWR
 _FILES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "shutil.rmtree", "shutil.move"}
-_KILLED, _DONE, _FAILED = -signal.SIGKILL, 0, 3
+KILLED, DONE, FAILED = -signal.SIGKILL, 0, 3
 Moment = "int | Callable[[str, str], bool]"  # the n-th step, or what is true of the step (its name and details) to die before
 
 
@@ -76,21 +77,24 @@ def run_and_kill(work: Callable[[], object], *, at: Moment) -> bool:
         work()
 
     code = in_child(armed)
-    assert code in (_KILLED, _DONE), f"the run failed by itself ({code})"
-    return code == _KILLED
+    assert code in (KILLED, DONE), f"the run failed by itself ({code})"
+    return code == KILLED
 
 
 def in_child(work: Callable[[], object]) -> int:
     """Does the work in a forked child and returns its exit code: 0, 3 when the work raised, or minus the signal."""
     child = os.fork()
     if child == 0:
+        code = FAILED
         try:
             work()
+            code = DONE
         except BaseException:  # noqa: BLE001 - told by the exit code
-            traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(_FAILED)
-        os._exit(_DONE)
+            with suppress(OSError):  # the work may have left no room even for that
+                traceback.print_exc()
+                sys.stderr.flush()
+        finally:
+            os._exit(code)  # whatever happens: the child must never go on as a second pytest
     return _wait(child)
 
 

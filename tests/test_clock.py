@@ -82,7 +82,7 @@ def test_returns_change_while_they_are_read(drive: Callable[..., Driver], order:
     driver = drive(shop, quirks=quirks, settings=settings)
 
     def live(request: SeenRequest) -> None:
-        if request.path == LIST and "pageSize" in request.params:
+        if request.path == LIST and request.params.get("pageSize") == "4":  # not when the run asks for the time
             shop.change(2)
             shop.add_returns(1)
             shop.remove_line_items(1)

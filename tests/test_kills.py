@@ -22,7 +22,7 @@ from loop_returns.runs import loading, warehouse
 from loop_returns.sandbox import Shop
 
 from .driving import NOW, Driver, impatient
-from .killing import in_child, run_and_kill
+from .killing import FAILED, in_child, run_and_kill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,21 +39,29 @@ def file_step(event: str, part: str) -> Moment:
     return lambda what, detail: what == event and part in detail
 
 
-def statement(part: str) -> Moment:
-    """Before a statement with this part."""
-    return lambda what, detail: what == "execute_query" and part.lower() in detail.lower()
+def statement(*parts: str) -> Moment:
+    """Before a statement with these parts."""
+    return lambda what, detail: what == "execute_query" and all(part.lower() in detail.lower() for part in parts)
+
+
+def request(number: int) -> Moment:
+    """Before this request."""
+    numbers = iter(range(1, 1000))
+    return lambda what, _: what == "_fetch" and next(numbers) == number
 
 
 MOMENTS: dict[str, Moment] = {
-    "extract: the fourth request": 4,
-    "extract: what was read is handed over": file_step("os.rename", "/normalize/extracted/"),
-    "normalize: begins": file_step("os.mkdir", "/load/new/"),
     "normalize: is handed over": file_step("os.rename", "/load/normalized/"),
     "normalize: its input is put away": file_step("shutil.rmtree", "/normalize/extracted/"),
     "load: the first merge": statement("DELETE FROM"),
-    "load: rows of a later table": statement('INTO "loop_returns"."return_labels"'),
-    "load: it is declared complete": statement("_dlt_loads"),
+    "load: it is declared complete": statement("INSERT INTO", "_dlt_loads"),
     "load: it is put away": file_step("os.rename", "/load/loaded/"),
+}
+MORE_MOMENTS: dict[str, Moment] = {
+    "extract: the fourth request": request(4),
+    "extract: what was read is handed over": file_step("os.rename", "/normalize/extracted/"),
+    "normalize: begins": file_step("os.mkdir", "/load/new/"),
+    "load: rows of a later table": statement('INTO "loop_returns"."return_labels"'),
     "the notices": statement('INTO "loop_returns"."advanced_shipping_notices"'),
     "the ledger": statement('INTO "loop_returns"."_loop_sync_runs"'),
 }
@@ -73,9 +81,9 @@ def happen(shop: Shop) -> None:
     shop.remove_line_items(1, all_of_it=True)
 
 
-def check_every_moment(driver: Driver, *, wipe: bool) -> None:
+def check(driver: Driver, moments: dict[str, Moment], *, wipe: bool = False) -> None:
     driver.sync()
-    for name, moment in MOMENTS.items():
+    for name, moment in moments.items():
         happen(driver.shop)
         assert run_and_kill(driver.sync, at=moment), f"the moment never came: {name}"
         if wipe:
@@ -87,7 +95,7 @@ def check_every_moment(driver: Driver, *, wipe: bool) -> None:
 
 def test_killed_at_any_moment(driver: Driver):
     """kill -9 at each step of extract, normalize and load: the next sync has everything, also what changed in between."""
-    check_every_moment(driver, wipe=False)
+    check(driver, MOMENTS)
     outcomes = dict(driver.query("SELECT outcome, count(*) FROM _loop_sync_runs GROUP BY 1"))
     assert outcomes == {"done": len(MOMENTS) + 1, "killed": len(MOMENTS)}, "the ledger has the killed runs too"
 
@@ -95,7 +103,13 @@ def test_killed_at_any_moment(driver: Driver):
 @pytest.mark.long
 def test_killed_and_moved_to_a_new_machine(driver: Driver):
     """The same when dlt's working folder is gone afterwards: the destination's own state is enough."""
-    check_every_moment(driver, wipe=True)
+    check(driver, {**MOMENTS, **MORE_MOMENTS}, wipe=True)
+
+
+@pytest.mark.long
+def test_killed_at_more_moments(driver: Driver):
+    """The same at moments that are less likely to leave something half done."""
+    check(driver, MORE_MOMENTS)
 
 
 @pytest.mark.long
@@ -103,6 +117,7 @@ def test_killed_in_the_first_run(driver: Driver):
     """The same for the very first run, when neither folders nor tables are there yet."""
     first: dict[str, Moment] = {
         **MOMENTS,
+        **MORE_MOMENTS,
         "the pipeline's folder": file_step("os.mkdir", "/dlt/"),
         "the folder of packages": file_step("os.mkdir", "/load/normalized"),
         "the schema": statement("CREATE SCHEMA"),
@@ -115,6 +130,19 @@ def test_killed_in_the_first_run(driver: Driver):
         shutil.rmtree(driver.folder / "dlt")
         driver.file.unlink()
         happen(driver.shop)
+
+
+def test_lines_that_came_without_their_return(driver: Driver):
+    """Lines of a new return whose own row a kill held back go when the return has none any more, on a new machine too."""
+    driver.sync()
+    driver.shop.tick(60)
+    new = driver.shop.add_returns(3)
+    assert run_and_kill(driver.sync, at=statement("INSERT INTO", '"loop_returns"."returns"'))
+    shutil.rmtree(driver.folder / "dlt")
+    assert driver.count("returns", f"id >= '{min(new)}'") == 0
+    driver.shop.remove_line_items(len(driver.shop), all_of_it=True)
+    driver.sync()
+    driver.assert_equal()
 
 
 def test_killed_while_the_folders_are_made(driver: Driver):
@@ -130,10 +158,10 @@ def test_postgres(postgres: str, home: Path, monkeypatch: pytest.MonkeyPatch, wi
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
     shop = Shop.generate(seed=2, returns=15, days=40, now=NOW)
     driver = Driver(shop, home, settings=SETTINGS, address=postgres, dataset=f"kills_{wipe}".lower()).start()
-    moments = (statement("DELETE FROM"), statement("INSERT INTO"), statement("_dlt_loads"))
+    moments = [statement("DELETE FROM"), statement("INSERT INTO", "_dlt_loads")]
     with impatient():
         driver.sync()
-        for moment in moments:
+        for moment in moments if not wipe else [*moments, statement("INSERT INTO", "return_labels")]:
             happen(shop)
             assert run_and_kill(driver.sync, at=moment)
             if wipe:
@@ -221,20 +249,20 @@ class reader:  # noqa: N801 # reads as a statement
         self._process.communicate()
 
 
-@pytest.mark.parametrize("room", [0, pytest.param(20_000, marks=pytest.mark.long), pytest.param(600_000, marks=pytest.mark.long)])
-def test_a_full_disk(driver: Driver, room: int):
-    """A disk without room for the load fails the run; with room again nothing is lost, doubled or in the way."""
+@pytest.mark.parametrize("full", ["everything", pytest.param("the database", marks=pytest.mark.long)])
+def test_a_full_disk(driver: Driver, full: str):
+    """A disk without room for a run's files, or for the database to grow, fails it; with room again nothing is lost or double."""
     driver.sync()
     happen(driver.shop)
-    driver.shop.change(20)
+    driver.shop.add_returns(300)
+    limit = 4096 if full == "everything" else driver.file.stat().st_size // 2
 
     def work() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing fails instead, as on a full disk
-        limit = driver.file.stat().st_size + room if room else 4096
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         driver.sync()
 
-    in_child(work)
+    assert in_child(work) == FAILED
     driver.sync()
     driver.assert_equal()
 

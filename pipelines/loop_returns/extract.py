@@ -12,7 +12,7 @@ from loop_returns.api.crew import Crew, Found, WindowDone
 from loop_returns.api.errors import RangeRefused
 from loop_returns.api.pace import Pace
 from loop_returns.api.page import page_of
-from loop_returns.api.walk import ReturnsReader, stamp, units_of
+from loop_returns.api.walk import ReturnsReader, smallest_params, units_of
 from loop_returns.api.windows import DayWindow
 from loop_returns.settings import ASN_PATH, RETURNS_PATH
 from loop_returns.tables.shape import Shaped, Shaper
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from loop_returns.api.windows import Window
     from loop_returns.config import Settings
 
-_ROOM: Final = 32  # pages that may wait while the consumer loads
+_ROOM: Final = 24  # pages that may wait while the consumer loads
 _PAGE: Final = 1_000_000  # more rows than any answer holds: copies of a later answer get higher numbers
 
 
@@ -60,14 +60,7 @@ class Shop:
         Without that header: this machine's time an hour back, as its clock may be wrong.
         """
         here = datetime.now(UTC)
-        params: dict[str, str | int] = {
-            "filter": "updated_at",
-            "from": stamp(here - timedelta(hours=1)),
-            "to": stamp(here),
-            "paginate": "true",
-            "pageSize": 1,
-        }
-        answer = self.client.get(RETURNS_PATH, params=params, expect="list")
+        answer = self.client.get(RETURNS_PATH, params=smallest_params(here), expect="list")
         return (answer.server_time or here - timedelta(hours=1)).replace(microsecond=0)
 
     def returns(self, windows: Sequence[Window], *, column: Column) -> Iterator[Found[Shaped] | WindowDone]:
@@ -79,7 +72,9 @@ class Shop:
 
         def emit(rows: list[Row]) -> None:
             if rows:
-                crew.put(self._shaper.returns(rows, first_copy=next(self._numbers) * _PAGE))
+                with self.client.turn:
+                    shaped = self._shaper.returns(rows, first_copy=next(self._numbers) * _PAGE)
+                crew.put(shaped)
 
         reader = ReturnsReader(
             self.client,

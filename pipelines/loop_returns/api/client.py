@@ -113,6 +113,10 @@ class LoopClient:
         transport: in place of the network.
         sleep: in place of the pace's own.
 
+    Attributes:
+        turn: held while an answer is decoded, and by whoever goes on with it: Python lets one thread work at a time anyway,
+            and threads that take turns waste nothing on wrestling for it and keep fewer decoded pages in memory.
+
     Raises:
         ChangeSettings: if the key or the address can't be used.
     """
@@ -135,6 +139,7 @@ class LoopClient:
         self.base_url = checked_base_url(base_url)
         self.pace = pace
         self.stats = stats or RequestStats()
+        self.turn = threading.Lock()
         self._budget = budget_seconds
         self._attempts = attempts
         self._first_wait = first_wait
@@ -208,7 +213,8 @@ class LoopClient:
         if wait is None:  # with a Retry-After the server itself says when its budget is back
             self.pace.observe(_number(headers.get(REMAINING_HEADER)), _number(headers.get(LIMIT_HEADER)))
         reply = Reply(path, status, body, location=self._key.hide(headers.get("location", "")), wait=wait)
-        decoded = judge(reply, expect=expect, hide=self._key.hide)
+        with self.turn:
+            decoded = judge(reply, expect=expect, hide=self._key.hide)
         return Answer(decoded, http_date(headers.get("date", "")), status)
 
     def _fetch(self, path: str, params: Mapping[str, str | int], deadline: float) -> tuple[int, httpx.Headers, bytes]:

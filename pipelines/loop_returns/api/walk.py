@@ -172,6 +172,12 @@ def list_params(window: Window, *, column: str, state: str, page_size: int) -> d
     return {**range_params(window, column), "state": state, "paginate": "true", "pageSize": page_size}
 
 
+def smallest_params(now: datetime) -> dict[str, str | int]:
+    """The parameters of the cheapest request that the returns list answers: one return of the last hour."""
+    hour = {"from": stamp(now - timedelta(hours=1)), "to": stamp(now)}
+    return {"filter": "updated_at", **hour, "paginate": "true", "pageSize": 1}
+
+
 def stamp(moment: datetime) -> str:
     """The moment as the API's documentation writes it: `2022-01-01T00:00:00.000Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -13,7 +13,7 @@ from loop_returns.api.client import LoopClient
 from loop_returns.api.errors import Busy, ChangeSettings, LoopReturnsError
 from loop_returns.api.pace import Pace
 from loop_returns.api.page import page_of
-from loop_returns.api.walk import stamp
+from loop_returns.api.walk import smallest_params
 from loop_returns.runs.destination import find_target
 from loop_returns.runs.failures import explain
 from loop_returns.runs.lock import hold
@@ -84,14 +84,7 @@ def _judged(subject: str, look: Callable[[], str]) -> Finding:
 
 def _returns(client: LoopClient) -> str:
     here = datetime.now(UTC)
-    params: dict[str, str | int] = {
-        "filter": "updated_at",
-        "from": stamp(here - timedelta(hours=1)),
-        "to": stamp(here),
-        "paginate": "true",
-        "pageSize": 1,
-    }
-    answer = client.get(RETURNS_PATH, params=params, expect="list")
+    answer = client.get(RETURNS_PATH, params=smallest_params(here), expect="list")
     page_of(answer)
     ahead = timedelta(0) if answer.server_time is None else here - answer.server_time
     if abs(ahead) > _TOO_FAR:
