@@ -1,4 +1,4 @@
-"""What tests share: an environment of their own, a sandbox and a warehouse for those that ask, a PostgreSQL for the session."""
+"""What tests share: an environment of their own, a sandbox and a warehouse where asked for, one PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"  # before dlt is imported by whatever comes first
 os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"  # tests break loads on purpose; dlt would print each at length
 
-from .warehouses import postgres  # noqa: E402, F401 # after the environment, as it imports dlt; a fixture
+from .warehouses import postgres  # noqa: F401 # after the environment, as it imports dlt; a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -26,7 +26,7 @@ _PATIENCE = 120.0  # seconds until a child that hangs is a failure
 _WRITES = os.O_WRONLY | os.O_RDWR
 _FILES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "shutil.rmtree", "shutil.move"}
 KILLED, DONE, FAILED = -signal.SIGKILL, 0, 3
-Moment = "int | Callable[[str, str], bool]"  # the n-th step, or what is true of the step (its name and details) to die before
+Moment = "int | Callable[[str, str], bool]"  # the n-th step, or what holds of the step, its name and details, to die before
 
 
 class _Bomb:

@@ -1,6 +1,6 @@
 """What a warehouse must hold, worked out from the API's bodies in plain Python, and how it differs from what it holds.
 
-Nothing here comes from the project's own declarations: the fields are written down from the API's documentation a second time,
+Nothing here comes from the project's own declarations: the fields are written down from the API's documentation again,
 so that a slip in either place shows.
 """
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 ASN = "advanced_shipping_notices"
-FAULTS = Faults(**dict.fromkeys(("too_many", "server_error", "bad_gateway", "reset", "truncate", "html_200", "error_200"), 0.05))
+KINDS = ("too_many", "server_error", "bad_gateway", "reset", "truncate", "html_200", "error_200")
+FAULTS = Faults(**dict.fromkeys(KINDS, 0.05))
 STRANGE: tuple[Any, ...] = (7, "seven", 7.25, True, None, {"a": [1, {"b": None}]}, ["x", 2], "", "2026-01-01T00:00:00Z")
 _LASTING = 200  # answers in a row that fail: more than a run has patience for
 

@@ -140,7 +140,8 @@ def test_a_row_comes_back(drive: Callable[..., Driver]):
     driver = drive(shop)
     driver.sync()
     with duckdb.connect(str(driver.file)) as connection:
-        connection.execute(f"UPDATE loop_returns.{ASN} SET _deleted_at = now() WHERE id IN (SELECT max(id) FROM loop_returns.{ASN})")
+        newest = f"SELECT max(id) FROM loop_returns.{ASN}"
+        connection.execute(f"UPDATE loop_returns.{ASN} SET _deleted_at = now() WHERE id IN ({newest})")
     assert gone(driver)
     driver.sync()
     assert not gone(driver)

@@ -48,7 +48,9 @@ def test_the_server_is_an_hour_off(drive: Callable[..., Driver], off: float):
         driver.assert_equal()
 
 
-@pytest.mark.parametrize("off", [pytest.param(-HOUR, marks=pytest.mark.long), pytest.param(0 * HOUR, marks=pytest.mark.long), HOUR])
+@pytest.mark.parametrize(
+    "off", [pytest.param(-HOUR, marks=pytest.mark.long), pytest.param(0 * HOUR, marks=pytest.mark.long), HOUR]
+)
 def test_no_date_header(drive: Callable[..., Driver], off: timedelta):
     """Without the header the cursor stays behind the server's time even if this machine is an hour ahead of it."""
     shop = Shop.generate(seed=3, returns=20, days=5, now=NOW)

@@ -37,7 +37,9 @@ def body(number: str, minute: int, lines: int, *, mark: int) -> dict[str, Any]:
     }
 
 
-@given(st.lists(st.lists(copies, max_size=4), min_size=1, max_size=4), st.dictionaries(st.sampled_from("AB"), st.integers(0, 4)))
+@given(
+    st.lists(st.lists(copies, max_size=4), min_size=1, max_size=4), st.dictionaries(st.sampled_from("AB"), st.integers(0, 4))
+)
 def test_newest_copy_with_its_own_lines(pages: list[list[tuple[str, int, int]]], held: dict[str, int]):
     """Of all copies in a load the newest lands, of equally new ones the one read last, and none older than what is held."""
     shaper, read = Shaper("default"), []
@@ -47,7 +49,8 @@ def test_newest_copy_with_its_own_lines(pages: list[list[tuple[str, int, int]]],
         read += [(copy[0], copy[1], 10 * place + row, copy[2]) for row, copy in enumerate(page)]
         shaped.append(shaper.returns(bodies, first_copy=10 * place).tables)
     tables = {name: pa.concat_tables([each[name] for each in shaped]) for name in shaped[0]}
-    moments = {one: int((NOW + minute * MINUTE - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)) for one, minute in held.items()}
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    moments = {one: (NOW + minute * MINUTE - epoch) // timedelta(microseconds=1) for one, minute in held.items()}
     known = {(one,): Known(moment, "open", "another") for one, moment in moments.items()}
     settled = settle_returns(tables, known, shop="default", observed_at=NOW).tables
     wanted = {}

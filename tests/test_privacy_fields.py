@@ -1,4 +1,4 @@
-"""What is personal by the API's own list of fields stays out of a warehouse that is to hold none of it; the rest is unharmed."""
+"""What is personal by the API's list of fields stays out of a warehouse that is to hold none; the rest is unharmed."""
 
 from __future__ import annotations
 

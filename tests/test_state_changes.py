@@ -67,7 +67,8 @@ def test_a_silent_move(drive: Callable[..., Driver]):
 
 
 def copy(state: str, minute: int) -> dict[str, Any]:
-    return {"id": "1", "state": state, "updated_at": f"{NOW + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}", "line_items": []}
+    moment = f"{NOW + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}"
+    return {"id": "1", "state": state, "updated_at": moment, "line_items": []}
 
 
 def seen(copies: list[dict[str, Any]], known: Known | None = None) -> list[tuple[str, str]]:

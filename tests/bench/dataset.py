@@ -1,7 +1,7 @@
 """Data sets for the benchmark server: full-size returns as ready-made bytes on disk, the same for the same numbers.
 
 One file per state holds the returns as JSON texts joined by commas, oldest first, so that any range of time is one slice of
-the file. Two arrays beside it say where each return starts and when it was updated. A return is a copy of one of the sandbox's
+the file. Two arrays beside it say where each return starts and when it was updated. A return is a copy of a sandbox's
 (4.3 KB, 2.6 line items on average, with the API's wobbling types) with ids and times of its own.
 """
 
@@ -70,7 +70,7 @@ def full(returns: int) -> Iterator[Change]:
 
 def changed(returns: int, *, count: int) -> list[Change]:
     """What a sync a day later finds: `count` of the returns, picked from all over the shop, each updated since."""
-    picked = random.Random(returns).sample(range(returns), count)  # noqa: S311 # repeatable data, no secret
+    picked = random.Random(returns).sample(range(returns), count)  # repeatable data, no secret
     start = int(END.timestamp())
     return [Change(number, start + 3600 + place * (20 * 3600) // count) for place, number in enumerate(picked)]
 

@@ -6,10 +6,11 @@ import argparse
 import json
 import sys
 
+from tests.bench.dataset import DAY, END, SPAN, timedelta
+
 from loop_returns.config import Settings
 from loop_returns.runs.session import Options
 from loop_returns.runs.sync import sync
-from tests.bench.dataset import DAY, END, SPAN, timedelta
 
 
 class Silent:

@@ -1,6 +1,6 @@
 """A Loop API for benchmarks, in a process of its own: it hands out slices of files and computes next to nothing.
 
-It knows the returns list as far as a mirror and its peers ask for it (range by either time, state, pages by cursor) and has an
+It knows the returns list as far as a mirror and its peers ask for it (range by a time, state, pages by cursor) and has an
 empty shipping notice report. Cursors are opaque and exact but look like the documented ones. `--latency` holds every answer
 back; `--limit` refuses what goes over so many requests in any minute, as Loop does.
 
@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from loop_returns.settings import STATES
 from tests.bench.dataset import CREATED_BEFORE
+
+from loop_returns.settings import STATES
 
 MINUTE: Final = 60.0
 _MORE: Final = 4_000_000_000  # seconds, after every time

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import sqlglot
 
-from loop_returns.tables.catalog import arrow_schema
+from loop_returns.tables.catalog import CHILDREN, arrow_schema
 from loop_returns.tables.settle import Known
 
 if TYPE_CHECKING:
@@ -39,6 +39,16 @@ def known_returns(warehouse: Warehouse, shop: str, ids: Iterable[str]) -> dict[K
             times = _micros(updated), _micros(label)
             found[(one,)] = Known(times[0], state, row_hash, deleted is not None, previous, times[1])
     return found
+
+
+def torn_returns(warehouse: Warehouse, shop: str) -> set[str]:
+    """Returns that have children of a load that was never completed: their own row may not be there yet."""
+    one = (
+        "SELECT c.return_id FROM {} c LEFT JOIN {} l ON l.load_id = c._dlt_load_id AND l.status = 0"
+        f" WHERE c.shop = {quoted(shop)} AND l.load_id IS NULL"
+    )
+    names = [name for child in CHILDREN for name in (child.name, "_dlt_loads")]
+    return {str(row[0]) for row in warehouse.query(" UNION ".join([one] * len(CHILDREN)), *names)}
 
 
 def known_notices(warehouse: Warehouse, shop: str, ids: Iterable[str]) -> dict[Key, Known]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from loop_returns.days import notice_days, pack, unpack
-from loop_returns.runs.contents import known_notices, known_returns
+from loop_returns.runs.contents import known_notices, known_returns, torn_returns
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.settle import settle_notices, settle_returns
 from loop_returns.tables.shipping import ASN
@@ -31,6 +31,7 @@ class Loader:
         self._session = session
         self._always = always
         self._waiting: list[Shaped] = []
+        self._torn: set[str] | None = None  # returns whose children a killed run left behind; asked for when needed
         self.rows = 0  # rows waiting
         self.days: set[date] = set()  # days whose shipping notices have to be read again
 
@@ -53,7 +54,7 @@ class Loader:
             for name in waiting[0].tables
         }
         del waiting
-        with self._session.warehouse.held(sparing=True):
+        with self._session.warehouse.held(beside=max(table.num_columns for table in tables.values())):
             settled = self._settle(tables)
             del tables  # the copies to load are in `settled`; the others need not stay in memory meanwhile
             return self._load(settled, remember)
@@ -81,6 +82,12 @@ class Loader:
         warehouse, shop = self._session.warehouse, self._session.shop
         if RETURNS.name in tables:
             known = known_returns(warehouse, shop, tables[RETURNS.name].column("id").to_pylist())
-            return settle_returns(tables, known, shop=shop, observed_at=self._session.now, always=self._always)
+            if self._torn is None:
+                self._torn = torn_returns(warehouse, shop)
+            for key in [(one,) for one in self._torn if (one,) in known]:  # its own row may be as it was, and they are not
+                known[key] = known[key]._replace(row_hash=None)
+            return settle_returns(
+                tables, known, shop=shop, observed_at=self._session.now, always=self._always, torn=self._torn
+            )
         known = known_notices(warehouse, shop, tables[ASN.name].column("id").to_pylist())
         return settle_notices(tables, known, always=self._always)

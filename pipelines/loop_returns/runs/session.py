@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -87,7 +88,7 @@ def session(
     if copy is not None:
         publish_path(target, copy)  # refuse a useless path before a long run, not after it
     run = Run(command, settings.shop)
-    with hold(target, command=command):
+    with hold(target, command=command), _unhurried_collector():
         notebook = Notebook(target.folder)
         notebook.note(run)
         warehouse = Warehouse(target)
@@ -112,6 +113,16 @@ def session(
                 with suppress(Exception):  # the warehouse may be what failed; then the next run writes it
                     _write_ledger(opened, notebook)
             raise
+
+
+@contextmanager
+def _unhurried_collector() -> Iterator[None]:
+    """Spares Python's garbage collector to walk through all loaded modules again and again while pages are decoded."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _settle_the_past(opened: Session) -> None:

@@ -18,15 +18,17 @@ from loop_returns.runs.failures import explain
 from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
 
     from loop_returns.runs.destination import Target
 
 PIPELINE: Final = "loop_returns"
 SOURCE: Final = "loop_returns"
 _PATIENCE: Final = 10.0  # seconds to wait for another program that has the DuckDB file open
-_MEMORY: Final = "200MB"  # for DuckDB's buffers while a chunk is loaded; what goes beyond is spilled beside the file
+_MEGABYTES: Final = 1.2  # DuckDB's share of memory for each column of the widest table, in the chunk and in the warehouse:
+# twice what it needs to append to all columns at once; rows beyond that are spilled beside the file
 
 
 class Warehouse:
@@ -58,12 +60,13 @@ class Warehouse:
         )
 
     @contextmanager
-    def held(self, *, sparing: bool = False) -> Iterator[None]:
+    def held(self, *, beside: int = 0) -> Iterator[None]:
         """Keeps a DuckDB file open meanwhile, so that no reader slips in between two of dlt's own connections.
 
-        It is also several times quicker than to open the file for each of dlt's statements. `sparing` is for work beside
-        which pages are read: DuckDB then leaves the other processors alone and holds less in memory. Waits briefly for a
-        reader that is there already. Raises WarehouseHeld when it does not let go.
+        It is also several times quicker than to open the file for each of dlt's statements. `beside` is given where pages are
+        read beside a load, and is the number of columns of its widest table: DuckDB then leaves the other processors alone
+        and holds no more in memory than so many columns need. Waits briefly for a reader that is there already. Raises
+        WarehouseHeld when it does not let go.
         """
         if self.target.file is None or not self.target.file.exists():
             yield
@@ -71,11 +74,17 @@ class Warehouse:
         with self.explained():
             connection = _patiently(lambda: duckdb.connect(str(self.target.file)))
         try:
-            if sparing:
-                connection.execute(f"SET threads = 1; SET memory_limit = '{_MEMORY}'")
+            if beside:
+                limit = round(_MEGABYTES * (beside + self._width()))
+                connection.execute(f"SET threads = 1; SET memory_limit = '{limit}MB'")
             yield
         finally:
             connection.close()
+
+    def _width(self) -> int:
+        """How many columns the widest table of the warehouse has."""
+        tables = self.pipeline.default_schema.tables if self.pipeline.default_schema_name else {}
+        return max((len(table["columns"]) for table in tables.values()), default=0)
 
     @property
     def has_pending(self) -> bool:

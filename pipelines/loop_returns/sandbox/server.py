@@ -64,7 +64,7 @@ class Sandbox:
         script: faults for the coming answers, first to last, ahead of `quirks.faults`; None is a good answer.
     """
 
-    def __init__(  # noqa: PLR0913  # all but the shop are keywords with a default
+    def __init__(  # all but the shop are keywords with a default
         self,
         shop: Shop,
         *,

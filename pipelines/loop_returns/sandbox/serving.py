@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from loop_returns.sandbox.quirks import Quirks
 
 
-def serve(  # noqa: PLR0913  # all are keywords
+def serve(  # all are keywords
     *,
     returns: int,
     seed: int,

@@ -20,7 +20,7 @@ from loop_returns.tables.shape import COPY
 from loop_returns.tables.shipping import ASN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 Key = tuple[str, ...]
@@ -77,13 +77,19 @@ class Settled:
 
 
 def settle_returns(
-    tables: Tables, known: Mapping[Key, Known] | None, *, shop: str, observed_at: datetime, always: bool = False
+    tables: Tables,
+    known: Mapping[Key, Known] | None,
+    *,
+    shop: str,
+    observed_at: datetime,
+    always: bool = False,
+    torn: Collection[str] = (),
 ) -> Settled:
     """The newest copy of every return with its children, tombstones for children that are gone, and state changes.
 
     `tables` has `returns` and its children with `_copy` numbers. Where it is not known what the warehouse has, `known` is
-    None: then every return may have had children. `always` lands rows also where the fingerprint says that the warehouse
-    has them (reconcile has seen otherwise).
+    None: then every return may have had children, as the returns in `torn` may. `always` lands rows also where the
+    fingerprint says that the warehouse has them (reconcile has seen otherwise).
     """
     anything = known is None
     known = known or {}
@@ -100,7 +106,7 @@ def settle_returns(
     settled = {RETURNS.name: keep.drop_columns([COPY])}
     _count(tally, RETURNS.name, rows=len(chosen), new=len(fresh))
     new_numbers = pa.array(sorted(fresh), pa.int64())
-    held = [key[0] for key in chosen if anything or key in known]
+    held = [key[0] for key in chosen if anything or key in known or key[0] in torn]
     for child in CHILDREN:
         rows = tables[child.name]
         rows = rows.filter(pc.is_in(rows.column(COPY), value_set=numbers.combine_chunks()))

@@ -106,7 +106,7 @@ class Shaper:
         known: frozenset[str] = frozenset(),
         strays: Sequence[Row] = (),
     ) -> tuple[pa.Table, frozenset[str]]:
-        """`fields` in the columns of `table`; `own` are the columns whose values are given, `known` fields are passed over."""
+        """`fields` in the columns of `table`; `own` are the columns whose values are given; `known` fields are skipped."""
         columns: dict[str, pa.Array] = {}
         unread: dict[int, Row] = {}
         count = len(next(iter(own.values())))
