@@ -79,6 +79,22 @@ def test_an_old_return_changes_today(drive: Callable[..., Driver], asn_filter: s
 
 
 @by_filter("updated_at")
+def test_rows_are_gone(drive: Callable[..., Driver], asn_filter: str):
+    """Notices of removed lines, of emptied returns and of young returns that vanish get `_deleted_at`, no others do."""
+    shop = Shop.generate(seed=8, returns=60, days=200, now=NOW)
+    driver = drive(shop, quirks=Quirks(asn_filter=asn_filter), settings={"asn_horizon_days": 30})  # type: ignore[arg-type]
+    driver.sync()
+    shop.remove_line_items(12)
+    shop.remove_line_items(3, all_of_it=True)
+    young = [number for number in shop.ids() if shop.body(number)["created_at"] > "2026-09-20"]
+    shop.shelf.remove(young[0])
+    driver.sync()
+    assert gone(driver)
+    assert not wrong(driver)
+
+
+@pytest.mark.long
+@by_filter("updated_at")
 def test_a_line_leaves_a_return(drive: Callable[..., Driver], asn_filter: str):
     """The notice of a removed line gets `_deleted_at`, however old its return is; no other row does."""
     shop = Shop.generate(seed=8, returns=60, days=300, now=NOW)
@@ -94,6 +110,7 @@ def test_a_line_leaves_a_return(drive: Callable[..., Driver], asn_filter: str):
     assert not wrong(driver)
 
 
+@pytest.mark.long
 @by_filter("label_updated_at")
 def test_all_lines_leave_an_old_return(drive: Callable[..., Driver], asn_filter: str):
     """So do the notices of an old return that has no line left, though no row of it shows any more."""
@@ -105,6 +122,7 @@ def test_all_lines_leave_an_old_return(drive: Callable[..., Driver], asn_filter:
     assert not wrong(driver)
 
 
+@pytest.mark.long
 @by_filter("created_at")
 def test_a_return_vanishes(drive: Callable[..., Driver], asn_filter: str):
     """The notices of young returns that vanish get `_deleted_at` by the next sync; a reconcile finds the old ones."""
@@ -134,6 +152,7 @@ def test_rows_outside_the_window(drive: Callable[..., Driver], asn_filter: str):
     assert not wrong(driver)
 
 
+@pytest.mark.long
 def test_a_row_comes_back(drive: Callable[..., Driver]):
     """A notice that was marked as deleted and shows again loses the mark."""
     shop = Shop.generate(seed=12, returns=10, days=30, now=NOW)
@@ -161,7 +180,7 @@ def test_the_horizon_reaches_back_to_the_last_time(drive: Callable[..., Driver])
     assert not wrong(driver)
 
 
-@pytest.mark.parametrize("to_end_of_day", [True, False])
+@pytest.mark.parametrize("to_end_of_day", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_the_last_day(drive: Callable[..., Driver], to_end_of_day: bool):
     """Today's notices are there, whether a date as the upper border includes that day or not."""
     shop = Shop.generate(seed=14, returns=10, days=10, now=NOW.replace(hour=23, minute=59))

@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 def test_every_part_that_needs_no_minutes(tmp_path: Path):
     """Start-up, unpaced and increments run on small shops, write their JSON, and each run has read every return."""
     command = [sys.executable, "-m", "tests.bench", "start", "unpaced", "increments", "--repeats", "1"]
-    command += ["--sizes", "1500", "3000", "--increments", "1000", "2000", "--stock", "800", "--json", str(tmp_path / "b.json")]
+    command += [
+        "--sizes",
+        "1500",
+        "3000",
+        "--increments",
+        "1000",
+        "2000",
+        "--stock",
+        "800",
+        "--json",
+        str(tmp_path / "b.json"),
+    ]
     subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
     found = json.loads((tmp_path / "b.json").read_text())
     rows = {one["name"]: one["said"] for one in found["figures"]}

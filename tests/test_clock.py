@@ -71,7 +71,7 @@ def test_no_date_header(drive: Callable[..., Driver], off: timedelta):
     ("order", "paged_by"),
     [
         ("asc", "filter"),
-        ("desc", "created_at"),
+        pytest.param("desc", "created_at", marks=pytest.mark.long),
         pytest.param("asc", "created_at", marks=pytest.mark.long),
         pytest.param("desc", "filter", marks=pytest.mark.long),
     ],
@@ -98,7 +98,7 @@ def test_returns_change_while_they_are_read(drive: Callable[..., Driver], order:
     driver.assert_equal()
 
 
-@pytest.mark.parametrize("inclusive", [True, False])
+@pytest.mark.parametrize("inclusive", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_windows_end_on_a_returns_own_second(drive: Callable[..., Driver], inclusive: bool):
     """Returns stamped with the very second of a window's border arrive, whether the API's borders are inclusive or not."""
     start = NOW - timedelta(days=30)

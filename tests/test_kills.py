@@ -197,8 +197,6 @@ def test_a_killed_backfill_goes_on(driver: Driver):
 
 def test_the_key_expires_halfway(driver: Driver):
     """A key that is revoked in the middle stops the run with exit code 2 and moves nothing; with a new one all is well."""
-    driver.sync()
-    happen(driver.shop)
     left = iter(range(4))
 
     def expire(_: SeenRequest) -> None:
@@ -213,11 +211,8 @@ def test_the_key_expires_halfway(driver: Driver):
     driver.quirk(scopes=frozenset({"returns"}))
     driver.sync()
     driver.assert_equal()
-    assert [row for (row,) in driver.query("SELECT outcome FROM _loop_sync_runs ORDER BY started_at")] == [
-        "done",
-        "failed",
-        "done",
-    ]
+    outcomes = driver.query("SELECT outcome FROM _loop_sync_runs ORDER BY started_at")
+    assert outcomes == [("failed",), ("done",)]
 
 
 def test_the_file_is_held_by_another_program(driver: Driver, monkeypatch: pytest.MonkeyPatch):
@@ -251,8 +246,6 @@ class reader:  # noqa: N801 # reads as a statement
 @pytest.mark.parametrize("full", ["everything", pytest.param("the database", marks=pytest.mark.long)])
 def test_a_full_disk(driver: Driver, full: str):
     """A disk without room for a run's files, or for the database, fails it; with room again nothing is lost or doubled."""
-    driver.sync()
-    happen(driver.shop)
     driver.shop.add_returns(300)
     limit = 4096 if full == "everything" else 100_000  # enough for dlt's files, too little for DuckDB's journal
 

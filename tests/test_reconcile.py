@@ -90,6 +90,7 @@ def test_only_the_days_asked_for(drive: Callable[..., Driver]):
     assert run.drift["returns"] == {"deleted": len(marked)}
 
 
+@pytest.mark.long
 def test_a_return_comes_back(drive: Callable[..., Driver]):
     """A return that was marked as deleted and is there again loses the mark."""
     shop = Shop.generate(seed=4, returns=8, days=10, now=NOW)

@@ -213,9 +213,7 @@ def test_serve_runs_until_interrupted() -> None:
         "import sys; from loop_returns.sandbox import *; "
         "serve(returns=5, seed=1, port=0, quirks=Quirks(), out=lambda line: print(line, flush=True))"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as run:
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
         lines = [run.stdout.readline() for _ in range(3)]
         url = lines[1].strip().partition("=")[2]

@@ -60,8 +60,6 @@ def notice_days(tables: Tables) -> set[date]:
     times = ("created_at", "updated_at", "label_updated_at")
     for table, columns in ((RETURNS.name, times), (LABELS.name, ("updated_at",))):
         for column in columns if table in tables else ():
-            days = pc.unique(
-                tables[table].column(column).cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.date32())
-            )
+            days = pc.unique(tables[table].column(column).cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.date32()))
             found |= {day for day in days.to_pylist() if day is not None}
     return found

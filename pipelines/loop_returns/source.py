@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 
 
 @dlt.source(name="loop_returns")
-def loop_returns_source(
-    *, start_date: str | None = None, end_date: str | None = None, **settings: Any
-) -> Iterator[Any]:
+def loop_returns_source(*, start_date: str | None = None, end_date: str | None = None, **settings: Any) -> Iterator[Any]:
     """Loop's returns with their children, and the advanced shipping notices, as typed tables.
 
     Incremental on `updated_at`: the first run reads everything, later ones what changed since, less an overlap of
@@ -104,9 +102,7 @@ def _notices(settings: Settings, until: datetime | None) -> Iterator[Any]:
         windows += cover((day for day in extra if not first < day <= last), width=settings.window_days)
         for _, shaped in shop.notices(windows):
             spool.add(shaped.tables)
-        memory["asn_days"] = pack(
-            unpack(memory.get("asn_days", ())) - changed
-        )  # the walk may have added some meanwhile
+        memory["asn_days"] = pack(unpack(memory.get("asn_days", ())) - changed)  # the walk may have added some meanwhile
         if until is None:
             memory["asn_read"] = today.isoformat()
         yield arrow_schema(ASN.name).empty_table()

@@ -1,7 +1,7 @@
 """Benchmarks: `python -m tests.bench` prints a table and writes JSON. `--help` names the parts and their sizes.
 
-Every figure is of a whole process in a run of its own against one server that hands out ready-made bytes; ratios compare runs of
-the same call. Machines are noisy: quote medians and ratios.
+Every figure is of a whole process in a run of its own against one server that hands out ready-made bytes; ratios compare
+runs of the same call. Machines are noisy: quote medians and ratios.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
-
 from tests.bench.dataset import END, changed, full, write
 from tests.bench.measure import Sample, measure, serving, summary
 

@@ -127,8 +127,7 @@ def _cut(text: bytes, created: bytes, updated: bytes) -> Iterator[bytes | tuple[
     spots: list[tuple[tuple[int, int], tuple[str, int]]] = found[:2]
     if created == updated:
         spots[1] = (spots[1][0], ("updated", 0))
-    for match in _IDS.finditer(text):
-        spots.append((match.span(), ("return" if match[1] else "line", int(match.group()))))
+    spots += [(m.span(), ("return" if m[1] else "line", int(m.group()))) for m in _IDS.finditer(text)]
     end = 0
     for (start, stop), what in sorted(spots):
         yield text[end:start]

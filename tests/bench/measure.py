@@ -98,9 +98,7 @@ def serving(folder: Path, *, latency: float = 0.0, limit: int = 0) -> Iterator[s
     """The benchmark server for a data set; its address."""
     command = [sys.executable, "-m", "tests.bench.server", str(folder)]
     command += ["--latency", str(latency), "--limit", str(limit)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
-    )
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
     assert process.stdout is not None
     assert process.stdin is not None
     try:

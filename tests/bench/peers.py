@@ -1,7 +1,7 @@
-"""Other ways to get the returns list into DuckDB, each in a process of its own: `python -m tests.bench.peers NAME URL FOLDER`.
+"""Other ways to get the returns list into DuckDB, each in a process of its own: `python -m tests.bench.peers`.
 
-They are spared what the mirror takes upon itself: one request after another by cursor, without windows (the benchmark's cursors
-are exact), without a second look at anything, without privacy, keys or history of states.
+They are spared what the mirror takes upon itself: one request after another by cursor, without windows (the benchmark's
+cursors are exact), without a second look at anything, without privacy, keys or history of states.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from loop_returns.settings import STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PAGE_SIZE: Final = 750
 _RANGE: Final = {"filter": "updated_at", "from": "2017-01-01T00:00:00.000Z", "to": "2030-01-01T00:00:00.000Z"}

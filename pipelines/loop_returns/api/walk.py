@@ -116,9 +116,7 @@ class ReturnsReader:
             self._page_size = _SMALLER_PAGES
             return self._page(unit, cursor)
 
-    def _step(
-        self, unit: Unit, rows: list[Row], cursor: str, *, first: bool, checked: set[tuple[str, datetime]]
-    ) -> Next:
+    def _step(self, unit: Unit, rows: list[Row], cursor: str, *, first: bool, checked: set[tuple[str, datetime]]) -> Next:
         edge = decode(cursor)
         if edge.unique:
             return Next(cursor)

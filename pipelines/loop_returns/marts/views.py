@@ -68,18 +68,14 @@ def _comment(mart: Mart, mark: str) -> str:
 def _is_current(stored: Stored, mark: str) -> bool:
     known = comments.read(stored)
     kinds = _kinds(stored)
-    return all(
-        kinds.get(mart.name) == "VIEW" and known.get((mart.name, "")) == _comment(mart, mark) for mart in all_marts()
-    )
+    return all(kinds.get(mart.name) == "VIEW" and known.get((mart.name, "")) == _comment(mart, mark) for mart in all_marts())
 
 
 def _build(stored: Stored, columns: Mapping[str, set[str]], *, kind: Kind, mark: str) -> None:
     """Replaces views in place, which keeps what others built on them; where that is refused, drops and creates."""
     from loop_returns.marts.render import render  # translating is slow to import and rarely needed
 
-    queries = {
-        mart.name: render(mart, dialect=stored.dialect, qualify=stored.name, stored=columns) for mart in all_marts()
-    }
+    queries = {mart.name: render(mart, dialect=stored.dialect, qualify=stored.name, stored=columns) for mart in all_marts()}
     said = [
         comments.statement(stored, mart.name, _comment(mart, mark), kind=kind)
         for mart in all_marts()

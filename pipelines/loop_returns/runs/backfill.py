@@ -75,9 +75,7 @@ def _read_returns(opened: Session, start: datetime, end: datetime, *, newest_fir
     every = backfill_windows(opened.settings, start=start, end=end, newest_first=newest_first)
     windows = [window for window in every if _label(window) not in finished]
     if len(windows) < len(every):
-        opened.run.notices.append(
-            f"Went on with a backfill that had {len(every) - len(windows)} of {len(every)} windows."
-        )
+        opened.run.notices.append(f"Went on with a backfill that had {len(every) - len(windows)} of {len(every)} windows.")
 
     def done(memory: Memory, positions: Sequence[int]) -> None:
         finished.update(_label(windows[position]) for position in positions)

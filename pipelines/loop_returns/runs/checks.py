@@ -1,4 +1,3 @@
-
 """Checks that the warehouse holds together: keys, parents, amounts, words nobody knew, values nobody could read.
 
 All checks go to the destination as one query: one round trip.
@@ -71,9 +70,7 @@ def run_checks(pipeline: dlt.Pipeline, *, shop: str) -> list[Check]:
 
 def _applies(rule: _Rule, columns: Mapping[str, set[str]]) -> bool:
     there = columns.get(rule.table.name, set())
-    joined = (
-        {RETURNS.name} if rule.name == "no_orphans" else {LINE_ITEMS.name} if rule.name == "refunds_add_up" else set()
-    )
+    joined = {RETURNS.name} if rule.name == "no_orphans" else {LINE_ITEMS.name} if rule.name == "refunds_add_up" else set()
     return bool(there) and set(rule.needs) <= there and joined <= columns.keys()
 
 

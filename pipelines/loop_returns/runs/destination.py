@@ -105,7 +105,5 @@ def _duckdb_file(config: Any, dataset: str) -> Path | None:
             "Rename the file or choose another --dataset."
         )
     if not path.parent.is_dir():
-        raise ChangeSettings(
-            f"There is no folder {path.parent} for the DuckDB file. Create it, or choose another path."
-        )
+        raise ChangeSettings(f"There is no folder {path.parent} for the DuckDB file. Create it, or choose another path.")
     return path

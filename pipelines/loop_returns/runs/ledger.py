@@ -50,9 +50,7 @@ class Run:
     too_many_requests: int = 0
     edge_checks: int = 0
     tally: Tally = field(default_factory=Tally)
-    drift: dict[str, dict[str, int]] = field(
-        default_factory=dict
-    )  # table -> {"missing": 1, "changed": 2, "deleted": 0}
+    drift: dict[str, dict[str, int]] = field(default_factory=dict)  # table -> {"missing": 1, "changed": 2, "deleted": 0}
     checks: list[dict[str, Any]] = field(default_factory=list)  # name, table, severity, failed, message
     new_columns: list[str] = field(default_factory=list)  # table.column
     notices: list[str] = field(default_factory=list)

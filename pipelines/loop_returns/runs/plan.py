@@ -46,9 +46,7 @@ def remembered(settings: Settings, options: Options) -> dict[str, Any]:
 def planned_returns(settings: Settings, windows: Sequence[Window], *, column: Column) -> list[PlannedRequest]:
     """The first page of every window in every state."""
     return [
-        PlannedRequest(
-            "GET", RETURNS_PATH, list_params(window, column=column, state=state, page_size=settings.page_size)
-        )
+        PlannedRequest("GET", RETURNS_PATH, list_params(window, column=column, state=state, page_size=settings.page_size))
         for window in windows
         for state in STATES
     ]

@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from loop_returns.runs.session import Options, Session
 
 
-def sync(
-    settings: Settings | None = None, options: Options | None = None, *, progress: Progress | None = None
-) -> Run:
+def sync(settings: Settings | None = None, options: Options | None = None, *, progress: Progress | None = None) -> Run:
     """Reads what changed at Loop and loads it; returns the account of the run.
 
     Without settings they are resolved the dlt way; without options everything goes into `loop.duckdb`, without a word.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PIPELINE: Final = "loop_returns"
 SOURCE: Final = "loop_returns"
+_HEADERS: Final = 3 * 4096  # bytes of an empty DuckDB file
 _PATIENCE: Final = 10.0  # seconds to wait for another program that has the DuckDB file open
 _MEGABYTES: Final = 1.2  # DuckDB's share of memory for each column of the widest table, in the chunk and in the warehouse:
 # twice what it needs to append to all columns at once; rows beyond that are spilled beside the file
@@ -45,6 +46,7 @@ class Warehouse:
         if target.file is not None:  # a file is written by one at a time, and what is left in staging is written too
             dlt.config["load.workers"] = 1
             dlt.config["load.truncate_staging_dataset"] = True
+        _drop_stump(target.file)
         self.pipeline = self._open()
         storage = Path(self.pipeline.working_dir) / "load"
         if storage.is_dir():  # killed while it made the folders in it, dlt would look for the others for ever
@@ -63,10 +65,10 @@ class Warehouse:
     def held(self, *, beside: int = 0) -> Iterator[None]:
         """Keeps a DuckDB file open meanwhile, so that no reader slips in between two of dlt's own connections.
 
-        It is also several times quicker than to open the file for each of dlt's statements. `beside` is given where pages are
-        read beside a load, and is the number of columns of its widest table: DuckDB then leaves the other processors alone
-        and holds no more in memory than so many columns need. Waits briefly for a reader that is there already. Raises
-        WarehouseHeld when it does not let go.
+        It is also several times quicker than to open the file for each of dlt's statements. `beside` is given where pages
+        are read beside a load, and is the number of columns of its widest table: DuckDB then leaves the other processors
+        alone and holds no more in memory than so many columns need. Waits briefly for a reader that is there already.
+        Raises WarehouseHeld when it does not let go.
         """
         if self.target.file is None or not self.target.file.exists():
             yield
@@ -83,8 +85,9 @@ class Warehouse:
 
     def _width(self) -> int:
         """How many columns the widest table of the warehouse has."""
-        tables = self.pipeline.default_schema.tables if self.pipeline.default_schema_name else {}
-        return max((len(table["columns"]) for table in tables.values()), default=0)
+        if not self.pipeline.default_schema_name:
+            return 0
+        return max(len(table["columns"]) for table in self.pipeline.default_schema.tables.values())
 
     @property
     def has_pending(self) -> bool:
@@ -189,6 +192,14 @@ class Warehouse:
             yield
         except (PipelineStepFailed, DestinationException, duckdb.Error) as error:
             raise explain(error, self.target, pending=pending) from error
+
+
+def _drop_stump(file: Path | None) -> None:
+    """Removes a DuckDB file that a full disk or a kill left half begun: nothing is in it, and nothing can open it."""
+    if file is None or not file.is_file() or file.stat().st_size >= _HEADERS:
+        return
+    if file.read_bytes()[8:12] == b"DUCK":  # nobody else's small file
+        file.unlink()
 
 
 @dlt.source(name=SOURCE)

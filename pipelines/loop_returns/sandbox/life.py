@@ -185,9 +185,7 @@ def switch_outcome(ret: Return, rng: random.Random, numbers: Numbers, *, at: int
         _take_back_exchange(body, row)
         price_line(row, refunded=True)
     elif (
-        cents(row["refund"])
-        and chance(rng, 0.6)
-        and any(str(found[1]) == row["product_id"] for found in catalogue.PRODUCTS)
+        cents(row["refund"]) and chance(rng, 0.6) and any(str(found[1]) == row["product_id"] for found in catalogue.PRODUCTS)
     ):
         body["exchanges"].append(swap(rng, numbers, row))
     else:

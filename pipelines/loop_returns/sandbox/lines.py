@@ -81,9 +81,7 @@ def line(rng: random.Random, numbers: Numbers, *, at: int) -> dict[str, Any]:
 def swap(rng: random.Random, numbers: Numbers, row: dict[str, Any]) -> dict[str, Any]:
     """Turn a line into an exchange and give its exchange item, of the same worth, dearer or cheaper."""
     price_line(row, refunded=False)
-    title, product, _, prefix, variants = next(
-        found for found in catalogue.PRODUCTS if str(found[1]) == row["product_id"]
-    )
+    title, product, _, prefix, variants = next(found for found in catalogue.PRODUCTS if str(found[1]) == row["product_id"])
     place = rng.randrange(len(variants))
     variant = str(product + 13_600_000_000_000 + place)
     row["outcome"], row["exchange_variant"] = "exchange", variant

@@ -98,9 +98,7 @@ def _page_size(params: Mapping[str, str], quirks: Quirks) -> int:
     return int(text)
 
 
-def listing(
-    shop: Shop, params: Mapping[str, str], *, quirks: Quirks, host: str, serve: Callable[[bytes], bytes]
-) -> Answer:
+def listing(shop: Shop, params: Mapping[str, str], *, quirks: Quirks, host: str, serve: Callable[[bytes], bytes]) -> Answer:
     """Answer a request for the list; `serve` turns a stored row into the one that is sent."""
     asked = understand(params, now=shop.now.timestamp(), quirks=quirks)
     order: Literal["created_at", "updated_at"] = "created_at" if quirks.cursor_column == "created_at" else asked.column

@@ -222,9 +222,7 @@ class Shop:
                 pass
 
         with self.lock:
-            return self._edit_all(
-                self._pick(n, lambda number: bool(self.body(number)["line_items"])), remove, silent=silent
-            )
+            return self._edit_all(self._pick(n, lambda number: bool(self.body(number)["line_items"])), remove, silent=silent)
 
     def add_returns(self, n: int, *, same_second: bool = False) -> list[str]:
         """Shoppers submit n returns now; returns their ids."""

@@ -168,9 +168,7 @@ def _php(second: int, rng: random.Random) -> dict[str, Any]:
     """A PHP date object in UTC, at an offset (type 1) or in a named zone (type 3)."""
     moment = datetime.fromtimestamp(second, UTC)
     local = moment.astimezone(_NEW_YORK)
-    kind, zone, shown = rng.choice(
-        ((3, "UTC", moment), (3, "America/New_York", local), (1, local.strftime("%z"), local))
-    )
+    kind, zone, shown = rng.choice(((3, "UTC", moment), (3, "America/New_York", local), (1, local.strftime("%z"), local)))
     if kind == 3 and local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset():  # noqa: PLR2004  # PHP's number
         zone, shown = "UTC", moment  # the hour that autumn repeats can't be told in local time
     if kind == 1:

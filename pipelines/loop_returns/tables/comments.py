@@ -78,9 +78,7 @@ def read(stored: Stored) -> dict[tuple[str, str], str | None]:
     return {(table, column): text for table, column, text in rows}
 
 
-def statement(
-    stored: Stored, table: str, text: str, *, column: str = "", kind: Literal["TABLE", "VIEW"] = "TABLE"
-) -> str:
+def statement(stored: Stored, table: str, text: str, *, column: str = "", kind: Literal["TABLE", "VIEW"] = "TABLE") -> str:
     """The statement that comments a table or view, or one of its columns."""
     if column:
         what = f"COLUMN {stored.name(table)}.{stored.sql.escape_column_name(column)}"

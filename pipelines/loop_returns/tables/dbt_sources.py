@@ -32,9 +32,7 @@ def dbt_sources(*, dataset: str = "loop_returns") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(
-    name: str, description: str, key: tuple[str, ...], columns: Iterable[tuple[str, str, bool]]
-) -> Iterator[str]:
+def _table(name: str, description: str, key: tuple[str, ...], columns: Iterable[tuple[str, str, bool]]) -> Iterator[str]:
     yield f"      - name: {name}"
     yield f"        description: {json.dumps(description, ensure_ascii=False)}"
     if key:

@@ -66,18 +66,14 @@ _MONEY: Final = (
 _SHIPPING: Final = (
     text("carrier", "Carrier of the latest label; empty when there is none yet."),
     text("tracking_number", "Tracking number of the latest label; `N/A` when there is none yet.", Pii.PERSONAL),
-    text(
-        "label_status", "State of the latest label: new, pre_transit, in_transit, out_for_delivery, delivered, error, …"
-    ),
+    text("label_status", "State of the latest label: new, pre_transit, in_transit, out_for_delivery, delivered, error, …"),
     text("label_url", "The latest label as a document; it shows the shopper's name and address.", Pii.PERSONAL),
     money("label_rate", "Price of the latest label; the API does not say in which unit."),
     when("label_updated_at", "Last time the carrier reported something."),
     text("status_page_url", "The shopper's personal status page.", Pii.PERSONAL),
     text("destination_id", "Where the items go; joins Loop's destinations."),
     text("return_method", "The way of return where the API gives one word instead of an object."),
-    text(
-        "return_method_provider", "Who runs the way of return, such as `happy_returns`.", path="return_method.provider"
-    ),
+    text("return_method_provider", "Who runs the way of return, such as `happy_returns`.", path="return_method.provider"),
     text("return_method_method_type", "The kind of drop-off, such as `return_bar`.", path="return_method.method_type"),
     json(
         "return_method_address",

@@ -119,9 +119,7 @@ def own(name: str, kind: Type, description: str, *, pii: Pii = Pii.NONE, nullabl
     return Column(name, kind, description, pii, (), nullable)
 
 
-SHOP: Final = own(
-    "shop", Type.TEXT, "Name of the shop as configured (setting `shop`); part of every key.", nullable=False
-)
+SHOP: Final = own("shop", Type.TEXT, "Name of the shop as configured (setting `shop`); part of every key.", nullable=False)
 UNPARSED: Final = own(
     "_unparsed",
     Type.JSON,
@@ -133,7 +131,5 @@ DELETED_AT: Final = own(
     "_deleted_at", Type.TIMESTAMP, "When a run proved that Loop no longer has the row; null while Loop has it."
 )
 ROW_HASH: Final = own("_row_hash", Type.TEXT, "Fingerprint of the row as the API sent it; equal means unchanged.")
-REMOVED: Final = own(
-    "_removed", Type.BOOL, "Always null. Carries, while loading, that a return has no such rows any more."
-)
+REMOVED: Final = own("_removed", Type.BOOL, "Always null. Carries, while loading, that a return has no such rows any more.")
 RETURN_ID: Final = own("return_id", Type.TEXT, "The return; joins `returns.id`.", nullable=False)

@@ -85,8 +85,7 @@ class Shaper:
         own: dict[str, list[Any]] = {"_row_hash": hashes}
         for key in ("id", "return_line_item_id"):
             own[key] = [
-                reading.to_text(row.get(key)) or f"missing-{digest[:16]}"
-                for row, digest in zip(rows, hashes, strict=True)
+                reading.to_text(row.get(key)) or f"missing-{digest[:16]}" for row, digest in zip(rows, hashes, strict=True)
             ]
         table, undeclared = self._table(ASN, _fields(rows), own=own)
         numbers = pa.array(range(first_copy, first_copy + len(rows)), pa.int64())
@@ -173,10 +172,7 @@ def _child_keys(table: Table, fields: Fields, child: _Children) -> dict[str, lis
     if table.column(name).type is Type.INTEGER:
         return {name: child.positions}
     given = fields.get(table.column(name).path[0], [None] * len(child.rows))
-    keys = [
-        reading.to_text(value) or f"missing-{position}"
-        for value, position in zip(given, child.positions, strict=True)
-    ]
+    keys = [reading.to_text(value) or f"missing-{position}" for value, position in zip(given, child.positions, strict=True)]
     if len(set(zip(child.parents, keys, strict=True))) < len(keys):  # never seen; lose neither row
         seen: dict[tuple[int, str], int] = {}
         for i, pair in enumerate(zip(child.parents, list(keys), strict=True)):
