@@ -49,7 +49,7 @@ def test_postgres(postgres: str, monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.long
 def test_duckdb_long():
     """Thousands of steps, other ones every time."""
-    assert live(examples=46, steps=50, repeatable=False)["steps"] >= 2000
+    assert live(examples=60, steps=50, repeatable=False)["steps"] >= 2000
 
 
 @pytest.mark.long
