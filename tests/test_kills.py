@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -268,8 +269,12 @@ def test_the_database_goes_away(postgres: str, home: Path, monkeypatch: pytest.M
     shop = Shop.generate(seed=3, returns=15, days=40, now=NOW)
     driver = Driver(shop, home, settings=SETTINGS, address=postgres, dataset="away").start()
 
+    one_at_a_time = threading.Lock()  # two requests side by side would throw out each other's connection
+
     def throw_out(request: SeenRequest) -> None:
-        if request.path.endswith("asn"):
+        if not request.path.endswith("asn"):
+            return
+        with one_at_a_time:
             connection = psycopg2.connect(postgres)
             others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             connection.cursor().execute(others)
