@@ -14,17 +14,19 @@ from loop_returns.api.pace import Pace
 from loop_returns.api.page import page_of
 from loop_returns.api.walk import ReturnsReader, smallest_params, units_of
 from loop_returns.api.windows import DayWindow
+from loop_returns.helper import Helper
+from loop_returns.pages import ShapedPage, shape_page
 from loop_returns.settings import ASN_PATH, RETURNS_PATH
 from loop_returns.tables.shape import Shaped, Shaper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from loop_returns.api.walk import Column, Row
+    from loop_returns.api.walk import Column
     from loop_returns.api.windows import Window
     from loop_returns.config import Settings
 
-_ROOM: Final = 24  # pages that may wait while the consumer loads
+_ROOM: Final = 32  # pages that may wait while the consumer loads
 _PAGE: Final = 1_000_000  # more rows than any answer holds: copies of a later answer get higher numbers
 
 
@@ -44,7 +46,8 @@ class Shop:
             max_concurrency=settings.max_concurrency,
         )
         self._shaper = Shaper(settings.shop, settings.pii)
-        self._numbers = count()
+        self._numbers = count(0, _PAGE)
+        self._helper = Helper(self._shaper, self._numbers)
         self.edge_checks = 0
 
     def __enter__(self) -> Shop:
@@ -52,6 +55,7 @@ class Shop:
 
     def __exit__(self, *exc: object) -> None:
         self.pace.stop()
+        self._helper.close()
         self.client.close()
 
     def clock(self) -> datetime:
@@ -70,14 +74,12 @@ class Shop:
         """
         crew: Crew[Shaped] = Crew(workers=self.settings.max_concurrency, room=_ROOM)
 
-        def emit(rows: list[Row]) -> None:
-            if rows:
-                with self.client.turn:
-                    shaped = self._shaper.returns(rows, first_copy=next(self._numbers) * _PAGE)
-                crew.put(shaped)
+        def emit(page: ShapedPage) -> None:
+            if page.shaped is not None:
+                crew.put(page.shaped)
 
         reader = ReturnsReader(
-            self.client,
+            self._page,
             column=column,
             page_size=self.settings.page_size,
             workers=self.settings.max_concurrency,
@@ -90,6 +92,13 @@ class Shop:
             raise
         finally:
             self.edge_checks += reader.edge_checks
+
+    def _page(self, params: Mapping[str, str | int]) -> ShapedPage:
+        answer = self.client.get(RETURNS_PATH, params=params, expect="list", read=self._helper.shape)
+        if isinstance(answer.body, ShapedPage):
+            return answer.body
+        with self.client.turn:
+            return shape_page(answer.body, self._shaper, first_copy=next(self._numbers))
 
     def notices(self, windows: Sequence[DayWindow]) -> Iterator[tuple[DayWindow, Shaped]]:
         """The shipping notice report for these windows of days, a few at a time side by side, in order.
@@ -116,8 +125,8 @@ class Shop:
             middle = window.first + (window.last - window.first) // 2
             after = middle + timedelta(days=1)
             return self._notices(DayWindow(window.first, middle)) + self._notices(DayWindow(after, window.last))
-        rows, _ = page_of(answer)
-        return [(window, self._shaper.notices(rows, first_copy=next(self._numbers) * _PAGE))]
+        rows, _ = page_of(answer.body)
+        return [(window, self._shaper.notices(rows, first_copy=next(self._numbers)))]
 
 
 def notice_params(window: DayWindow) -> dict[str, str]:

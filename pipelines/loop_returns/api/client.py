@@ -50,7 +50,8 @@ class Answer:
     """A good answer.
 
     Attributes:
-        body: the decoded JSON; numbers with a fraction are Decimal, never float, integers are exact.
+        body: what `read` made of it, or the decoded JSON: numbers with a fraction are Decimal, never float, integers are
+            exact.
         server_time: the server's `Date`, UTC, whole seconds; None if it sent none.
         status: the HTTP status.
     """
@@ -169,13 +170,22 @@ class LoopClient:
         """Closes all connections."""
         self._http.close()
 
-    def get(self, path: str, *, params: Mapping[str, str | int] | None = None, expect: Expect = "any") -> Answer:
+    def get(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        expect: Expect = "any",
+        read: Callable[[bytes], Any] | None = None,
+    ) -> Answer:
         """Asks for `path` below the base URL until there is an answer that holds what is expected.
 
         Args:
             path: of the endpoint, as in `settings`.
             params: of the query.
             expect: `list` for rows, bare or in an envelope; `object` for one thing; `any` for all but errors.
+            read: makes the answer's body of the bytes that came with HTTP 200, and judges them itself. Where it returns
+                None the bytes are decoded and judged here.
 
         Raises:
             ChangeSettings: for what the operator must change (key, scope, range, page size, address).
@@ -193,13 +203,21 @@ class LoopClient:
             sleep=self._pause,
         )
         try:
-            return tries(self._once, path, params or {}, expect=expect, deadline=deadline)
+            return tries(self._once, path, params or {}, expect=expect, read=read, deadline=deadline)
         except Again as failure:
             number = int(tries.statistics.get("attempt_number", 1))
             error = failure.final(attempts=number, seconds=self.pace.clock() - started)
         raise error  # outside of the handler, so that no traceback shows the attempts behind it
 
-    def _once(self, path: str, params: Mapping[str, str | int], *, expect: Expect, deadline: float) -> Answer:
+    def _once(
+        self,
+        path: str,
+        params: Mapping[str, str | int],
+        *,
+        expect: Expect,
+        read: Callable[[bytes], Any] | None,
+        deadline: float,
+    ) -> Answer:
         self.stats.add(seconds_waited=self.pace.wait(), requests=1)
         try:
             status, headers, body = self._fetch(path, params, deadline)
@@ -212,10 +230,13 @@ class LoopClient:
             self.stats.add(too_many=1)
         if wait is None:  # with a Retry-After the server itself says when its budget is back
             self.pace.observe(_number(headers.get(REMAINING_HEADER)), _number(headers.get(LIMIT_HEADER)))
+        server_time = http_date(headers.get("date", ""))
+        if read is not None and status == httpx.codes.OK and (made := read(body)) is not None:
+            return Answer(made, server_time, status)
         reply = Reply(path, status, body, location=self._key.hide(headers.get("location", "")), wait=wait)
         with self.turn:
             decoded = judge(reply, expect=expect, hide=self._key.hide)
-        return Answer(decoded, http_date(headers.get("date", "")), status)
+        return Answer(decoded, server_time, status)
 
     def _fetch(self, path: str, params: Mapping[str, str | int], deadline: float) -> tuple[int, httpx.Headers, bytes]:
         url = f"{self.base_url}/{path.lstrip('/')}"  # as text: an address in `path` must not replace the host

@@ -11,14 +11,15 @@ import msgspec
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-def _number(text: str) -> Decimal | str:
+def number(text: str) -> Decimal | str:
+    """A JSON number with a fraction or an exponent."""
     try:
         return Decimal(text)
     except InvalidOperation:  # an exponent beyond all reason: kept as it was written
         return text
 
 
-_decoder: Final = msgspec.json.Decoder(float_hook=_number)
+_decoder: Final = msgspec.json.Decoder(float_hook=number)
 
 
 def decode_json(body: bytes) -> Any:
@@ -43,7 +44,7 @@ def _decode_tolerantly(body: bytes) -> Any:
         decoded = json.loads(
             body.removeprefix(_BOM).decode(errors="replace"),
             strict=False,
-            parse_float=_number,
+            parse_float=number,
             parse_constant=_refuse,
         )
         return _mend(decoded)

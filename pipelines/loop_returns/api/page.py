@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from loop_returns.api.errors import BadAnswer
-
-if TYPE_CHECKING:
-    from loop_returns.api.client import Answer
 
 _NEXT = ("nextPageUrl", "next_page_url")  # the returns list; orders and customers
 _AGAIN = "Nothing was loaded from this page. Run again; if it stays so, the API has changed: report this message."
 
 
-def page_of(answer: Answer) -> tuple[list[dict[str, Any]], str | None]:
-    """The rows of one page and the cursor of the next one, or None on the last page.
+def page_of(body: Any) -> tuple[list[dict[str, Any]], str | None]:
+    """The rows of one decoded page and the cursor of the next one, or None on the last page.
 
     Accepts the bare array and the envelope (documented: which one comes depends on `paginate`). Of the link
     only the cursor is taken, whatever host it names: the documented link drops `from`, `state` and `paginate`
@@ -24,13 +21,13 @@ def page_of(answer: Answer) -> tuple[list[dict[str, Any]], str | None]:
     Raises:
         BadAnswer: if there are no rows, a row has no id, or there is a next page without a cursor.
     """
-    rows = rows_in(answer.body)
+    rows = rows_in(body)
     if rows is None:
         raise BadAnswer(f"A page of a list holds no rows. {_AGAIN}")
     for row in rows:
         if not isinstance(row, dict) or row.get("id") in (None, ""):
             raise BadAnswer(f"A page of a list holds a row without an id. {_AGAIN}")
-    return rows, _cursor(answer.body)
+    return rows, cursor_of(link_in(body))
 
 
 def rows_in(body: Any) -> list[Any] | None:
@@ -46,10 +43,13 @@ def rows_in(body: Any) -> list[Any] | None:
     return lists[0] if len(lists) == 1 else None
 
 
-def _cursor(body: Any) -> str | None:
-    if isinstance(body, list):
-        return None
-    link = next((body[name] for name in _NEXT if body.get(name)), None)
+def link_in(body: Any) -> Any:
+    """What a body says of the next page."""
+    return None if isinstance(body, list) else next((body[name] for name in _NEXT if body.get(name)), None)
+
+
+def cursor_of(link: Any) -> str | None:
+    """The cursor in a link to the next page; None without a link. Raises BadAnswer for a link without a cursor."""
     if link is None:
         return None
     try:

@@ -11,22 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Generic, Literal, Protocol, TypeVar
 
 from loop_returns.api.cursor import Edge, decode
 from loop_returns.api.errors import BadAnswer, PageSizeRefused, RangeRefused
-from loop_returns.api.page import page_of
 from loop_returns.api.windows import Window, halve, parts
-from loop_returns.dates import parse_timestamp
-from loop_returns.settings import RETURNS_PATH, STATES
+from loop_returns.settings import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from loop_returns.api.client import LoopClient
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Column = Literal["created_at", "updated_at"]
-Row = dict[str, Any]
 
 _SECOND: Final = timedelta(seconds=1)
 _SMALLEST: Final = timedelta(seconds=2)  # a window that cannot usefully be halved
@@ -58,22 +53,37 @@ def units_of(windows: Sequence[Window]) -> Iterator[Unit]:
             yield Unit(window, state, root)
 
 
-class ReturnsReader:
+class Page(Protocol):
+    """What the walk has to know of a page. `cursor` leads to the next one; None on the last."""
+
+    @property
+    def cursor(self) -> str | None:
+        """Of the next page."""
+
+    def times(self, column: str) -> Sequence[datetime | None]:
+        """A timestamp of every row, in the page's order; None where it can't be read."""
+
+
+P = TypeVar("P", bound=Page)
+
+
+class ReturnsReader(Generic[P]):
     """Reads units of the returns list by one timestamp column; thread-safe.
 
-    `emit` is called with the rows of every answer; `edge_checks` counts the seconds that were read again.
+    `fetch` asks for a page by its parameters; `emit` is called with every page; `edge_checks` counts the seconds that were
+    read again.
     """
 
     def __init__(
         self,
-        client: LoopClient,
+        fetch: Callable[[Mapping[str, str | int]], P],
         *,
         column: Column,
         page_size: int,
         workers: int,
-        emit: Callable[[list[Row]], None],
+        emit: Callable[[P], None],
     ) -> None:
-        self._client = client
+        self._fetch = fetch
         self._column = column
         self._page_size = page_size
         self._workers = workers
@@ -90,39 +100,40 @@ class ReturnsReader:
         checked: set[tuple[str, datetime]] = set()
         while True:
             try:
-                rows, following = self._page(unit, cursor)
+                page = self._page(unit, cursor)
             except RangeRefused:
                 return self._halved(unit, or_raise=True)
-            self._emit(rows)
+            self._emit(page)
+            following = page.cursor
             if following is None:
                 return []
             if following in seen:  # the server goes in circles: smaller windows need no pages
                 return self._halved(unit, or_raise=False)
             seen.add(following)
-            step = self._step(unit, rows, following, first=cursor is None, checked=checked)
+            step = self._step(unit, page, following, first=cursor is None, checked=checked)
             if step.units:
                 return list(step.units)
             cursor = step.cursor
 
-    def _page(self, unit: Unit, cursor: str | None) -> tuple[list[Row], str | None]:
+    def _page(self, unit: Unit, cursor: str | None) -> P:
         params = list_params(unit.window, column=self._column, state=unit.state, page_size=self._page_size)
         if cursor is not None:
             params["cursor"] = cursor
         try:
-            return page_of(self._client.get(RETURNS_PATH, params=params, expect="list"))
+            return self._fetch(params)
         except PageSizeRefused:
             if self._page_size <= _SMALLER_PAGES:
                 raise
             self._page_size = _SMALLER_PAGES
             return self._page(unit, cursor)
 
-    def _step(self, unit: Unit, rows: list[Row], cursor: str, *, first: bool, checked: set[tuple[str, datetime]]) -> Next:
+    def _step(self, unit: Unit, page: P, cursor: str, *, first: bool, checked: set[tuple[str, datetime]]) -> Next:
         edge = decode(cursor)
         if edge.unique:
             return Next(cursor)
-        if edge.column == self._column and (rest := _rest(unit.window, rows, self._column)) is not None:
+        if edge.column == self._column and (rest := _rest(unit.window, page.times(self._column))) is not None:
             return Next(units=self._split(unit, rest) if first else (_with(unit, rest),))
-        self._check_edge(unit, edge, rows, checked)
+        self._check_edge(unit, edge, page, checked)
         return Next(cursor)
 
     def _split(self, unit: Unit, rest: Window) -> tuple[Unit, ...]:
@@ -133,17 +144,16 @@ class ReturnsReader:
             return (_with(unit, rest),)
         return tuple(_with(unit, part) for part in parts(rest, min(int(pages), self._workers)))
 
-    def _check_edge(self, unit: Unit, edge: Edge, rows: list[Row], checked: set[tuple[str, datetime]]) -> None:
+    def _check_edge(self, unit: Unit, edge: Edge, page: P, checked: set[tuple[str, datetime]]) -> None:
         """Reads the second in which the page ended again, unpaginated, by every column the cursor may stand for."""
-        for column, second in _edge_seconds(edge, rows):
+        for column, second in _edge_seconds(edge, page):
             if (column, second) in checked:
                 continue
             checked.add((column, second))
             around = Window(second, second)
             params = {**range_params(around, column), "state": unit.state}
-            found, _ = page_of(self._client.get(RETURNS_PATH, params=params, expect="list"))
+            self._emit(self._fetch(params))
             self.edge_checks += 1
-            self._emit(found)
 
     def _halved(self, unit: Unit, *, or_raise: bool) -> list[Unit]:
         if unit.window.end - unit.window.start > _SMALLEST:
@@ -154,9 +164,8 @@ class ReturnsReader:
                 "Run again later; if it stays so, report it with the run report."
             )
         params = {**range_params(unit.window, self._column), "state": unit.state}
-        rows, _ = page_of(self._client.get(RETURNS_PATH, params=params, expect="list"))
+        self._emit(self._fetch(params))
         self.edge_checks += 1
-        self._emit(rows)
         return []
 
 
@@ -185,17 +194,13 @@ def _with(unit: Unit, window: Window) -> Unit:
     return Unit(window, unit.state, unit.root)
 
 
-def _rest(window: Window, rows: list[Row], column: str) -> Window | None:
+def _rest(window: Window, times: Sequence[datetime | None]) -> Window | None:
     """What of the window the page has not covered, its edge's second included; None where that can't be told.
 
     Only a page that is sorted by the column, in one direction, and that spans more than a second tells it.
     """
-    try:
-        times = [parse_timestamp(row.get(column)) for row in rows]
-    except ValueError:
-        return None
     known = [time for time in times if time is not None]
-    if len(known) < len(times) or not known:
+    if len(known) < len(times) or not known:  # one that is missing or can't be read
         return None
     edge = known[-1].replace(microsecond=0)
     if known == sorted(known):
@@ -211,14 +216,13 @@ def _rest(window: Window, rows: list[Row], column: str) -> Window | None:
     return rest
 
 
-def _edge_seconds(edge: Edge, rows: list[Row]) -> list[tuple[str, datetime]]:
+def _edge_seconds(edge: Edge, page: Page) -> list[tuple[str, datetime]]:
     """The columns and seconds at which rows may have been skipped."""
     if edge.column in {"created_at", "updated_at"} and edge.second is not None:
         return [(edge.column, edge.second)]
     seconds: list[tuple[str, datetime]] = []
     for column in ("created_at", "updated_at"):  # the cursor does not say: take both of the page's last row
-        for row in rows[-1:]:
-            time = parse_timestamp(row.get(column))
-            if time is not None:
-                seconds.append((column, time.replace(microsecond=0)))
+        last = next(iter(page.times(column)[-1:]), None)
+        if last is not None:
+            seconds.append((column, last.replace(microsecond=0)))
     return seconds

@@ -74,13 +74,14 @@ def read_notices(
     session.progress.note(f"Shipping notices: {len(windows)} windows of days.")
     loader = loader or Loader(session)
     seen = _Seen()
-    for window, shaped in session.source.notices(windows):
-        seen.take(shaped.tables[ASN.name], window)
-        loader.add(shaped)
-        session.run.windows += 1
-        if loader.rows >= CHUNK:
-            loader.flush()
-    loader.flush()
+    with loader:
+        for window, shaped in session.source.notices(windows):
+            seen.take(shaped.tables[ASN.name], window)
+            loader.add(shaped)
+            session.run.windows += 1
+            if loader.rows >= CHUNK:
+                loader.flush()
+        loader.flush()
     if seen.outside:
         session.run.notices.append(
             f"{seen.outside} shipping notices came back for days that were not asked for; they were kept. "

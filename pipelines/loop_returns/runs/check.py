@@ -85,7 +85,7 @@ def _judged(subject: str, look: Callable[[], str]) -> Finding:
 def _returns(client: LoopClient) -> str:
     here = datetime.now(UTC)
     answer = client.get(RETURNS_PATH, params=smallest_params(here), expect="list")
-    page_of(answer)
+    page_of(answer.body)
     ahead = timedelta(0) if answer.server_time is None else here - answer.server_time
     if abs(ahead) > _TOO_FAR:
         which = "ahead of" if ahead > timedelta(0) else "behind"

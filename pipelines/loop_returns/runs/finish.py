@@ -23,6 +23,7 @@ def finish(opened: Session) -> None:
         return
     opened.progress.note("Refreshing marts, checking the data.")
     with warehouse.held(), warehouse.explained():
+        warehouse.prepare()
         if opened.settings.marts != "off":
             marts.refresh(warehouse.pipeline, as_tables=opened.settings.marts == "tables")
         write_comments(warehouse.pipeline)

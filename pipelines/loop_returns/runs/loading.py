@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import time
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import pyarrow as pa
 
@@ -14,7 +15,6 @@ from loop_returns.tables.shipping import ASN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date
 
     from loop_returns.runs.session import Session
     from loop_returns.tables.settle import Settled, Tables
@@ -25,15 +25,25 @@ Memory = dict[str, Any]
 
 
 class Loader:
-    """Loads shaped rows of one run chunk by chunk."""
+    """Loads shaped rows of one run chunk by chunk; a context manager.
+
+    A DuckDB file stays open from chunk to chunk while rows come faster than they are loaded: to close it costs as much as to
+    load. Where it is the API that everybody waits for, others can read in between.
+    """
 
     def __init__(self, session: Session, *, always: bool = False) -> None:
         self._session = session
         self._always = always
         self._waiting: list[Shaped] = []
         self._torn: set[str] | None = None  # returns whose children a killed run left behind; asked for when needed
+        self._loaded_at = time.monotonic()
         self.rows = 0  # rows waiting
-        self.days: set[date] = set()  # days whose shipping notices have to be read again
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._session.warehouse.release()
 
     def add(self, shaped: Shaped) -> None:
         """Takes the shaped rows of one answer."""
@@ -54,10 +64,22 @@ class Loader:
             for name in waiting[0].tables
         }
         del waiting
-        with self._session.warehouse.held(beside=max(table.num_columns for table in tables.values())):
-            settled = self._settle(tables)
-            del tables  # the copies to load are in `settled`; the others need not stay in memory meanwhile
-            return self._load(settled, remember)
+        began = time.monotonic()
+        self._open(tables)
+        settled = self._settle(tables)
+        del tables  # the copies to load are in `settled`; the others need not stay in memory meanwhile
+        loaded = self._load(settled, remember)
+        now = time.monotonic()
+        if now - began < began - self._loaded_at:
+            self._session.warehouse.release()
+        self._loaded_at = now
+        return loaded
+
+    def _open(self, tables: Tables) -> None:
+        warehouse, dry_run = self._session.warehouse, self._session.options.dry_run
+        warehouse.hold(beside=max(table.num_columns for table in tables.values()), make=not dry_run)
+        if not dry_run:
+            warehouse.prepare()
 
     def _load(self, settled: Settled, remember: Callable[[Memory], None] | None) -> bool:
         run = self._session.run
@@ -65,7 +87,6 @@ class Loader:
         if not settled.tables:
             return False
         fresh_days = notice_days(settled.tables) | settled.days
-        self.days |= fresh_days
 
         def keep(memory: Memory) -> None:
             memory.pop("finished", None)  # marts and checks are behind until `finish` says otherwise

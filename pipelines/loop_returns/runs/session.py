@@ -99,8 +99,6 @@ def session(
                 with warehouse.held():
                     _settle_the_past(opened)
                 opened.now = source.clock()
-                if not options.dry_run:
-                    warehouse.prepare()
                 yield opened
             _close(opened)
             _write_ledger(opened, notebook)

@@ -25,33 +25,33 @@ def walk_returns(
     done: Callable[[Memory, Sequence[int]], None],
     each: Callable[[Shaped], None] | None = None,
     loader: Loader | None = None,
-) -> Loader:
+) -> None:
     """Reads all states of all windows by `column` and loads them.
 
     `done` is called with the shop's memory and the positions of windows that are read whole and loaded with this package; it
-    goes with the ledger for what no package took. `each` sees every page. Returns the loader, with its days.
+    goes with the ledger for what no package took. `each` sees every page.
     """
     run, progress = session.run, session.progress
     progress.windows(len(windows))
     loader = loader or Loader(session)
     whole: list[int] = []
-    for event in session.source.returns(windows, column=column):
-        if isinstance(event, Found):
-            if each is not None:
-                each(event.item)
-            loader.add(event.item)
-            progress.rows(event.item.tables["returns"].num_rows)
-            progress.budget(session.source.pace.left())
-            if loader.rows >= CHUNK and loader.flush(_bound(done, whole)):
-                whole = []
-        else:
-            whole.append(event.root)
-            run.windows += 1
-            window = windows[event.root]
-            progress.window_done(f"{window.start:%Y-%m-%d %H:%M} – {window.end:%Y-%m-%d %H:%M}")
-    if not loader.flush(_bound(done, whole)) and whole:
-        session.then_remember(_bound(done, whole))
-    return loader
+    with loader:
+        for event in session.source.returns(windows, column=column):
+            if isinstance(event, Found):
+                if each is not None:
+                    each(event.item)
+                loader.add(event.item)
+                progress.rows(event.item.tables["returns"].num_rows)
+                progress.budget(session.source.pace.left())
+                if loader.rows >= CHUNK and loader.flush(_bound(done, whole)):
+                    whole = []
+            else:
+                whole.append(event.root)
+                run.windows += 1
+                window = windows[event.root]
+                progress.window_done(f"{window.start:%Y-%m-%d %H:%M} – {window.end:%Y-%m-%d %H:%M}")
+        if not loader.flush(_bound(done, whole)) and whole:
+            session.then_remember(_bound(done, whole))
 
 
 def _bound(done: Callable[[Memory, Sequence[int]], None], whole: Sequence[int]) -> Callable[[Memory], None]:

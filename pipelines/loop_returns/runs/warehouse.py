@@ -47,6 +47,7 @@ class Warehouse:
             dlt.config["load.workers"] = 1
             dlt.config["load.truncate_staging_dataset"] = True
         _drop_stump(target.file)
+        self._connection: duckdb.DuckDBPyConnection | None = None
         self.pipeline = self._open()
         storage = Path(self.pipeline.working_dir) / "load"
         if storage.is_dir():  # killed while it made the folders in it, dlt would look for the others for ever
@@ -62,26 +63,43 @@ class Warehouse:
         )
 
     @contextmanager
-    def held(self, *, beside: int = 0) -> Iterator[None]:
+    def held(self) -> Iterator[None]:
         """Keeps a DuckDB file open meanwhile, so that no reader slips in between two of dlt's own connections.
 
-        It is also several times quicker than to open the file for each of dlt's statements. `beside` is given where pages
-        are read beside a load, and is the number of columns of its widest table: DuckDB then leaves the other processors
-        alone and holds no more in memory than so many columns need. Waits briefly for a reader that is there already.
-        Raises WarehouseHeld when it does not let go.
+        It is also several times quicker than to open the file for each of dlt's statements. Waits briefly for a reader that
+        is there already. Raises WarehouseHeld when it does not let go.
         """
-        if self.target.file is None or not self.target.file.exists():
+        if self.target.file is None or not self.target.file.exists() or self._connection is not None:
             yield
             return
-        with self.explained():
-            connection = _patiently(lambda: duckdb.connect(str(self.target.file)))
+        self._hold()
         try:
-            if beside:
-                limit = round(_MEGABYTES * (beside + self._width()))
-                connection.execute(f"SET threads = 1; SET memory_limit = '{limit}MB'")
             yield
         finally:
+            self.release()
+
+    def hold(self, *, beside: int, make: bool = True) -> None:
+        """Opens a DuckDB file, with `make` also a new one, until `release`, for a load beside which pages are read.
+
+        `beside` is the number of columns of its widest table: DuckDB leaves the other processors alone and holds no more in
+        memory than so many columns need. Raises WarehouseHeld like `held`.
+        """
+        if self.target.file is None or not (make or self.target.file.exists()):
+            return
+        connection = self._connection or self._hold()
+        limit = round(_MEGABYTES * (beside + self._width()))
+        connection.execute(f"SET threads = 1; SET memory_limit = '{limit}MB'")
+
+    def release(self) -> None:
+        """Closes the file, so that others get at it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
             connection.close()
+
+    def _hold(self) -> duckdb.DuckDBPyConnection:
+        with self.explained():
+            self._connection = _patiently(lambda: duckdb.connect(str(self.target.file)))
+        return self._connection
 
     def _width(self) -> int:
         """How many columns the widest table of the warehouse has."""

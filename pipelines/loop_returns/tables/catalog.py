@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 CHILDREN: Final = (LINE_ITEMS, EXCHANGES, LABELS, REFUNDS)
 DATA: Final = (RETURNS, *CHILDREN, ASN)  # what the API gives
+ARRAYS: Final = {  # the field of a return that holds each child table's rows
+    "line_items": LINE_ITEMS,
+    "exchanges": EXCHANGES,
+    "labels": LABELS,
+    "shopify_refund_object": REFUNDS,
+}
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (*DATA, STATE_CHANGES, RUNS)}
 
 _ARROW: Final = {

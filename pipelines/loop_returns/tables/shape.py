@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import pyarrow as pa
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from loop_returns import __version__
 from loop_returns.tables import values as reading
-from loop_returns.tables.catalog import DATA, arrow_schema, arrow_type
-from loop_returns.tables.children import EXCHANGES, LABELS, LINE_ITEMS, REFUNDS
+from loop_returns.tables.catalog import ARRAYS, DATA, arrow_schema, arrow_type
 from loop_returns.tables.privacy import Policy, protect
 from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.rows import PARENT
 from loop_returns.tables.schema import Pii, Table, Type
 from loop_returns.tables.shipping import ASN
 
@@ -26,15 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Row = dict[str, Any]
+Rows: TypeAlias = "Sequence[Row] | Sequence[Struct]"  # as dictionaries, or as structs that have nothing undeclared in them
 Fields = dict[str, "Sequence[Any]"]  # the values of each field, one for each row
 
-ARRAYS: Final = {  # the field of a return that holds each child table's rows
-    "line_items": LINE_ITEMS,
-    "exchanges": EXCHANGES,
-    "labels": LABELS,
-    "shopify_refund_object": REFUNDS,
-}
 COPY: Final = "_copy"
+_OBJECT: Final = (dict, Struct)
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,14 @@ class Shaper:
     shop: str
     policy: Policy = Policy.KEEP
 
-    def returns(self, rows: Sequence[Row], *, first_copy: int = 0) -> Shaped:
+    def returns(self, rows: Rows, *, first_copy: int = 0) -> Shaped:
         """`returns` and its four child tables; copies are numbered from `first_copy` in the order of `rows`."""
         copies = range(first_copy, first_copy + len(rows))
         fields = _fields(rows)
         children = {name: _children(fields.get(name, ())) for name in ARRAYS}
-        strays = [{k: row[k] for k, c in children.items() if i in c.strays} for i, row in enumerate(rows)]
+        strays: list[Row] = []
+        if any(child.strays for child in children.values()):
+            strays = [{k: fields[k][i] for k, c in children.items() if i in c.strays} for i in range(len(rows))]
         root = self._table(
             RETURNS,
             fields,
@@ -71,7 +71,7 @@ class Shaper:
             child = children[name]
             fields = _fields(child.rows)
             own = {"return_id": [ids[i] for i in child.parents]} | _child_keys(table, fields, child)
-            shaped, undeclared = self._table(table, fields, own=own, known=frozenset({"return_id"}))
+            shaped, undeclared = self._table(table, fields, own=own, known=frozenset({PARENT}))
             numbers = pa.array([copies[i] for i in child.parents], pa.int64())
             made[table.name] = (shaped.append_column(COPY, numbers), undeclared)
         return Shaped(
@@ -91,10 +91,14 @@ class Shaper:
         numbers = pa.array(range(first_copy, first_copy + len(rows)), pa.int64())
         return Shaped({ASN.name: table.append_column(COPY, numbers)}, undeclared)
 
-    def fingerprint(self, row: Row) -> str:
-        """128 bits that change when the row, the declared columns or the privacy policy change."""
-        digest = hashlib.blake2b(reading.canonical_json(row), digest_size=16, key=_salt(self.policy))
-        return digest.hexdigest()
+    def fingerprint(self, row: Row | Struct) -> str:
+        """128 bits that change when the row, the declared columns or the privacy policy change.
+
+        A field that is null and one that is absent are the same.
+        """
+        digest = _salted(self.policy).copy()
+        digest.update(reading.canonical_json(row if isinstance(row, Struct) else _without_nulls(row)))
+        return digest.hexdigest()[:32]
 
     def _table(
         self,
@@ -142,28 +146,34 @@ class Shaper:
 
 @dataclass(frozen=True)
 class _Children:
-    rows: list[Row]
+    rows: Rows
     parents: list[int]  # position of each row's return in the page
     positions: list[int]  # position of each row within its return
     strays: frozenset[int]  # returns whose field holds something that is no list of objects
 
 
 def _children(values: Sequence[Any]) -> _Children:
-    found: list[Row] = []
+    found: list[Any] = []
     parents: list[int] = []
     positions: list[int] = []
     strays: set[int] = set()
     for i, value in enumerate(values):
-        if not value:  # absent, null, [] and "" all say that there are none
+        if not value or _is_blank(value):  # absent, null, [], {} and "" all say that there are none
             continue
-        items = [value] if isinstance(value, dict) else value
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        items = [value] if isinstance(value, _OBJECT) else value
+        if not isinstance(items, list) or not all(isinstance(item, _OBJECT) for item in items):
             strays.add(i)
-            items = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+            items = [item for item in items if isinstance(item, _OBJECT)] if isinstance(items, list) else []
         found.extend(items)
         parents.extend([i] * len(items))
         positions.extend(range(len(items)))
     return _Children(found, parents, positions, frozenset(strays))
+
+
+def _is_blank(value: object) -> bool:
+    """True for an object in which every field is null."""
+    fields = value.values() if isinstance(value, dict) else astuple(value) if isinstance(value, Struct) else (value,)
+    return all(one is None for one in fields)
 
 
 def _child_keys(table: Table, fields: Fields, child: _Children) -> dict[str, list[Any]]:
@@ -188,7 +198,7 @@ def _parents(table: Table) -> frozenset[str]:
     return frozenset(column.path[0] for column in table.columns if len(column.path) > 1)
 
 
-def _fields(rows: Sequence[Row]) -> Fields:
+def _fields(rows: Rows) -> Fields:
     """The values of every field that a row has, None for the rows without it.
 
     Usually all rows have the same fields in the same order. Then each row is walked through once, as it lies in memory: to
@@ -196,10 +206,14 @@ def _fields(rows: Sequence[Row]) -> Fields:
     """
     if not rows:
         return {}
-    names = tuple(rows[0])
-    if all(tuple(row) == names for row in rows):
-        return dict(zip(names, zip(*(row.values() for row in rows), strict=True), strict=True))
-    return {name: [row.get(name) for row in rows] for name in set().union(*rows)}
+    if isinstance(rows[0], Struct):
+        structs = cast("Sequence[Struct]", rows)
+        return dict(zip(rows[0].__struct_fields__, zip(*map(astuple, structs), strict=True), strict=True))
+    dicts = cast("Sequence[Row]", rows)
+    names = tuple(dicts[0])
+    if all(tuple(row) == names for row in dicts):
+        return dict(zip(names, zip(*(row.values() for row in dicts), strict=True), strict=True))
+    return {name: [row.get(name) for row in dicts] for name in set().union(*dicts)}
 
 
 def _objects(values: Sequence[Any]) -> list[Row]:
@@ -245,13 +259,25 @@ def _column_name(field_name: str, table: Table, taken: Iterable[str]) -> str:
     """dlt's own form of the name; set apart where it would collide with a column that is already there."""
     from dlt.common.normalizers.naming.snake_case import NamingConvention  # slow to import, rarely needed
 
-    name = NamingConvention(max_length=60).normalize_identifier(field_name)
+    name = NamingConvention(max_length=60).normalize_identifier(field_name.strip() or "unnamed")
     while name in table.names or name in taken or name.startswith("_"):
         name = f"api_{name.lstrip('_')}"
     return name
 
 
+def _without_nulls(row: Row) -> Row:
+    """The row and its children without the fields that are null."""
+    bare = {name: value for name, value in row.items() if value is not None}
+    for name in ARRAYS.keys() & bare.keys():
+        value = bare[name]
+        if isinstance(value, dict):
+            bare[name] = {k: v for k, v in value.items() if v is not None}
+        elif isinstance(value, list):
+            bare[name] = [{k: v for k, v in one.items() if v is not None} if isinstance(one, dict) else one for one in value]
+    return bare
+
+
 @cache
-def _salt(policy: Policy) -> bytes:
+def _salted(policy: Policy) -> hashlib._Hash:
     declared = repr([(t.name, [(c.name, c.type, c.path, c.pii) for c in t.columns]) for t in DATA])
-    return hashlib.blake2b(f"{__version__} {policy} {declared}".encode(), digest_size=16).digest()
+    return hashlib.sha256(f"{__version__} {policy} {declared}".encode())

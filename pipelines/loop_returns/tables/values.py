@@ -69,7 +69,7 @@ def _text(values: Values) -> tuple[pa.Array, Unread]:
 
 
 def _json(values: Values) -> tuple[pa.Array, Unread]:
-    return pa.array([None if value is None else to_json(value) for value in values], pa.string()), {}
+    return pa.array([None if value is None else _encoder.encode(value) for value in values], pa.string()), {}
 
 
 def _decimal(values: Values) -> tuple[pa.Array, Unread]:
