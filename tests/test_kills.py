@@ -188,7 +188,7 @@ def test_a_killed_backfill_goes_on(driver: Driver):
     def work() -> None:
         driver.backfill(start, NOW, only="returns", window_days=5, max_concurrency=1)
 
-    with mock.patch.object(loading, "CHUNK", 3), mock.patch("loop_returns.runs.walking.CHUNK", 3):
+    with mock.patch.object(loading, "CHUNK", 3):
         assert run_and_kill(work, at=third_load)
         run = driver.backfill(start, NOW, only="returns", window_days=5, max_concurrency=1)
     assert any("Went on with a backfill" in notice for notice in run.notices)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from loop_returns.api.client import LoopClient
-from loop_returns.api.crew import Crew, Found, WindowDone
-from loop_returns.api.errors import RangeRefused
+from loop_returns.api.crew import Crew, Found, Pause, WindowDone
+from loop_returns.api.errors import LoopReturnsError, RangeRefused
 from loop_returns.api.pace import Pace
 from loop_returns.api.page import page_of
+from loop_returns.api.retry import Again
 from loop_returns.api.walk import ReturnsReader, smallest_params, units_of
 from loop_returns.api.windows import DayWindow
 from loop_returns.helper import Helper
-from loop_returns.pages import ShapedPage, shape_page
+from loop_returns.pages import ShapedPage, shape_bytes, shape_page
 from loop_returns.settings import ASN_PATH, RETURNS_PATH
 from loop_returns.tables.shape import Shaped, Shaper
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from loop_returns.api.windows import Window
     from loop_returns.config import Settings
 
-_ROOM: Final = 32  # pages that may wait while the consumer loads
+_ROOM: Final = 64  # pages that may wait while the consumer loads
 _PAGE: Final = 1_000_000  # more rows than any answer holds: copies of a later answer get higher numbers
 
 
@@ -67,10 +69,11 @@ class Shop:
         answer = self.client.get(RETURNS_PATH, params=smallest_params(here), expect="list")
         return (answer.server_time or here - timedelta(hours=1)).replace(microsecond=0)
 
-    def returns(self, windows: Sequence[Window], *, column: Column) -> Iterator[Found[Shaped] | WindowDone]:
+    def returns(self, windows: Sequence[Window], *, column: Column) -> Iterator[Found[Shaped] | WindowDone | Pause]:
         """Every return in every state in these windows of `column`, with its children, in the order of arrival.
 
-        Windows are read side by side; a `WindowDone` follows the last row of each. Raises what the client raises.
+        Windows are read side by side; a `WindowDone` follows the last row of each, and a `Pause` says that nothing
+        is waiting. Raises what the client raises.
         """
         crew: Crew[Shaped] = Crew(workers=self.settings.max_concurrency, room=_ROOM)
 
@@ -94,11 +97,17 @@ class Shop:
             self.edge_checks += reader.edge_checks
 
     def _page(self, params: Mapping[str, str | int]) -> ShapedPage:
-        answer = self.client.get(RETURNS_PATH, params=params, expect="list", read=self._helper.shape)
-        if isinstance(answer.body, ShapedPage):
-            return answer.body
-        with self.client.turn:
-            return shape_page(answer.body, self._shaper, first_copy=next(self._numbers))
+        body = self.client.get(RETURNS_PATH, params=params, expect="list", read=self._read).body
+        return body if isinstance(body, ShapedPage) else shape_page(body, self._shaper, first_copy=next(self._numbers))
+
+    def _read(self, body: bytes) -> ShapedPage | None:
+        """The page in a body; None where there is none, which is for the client to judge."""
+        page = self._helper.shape(body)
+        if page is not None:
+            return page
+        with self.client.turn, suppress(Again, LoopReturnsError):
+            return shape_bytes(body, self._shaper, first_copy=next(self._numbers))
+        return None
 
     def notices(self, windows: Sequence[DayWindow]) -> Iterator[tuple[DayWindow, Shaped]]:
         """The shipping notice report for these windows of days, a few at a time side by side, in order.

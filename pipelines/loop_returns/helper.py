@@ -18,6 +18,8 @@ from collections import deque
 from concurrent.futures import Future
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
+import pyarrow as pa
+
 from loop_returns.pages import ShapedPage, shape_bytes
 
 if TYPE_CHECKING:
@@ -124,11 +126,13 @@ def _processors() -> int:
 def main() -> None:
     """The helper itself: answers bodies with pages, or with None where a body holds none."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    pa.set_memory_pool(pa.system_memory_pool())  # its own pool keeps what it has had
     inward, outward = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # nobody's print gets between the answers
     shaper: Shaper = _receive(inward)
     _send(outward, "ready")
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)  # a page is many objects and no cycles
     while True:
         try:
             body, first_copy = _receive(inward)

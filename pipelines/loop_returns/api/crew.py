@@ -31,6 +31,11 @@ class Found(Generic[T]):
 
 
 @dataclass(frozen=True)
+class Pause:
+    """Nothing is waiting: the consumer has time for other work before it asks for more."""
+
+
+@dataclass(frozen=True)
 class WindowDone:
     """Every unit of this window is read, and everything found in it stands before this in the stream."""
 
@@ -52,7 +57,7 @@ class Crew(Generic[T]):
         """Hands something over to the consumer; called by readers. Waits for room; raises Stopped at the end."""
         self._put(Found(item))
 
-    def run(self, units: Iterable[Unit], read: Callable[[Unit], list[Unit]]) -> Iterator[Found[T] | WindowDone]:
+    def run(self, units: Iterable[Unit], read: Callable[[Unit], list[Unit]]) -> Iterator[Found[T] | WindowDone | Pause]:
         """Reads all units and those that `read` returns in their place; yields what was found as it comes.
 
         Raises what `read` raised first.
@@ -70,7 +75,11 @@ class Crew(Generic[T]):
         ended = 0
         try:
             while ended < len(threads):
-                event = self._events.get()
+                try:
+                    event = self._events.get_nowait()
+                except queue.Empty:
+                    yield Pause()
+                    event = self._events.get()
                 if event is None:
                     ended += 1
                 elif isinstance(event, BaseException):

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from loop_returns.api.windows import DayWindow, cover, days
 from loop_returns.days import DAY, joined, utc_midnight
 from loop_returns.runs.contents import mark_deleted, moment, portable, quoted
-from loop_returns.runs.loading import CHUNK, Loader
+from loop_returns.runs.loading import Loader
 from loop_returns.tables.shipping import ASN
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def read_notices(
             seen.take(shaped.tables[ASN.name], window)
             loader.add(shaped)
             session.run.windows += 1
-            if loader.rows >= CHUNK:
+            if loader.full():
                 loader.flush()
         loader.flush()
     if seen.outside:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from loop_returns.tables.settle import Settled, Tables
     from loop_returns.tables.shape import Shaped
 
-CHUNK: Final = 20_000  # returns in one package: bounds memory, and what a killed run has to read again
+CHUNK: Final = 40_000  # rows in one package at most: bounds memory, and what a killed run has to read again
+_BYTES: Final = 100_000_000  # of Arrow in one package: what so many usual rows need, and a few very long ones
+ENOUGH: Final = 10_000  # rows that are worth a package of their own while nothing else is waiting
 Memory = dict[str, Any]
 
 
@@ -38,6 +40,7 @@ class Loader:
         self._torn: set[str] | None = None  # returns whose children a killed run left behind; asked for when needed
         self._loaded_at = time.monotonic()
         self.rows = 0  # rows waiting
+        self._bytes = 0
 
     def __enter__(self) -> Self:
         return self
@@ -50,13 +53,18 @@ class Loader:
         self._waiting.append(shaped)
         name = RETURNS.name if RETURNS.name in shaped.tables else ASN.name
         self.rows += shaped.tables[name].num_rows
+        self._bytes += sum(table.nbytes for table in shaped.tables.values())
+
+    def full(self, *, idle: bool = False) -> bool:
+        """True when it is time to load what is waiting; `idle` says that there is nothing else to do just now."""
+        return self.rows >= (ENOUGH if idle else CHUNK) or self._bytes >= _BYTES
 
     def flush(self, remember: Callable[[Memory], None] | None = None) -> bool:
         """Loads what is waiting, with the memory that belongs to it. False when nothing of it said anything new.
 
         Without new rows nothing is loaded, so nothing is remembered either.
         """
-        waiting, self._waiting, self.rows = self._waiting, [], 0
+        waiting, self._waiting, self.rows, self._bytes = self._waiting, [], 0, 0
         if not waiting:
             return False
         tables = {

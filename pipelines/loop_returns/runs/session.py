@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+
 from loop_returns.api.errors import LoopReturnsError
 from loop_returns.config import Settings, load
 from loop_returns.extract import Shop
@@ -88,7 +90,7 @@ def session(
     if copy is not None:
         publish_path(target, copy)  # refuse a useless path before a long run, not after it
     run = Run(command, settings.shop)
-    with hold(target, command=command), _unhurried_collector():
+    with hold(target, command=command), _frugal():
         notebook = Notebook(target.folder)
         notebook.note(run)
         warehouse = Warehouse(target)
@@ -114,13 +116,19 @@ def session(
 
 
 @contextmanager
-def _unhurried_collector() -> Iterator[None]:
-    """Spares Python's garbage collector to walk through all loaded modules again and again while pages are decoded."""
+def _frugal() -> Iterator[None]:
+    """Spares Python's garbage collector to walk through all loaded modules again and again while pages are decoded.
+
+    And lets Arrow take its memory from the system: its own pool keeps what it has had.
+    """
+    pool = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
+        pa.set_memory_pool(pool)
 
 
 def _settle_the_past(opened: Session) -> None:

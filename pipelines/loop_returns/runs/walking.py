@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loop_returns.api.crew import Found
-from loop_returns.runs.loading import CHUNK, Loader
+from loop_returns.api.crew import Found, Pause, WindowDone
+from loop_returns.runs.loading import Loader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,13 +43,13 @@ def walk_returns(
                 loader.add(event.item)
                 progress.rows(event.item.tables["returns"].num_rows)
                 progress.budget(session.source.pace.left())
-                if loader.rows >= CHUNK and loader.flush(_bound(done, whole)):
-                    whole = []
-            else:
+            elif isinstance(event, WindowDone):
                 whole.append(event.root)
                 run.windows += 1
                 window = windows[event.root]
                 progress.window_done(f"{window.start:%Y-%m-%d %H:%M} – {window.end:%Y-%m-%d %H:%M}")
+            if loader.full(idle=isinstance(event, Pause)) and loader.flush(_bound(done, whole)):
+                whole = []
         if not loader.flush(_bound(done, whole)) and whole:
             session.then_remember(_bound(done, whole))
 

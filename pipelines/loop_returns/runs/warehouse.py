@@ -87,13 +87,14 @@ class Warehouse:
         if self.target.file is None or not (make or self.target.file.exists()):
             return
         connection = self._connection or self._hold()
-        limit = round(_MEGABYTES * (beside + self._width()))
+        limit = round(_MEGABYTES * (beside + max(beside, self._width())))
         connection.execute(f"SET threads = 1; SET memory_limit = '{limit}MB'")
 
     def release(self) -> None:
         """Closes the file, so that others get at it."""
         connection, self._connection = self._connection, None
         if connection is not None:
+            connection.execute("RESET threads; RESET memory_limit")  # what is left to write is written with all there is
             connection.close()
 
     def _hold(self) -> duckdb.DuckDBPyConnection:

@@ -85,8 +85,9 @@ def _timestamp(values: Values) -> tuple[pa.Array, Unread]:
             texts = pa.array(map(_text_in_utc, values), pa.string())
         else:
             texts = pa.array(values, pa.string())
-        zoned = pc.match_substring_regex(texts, pattern=_ZONE)
-        if not pc.all(zoned).as_py():
+        zoned = pc.ends_with(texts, pattern="Z")
+        if not pc.all(zoned).as_py():  # usually all are in UTC; a regular expression takes many times as long
+            zoned = pc.match_substring_regex(texts, pattern=_ZONE)
             texts = pc.if_else(zoned, texts, pc.binary_join_element_wise(texts, "Z", ""))
         return texts.cast(arrow_type(Type.TIMESTAMP)), {}
     except (pa.ArrowTypeError, pa.ArrowInvalid):
