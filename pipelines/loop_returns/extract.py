@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from loop_returns.api.windows import Window
     from loop_returns.config import Settings
 
-_ROOM: Final = 64  # pages that may wait while the consumer loads
+_ROOM: Final = 48  # pages that may wait while the consumer loads
 _PAGE: Final = 1_000_000  # more rows than any answer holds: copies of a later answer get higher numbers
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 40_000  # rows in one package at most: bounds memory, and what a killed run has to read again
 _BYTES: Final = 100_000_000  # of Arrow in one package: what so many usual rows need, and a few very long ones
-ENOUGH: Final = 10_000  # rows that are worth a package of their own while nothing else is waiting
+ENOUGH: Final = 20_000  # rows that are worth a package of their own while nothing else is waiting
+HELD: Final = 100_000  # rows between two closings of a DuckDB file that is kept open
 Memory = dict[str, Any]
 
 
@@ -41,6 +42,7 @@ class Loader:
         self._loaded_at = time.monotonic()
         self.rows = 0  # rows waiting
         self._bytes = 0
+        self._held = 0  # rows loaded since the file was opened
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +66,7 @@ class Loader:
 
         Without new rows nothing is loaded, so nothing is remembered either.
         """
-        waiting, self._waiting, self.rows, self._bytes = self._waiting, [], 0, 0
+        waiting, count, self._waiting, self.rows, self._bytes = self._waiting, self.rows, [], 0, 0
         if not waiting:
             return False
         tables = {
@@ -78,8 +80,10 @@ class Loader:
         del tables  # the copies to load are in `settled`; the others need not stay in memory meanwhile
         loaded = self._load(settled, remember)
         now = time.monotonic()
-        if now - began < began - self._loaded_at:
+        self._held += count
+        if now - began < began - self._loaded_at or self._held >= HELD:
             self._session.warehouse.release()
+            self._held = 0
         self._loaded_at = now
         return loaded
 

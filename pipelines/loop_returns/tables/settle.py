@@ -97,7 +97,8 @@ def settle_returns(
     chosen, tally, chains = _choose(root, ("id",), known, always=always)
     if not chosen:
         return Settled({}, tally)
-    keep = root.take(pa.array([copy.row for copy in chosen.values()], pa.int64()))
+    everything = len(chosen) == root.num_rows  # as in a first sync: then nothing has to be copied
+    keep = root if everything else root.take(pa.array([copy.row for copy in chosen.values()], pa.int64()))
     numbers = keep.column(COPY)
     before = [known[key].state if key in known else None for key in chosen]
     position = keep.schema.get_field_index("_previous_state")
@@ -109,8 +110,11 @@ def settle_returns(
     held = [key[0] for key in chosen if anything or key in known or key[0] in torn]
     for child in CHILDREN:
         rows = tables[child.name]
-        rows = rows.filter(pc.is_in(rows.column(COPY), value_set=numbers.combine_chunks()))
-        new = pc.sum(pc.is_in(rows.column(COPY), value_set=new_numbers)).as_py() or 0
+        if not everything:
+            rows = rows.filter(pc.is_in(rows.column(COPY), value_set=numbers.combine_chunks()))
+        new = rows.num_rows
+        if len(fresh) < len(chosen):
+            new = pc.sum(pc.is_in(rows.column(COPY), value_set=new_numbers)).as_py() or 0
         _count(tally, child.name, rows=rows.num_rows, new=new)
         rows = _with_tombstones(rows.drop_columns([COPY]), child.name, held, shop)
         if rows.num_rows:
