@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
 from loop_returns.runs.checks import run_checks
+from loop_returns.sandbox import Shop
 
+from .driving import NOW
 from .golden_shop import SHOP, at, line, ret
 from .warehouses import (
     duckdb_pipeline,
@@ -17,9 +20,12 @@ from .warehouses import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import dlt
+
+    from .driving import Driver
 
 Tables = dict[str, list[dict[str, Any]]]
 
@@ -172,3 +178,45 @@ def test_tables_that_are_not_there(pipeline: dlt.Pipeline):
     assert not {one for one in checks if one[1] == "returns" or one[0] in ("no_orphans", "refunds_add_up")}
     assert ("all_parsed", "return_labels") not in checks
     assert ("all_parsed", "return_refunds") in checks
+
+
+@BOTH
+def test_only_what_was_loaded(pipeline: dlt.Pipeline):
+    """Of named loads every fault is found, also one that takes an older row to see; older faults are left alone."""
+    load(pipeline, sound())
+    with pipeline.sql_client() as client:
+        client.execute_sql("UPDATE returns SET state = 'odd' WHERE id = 'R2'")
+    later = [ret("R3", "odd", "refund", "01-11 12:00"), ret("R4", "closed", "refund", "01-11 12:00", refund="9")]
+    lines = [line("L3", "R9", "A", "A1", "10"), line("L4", "R4", "A", "A1", "10", refund="10")]
+    load(pipeline, {"returns": later, "return_line_items": lines})
+    assert pipeline.last_trace.last_load_info is not None
+    loads = pipeline.last_trace.last_load_info.loads_ids
+    with pipeline.sql_client() as client:
+        client.execute_sql("CREATE TABLE copy AS SELECT * FROM return_line_items WHERE line_item_id IN ('L1', 'L4')")
+        client.execute_sql("UPDATE copy SET _dlt_load_id = 'older'")
+        client.execute_sql("INSERT INTO return_line_items SELECT * FROM copy")
+    found = {(c.name, c.table): c.failed for c in run_checks(pipeline, shop="north", loads=loads) if c.failed}
+    assert found == {
+        ("unique_key", "return_line_items"): 1,  # L4 twice; L1 twice too, but no row of it is new
+        ("no_orphans", "return_line_items"): 1,
+        ("refunds_add_up", "returns"): 1,
+        ("known_states", "returns"): 1,
+    }
+    everything = {(c.name, c.table): c.failed for c in run_checks(pipeline, shop="north") if c.failed}
+    assert everything["unique_key", "return_line_items"] == 2
+    assert everything["known_states", "returns"] == 2
+    assert [c for c in run_checks(pipeline, shop="north", loads=["none"]) if c.failed] == []
+
+
+def test_runs_check_what_they_load(drive: Callable[..., Driver]):
+    """After a sound run the next sync looks at what it loads; a fault it finds is looked for until it is gone."""
+    driver = drive(Shop.generate(seed=3, returns=20, days=60, now=NOW))
+    driver.sync()
+    with duckdb.connect(str(driver.file)) as connection:
+        connection.execute("USE loop_returns; INSERT INTO return_line_items SELECT * FROM return_line_items LIMIT 1")
+    driver.shop.add_returns(1)
+    assert driver.sync().outcome == "done", "the fault is in an older row"
+    assert driver.reconcile(1).outcome == "check_failed", "reconcile looks at everything"
+    assert driver.sync().outcome == "check_failed", "and now so does everybody"
+    driver.reconcile()
+    assert driver.sync().outcome == "done"

@@ -62,3 +62,10 @@ def test_a_new_field_never_takes_a_column_that_is_there():
     assert found["_deleted_at"] is None
     assert found["api_deleted_at"] == "never"
     assert {found["new_field"], found["api_new_field"]} == {"1", "2"}
+
+
+def test_a_field_without_a_name_lands_too():
+    """Fields whose names are empty or blank get a column like any other."""
+    row = {"id": "1", "": "nothing", " ": "blank"}
+    found = Shaper("ours").returns([row]).tables["returns"].to_pylist()[0]
+    assert {found["unnamed"], found["api_unnamed"]} == {"nothing", "blank"}

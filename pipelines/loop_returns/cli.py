@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loop_returns import __version__
+from loop_returns.cli_looking import check, status
 from loop_returns.cli_options import (
     AbortPending,
     Dataset,
@@ -212,60 +213,8 @@ def reconcile(
     raise end_with(work, log_format=log_format, debug=debug, as_json=as_json)
 
 
-@app.command(short_help="See whether a sync would work.")
-def check(
-    *,
-    destination: Destination = "duckdb",
-    dataset: Dataset = "loop_returns",
-    as_json: Json = False,
-    log_format: Format = LogFormat.TEXT,
-    debug: Debug = False,
-) -> None:
-    """See whether a sync would work: key, scopes, Loop, and the right to write to the warehouse.
-
-    Sends two small requests, and makes and drops one small table.
-
-    \b
-    Examples:
-      loop-returns check
-      loop-returns check --destination postgres --dataset loop
-    """  # noqa: D301 # \b keeps typer from wrapping the lines
-
-    def work(voice: Voice) -> int:
-        from loop_returns import commands
-        from loop_returns.runs.session import Options
-
-        return commands.check(Options(destination, dataset), voice)
-
-    raise end_with(work, log_format=log_format, debug=debug, as_json=as_json)
-
-
-@app.command(short_help="Show what the warehouse has and how fresh it is.")
-def status(
-    *,
-    destination: Destination = "duckdb",
-    dataset: Dataset = "loop_returns",
-    as_json: Json = False,
-    log_format: Format = LogFormat.TEXT,
-    debug: Debug = False,
-) -> None:
-    """Show what the warehouse has and how fresh it is, without asking Loop.
-
-    \b
-    Examples:
-      loop-returns status
-      loop-returns status --json | jq .age_seconds
-    """  # noqa: D301 # \b keeps typer from wrapping the lines
-
-    def work(voice: Voice) -> int:
-        from loop_returns import commands
-        from loop_returns.runs.session import Options
-
-        return commands.status(Options(destination, dataset), voice)
-
-    raise end_with(work, log_format=log_format, debug=debug, as_json=as_json)
-
-
+app.command(short_help="See whether a sync would work.")(check)
+app.command(short_help="Show what the warehouse has and how fresh it is.")(status)
 app.command(short_help="Write a page with the answers that merchants ask for first.")(report)
 app.command(short_help="See it all work, without a key, in under a minute.")(demo)
 app.command(short_help="Serve an invented shop, for trying things out.")(sandbox)

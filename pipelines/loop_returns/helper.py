@@ -68,7 +68,7 @@ class Helper:
     def _begin(self, received: int) -> None:
         with self._asking:
             self._seen += received
-            if self._ended or self._process is not None or self._seen < WORTH_IT:
+            if self._ended or self._process is not None or self._seen < WORTH_IT or not sys.executable:
                 return
             command = [sys.executable, "-P", "-m", "loop_returns.helper"]
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -14,10 +14,11 @@ from loop_returns import __version__
 from loop_returns.api.address import checked_base_url, checked_key, is_loopback
 from loop_returns.api.errors import BadAnswer, Unreachable
 from loop_returns.api.judge import Expect, Reply, judge
+from loop_returns.api.key import Key
 from loop_returns.api.retry import Again, http_date, retry_after, retrying
+from loop_returns.api.stats import RequestStats
 from loop_returns.settings import (
     ATTEMPTS,
-    AUTH_HEADER,
     BUDGET_SECONDS,
     CONNECT_TIMEOUT,
     FIRST_WAIT,
@@ -29,7 +30,7 @@ from loop_returns.settings import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from loop_returns.api.pace import Pace
@@ -59,43 +60,6 @@ class Answer:
     body: Any
     server_time: datetime | None
     status: int
-
-
-@dataclass
-class RequestStats:
-    """Counts of what was sent, shared by all threads.
-
-    Attributes:
-        requests: requests sent, repeated ones included.
-        retries: how many of them were repeats.
-        too_many: answers with HTTP 429.
-        bytes_received: bytes of the bodies, decompressed.
-        seconds_waited: seconds spent waiting for the budget and between attempts, summed over all threads.
-    """
-
-    requests: int = 0
-    retries: int = 0
-    too_many: int = 0
-    bytes_received: int = 0
-    seconds_waited: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-
-    def add(
-        self,
-        *,
-        requests: int = 0,
-        retries: int = 0,
-        too_many: int = 0,
-        bytes_received: int = 0,
-        seconds_waited: float = 0.0,
-    ) -> None:
-        """Adds to the counts."""
-        with self._lock:
-            self.requests += requests
-            self.retries += retries
-            self.too_many += too_many
-            self.bytes_received += bytes_received
-            self.seconds_waited += seconds_waited
 
 
 class LoopClient:
@@ -145,7 +109,7 @@ class LoopClient:
         self._attempts = attempts
         self._first_wait = first_wait
         self._sleep = sleep or pace.sleep
-        self._key = _Key(checked_key(api_key))
+        self._key = Key(checked_key(api_key))
         self._http = httpx.Client(
             auth=self._key,
             headers=_HEADERS,
@@ -260,24 +224,6 @@ class LoopClient:
 def _trusted() -> ssl.SSLContext:
     """The certificates to trust, read once: that takes longer than a short request."""
     return httpx.create_ssl_context()
-
-
-class _Key(httpx.Auth):
-    """Adds the key to a request at the last moment, and shows it to nobody."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return "<API key>"
-
-    def hide(self, text: str) -> str:
-        """The text without the key in it."""
-        return text.replace(self._text, "…")
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers[AUTH_HEADER] = self._text
-        yield request
 
 
 def _network_trouble(path: str, error: httpx.TransportError, *, detail: str) -> Again:

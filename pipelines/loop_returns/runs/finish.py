@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from loop_returns.runs.session import Session
 
 
-def finish(opened: Session) -> None:
+def finish(opened: Session, *, thorough: bool = False) -> None:
     """Refreshes marts and comments and checks the data, where that has not been done since the last load.
 
-    A failed check makes the run's outcome `check_failed` and its exit code 3; warnings only stand in the report.
+    Where everything was sound before, only what this run loaded is checked, unless `thorough`. A failed check makes the
+    run's outcome `check_failed` and its exit code 3; warnings only stand in the report.
     """
     run, warehouse = opened.run, opened.warehouse
-    if opened.options.dry_run or warehouse.state(opened.shop).get("finished") == __version__:
+    current = warehouse.state(opened.shop).get("finished") == __version__
+    if opened.options.dry_run or (current and not thorough):
         return
     opened.progress.note("Refreshing marts, checking the data.")
     with warehouse.held(), warehouse.explained():
@@ -27,9 +29,11 @@ def finish(opened: Session) -> None:
         if opened.settings.marts != "off":
             marts.refresh(warehouse.pipeline, as_tables=opened.settings.marts == "tables")
         write_comments(warehouse.pipeline)
-        checks = run_checks(warehouse.pipeline, shop=opened.shop)
+        only = warehouse.loads if opened.checked and not thorough else None
+        checks = run_checks(warehouse.pipeline, shop=opened.shop, loads=only)
     run.checks = [asdict(check) for check in checks if check.failed]
     if any(check.failed and check.severity == "error" for check in checks):
-        run.outcome, run.exit_code = "check_failed", 3  # and not remembered as finished: the next run checks again
+        run.outcome, run.exit_code = "check_failed", 3
+        opened.then_remember(lambda memory: memory.pop("finished", None))  # the next run checks everything again
     else:
         opened.then_remember(lambda memory: memory.update(finished=__version__))

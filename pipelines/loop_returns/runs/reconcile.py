@@ -57,7 +57,7 @@ def reconcile(settings: Settings, options: Options, *, days: int, progress: Prog
             _drift(run, ASN.name, "deleted", gone)
         if options.dry_run:
             run.tally = Tally(unchanged=run.tally.unchanged, older=run.tally.older)
-        finish(opened)
+        finish(opened, thorough=True)
         if any(count for kinds in run.drift.values() for kind, count in kinds.items() if kind != "newer"):
             run.outcome, run.exit_code = "drift", 3
         return run

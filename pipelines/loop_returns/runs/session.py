@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from loop_returns import __version__
 from loop_returns.api.errors import LoopReturnsError
 from loop_returns.config import Settings, load
 from loop_returns.extract import Shop
@@ -57,6 +58,7 @@ class Session:
     run: Run
     progress: Progress
     remember: Callable[[dict[str, Any]], None] | None = None  # what is to be kept with the ledger, if the run ends well
+    checked: bool = False  # everything in the warehouse was found sound before this run
     now: datetime = field(default_factory=lambda: datetime.now(UTC))  # Loop's clock at the start of the run
 
     @property
@@ -100,6 +102,7 @@ def session(
             with source:
                 with warehouse.held():
                     _settle_the_past(opened)
+                opened.checked = warehouse.state(opened.shop).get("finished") == __version__
                 opened.now = source.clock()
                 yield opened
             _close(opened)

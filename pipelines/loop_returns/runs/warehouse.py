@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,10 +43,12 @@ class Warehouse:
         self.target = target
         dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
         dlt.config["data_writer.disable_compression"] = True
+        dlt.config["load.delete_completed_jobs"] = True  # what is loaded need not lie about here as well
         if target.file is not None:  # a file is written by one at a time, and what is left in staging is written too
             dlt.config["load.workers"] = 1
             dlt.config["load.truncate_staging_dataset"] = True
         _drop_stump(target.file)
+        self.loads: list[str] = []  # ids of the loads of this run
         self._connection: duckdb.DuckDBPyConnection | None = None
         self.pipeline = self._open()
         storage = Path(self.pipeline.working_dir) / "load"
@@ -94,7 +96,8 @@ class Warehouse:
         """Closes the file, so that others get at it."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.execute("RESET threads; RESET memory_limit")  # what is left to write is written with all there is
+            with suppress(duckdb.Error):  # what is left to write is written with all there is; a broken database says no
+                connection.execute("RESET threads; RESET memory_limit")
             connection.close()
 
     def _hold(self) -> duckdb.DuckDBPyConnection:
@@ -172,7 +175,8 @@ class Warehouse:
         """
         before = self._columns()
         with self.explained():
-            self.pipeline.run(_package(tables, shop, remember), loader_file_format=self.file_format)
+            info = self.pipeline.run(_package(tables, shop, remember), loader_file_format=self.file_format)
+        self.loads += info.loads_ids
         return sorted(
             name
             for name in self._columns() - before

@@ -23,9 +23,10 @@ from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.rows import PARENT
 from loop_returns.tables.schema import Pii, Table, Type
 from loop_returns.tables.shipping import ASN
+from loop_returns.tables.undeclared import undeclared_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 Row = dict[str, Any]
 Rows: TypeAlias = "Sequence[Row] | Sequence[Struct]"  # as dictionaries, or as structs that have nothing undeclared in them
@@ -125,7 +126,7 @@ class Shaper:
                 for row, value in failed.items():
                     unread.setdefault(row, {})[column.name] = value
                 columns[column.name] = self._protect(made, column.pii, column.type)
-        extra = _undeclared(table, fields, known, objects, strays)
+        extra = undeclared_values(table, fields, known, objects, strays)
         for name, found in extra.items():
             texts, _ = reading.array(Type.TEXT, found)
             columns[name] = self._protect(texts, Pii.UNKNOWN, Type.TEXT)
@@ -227,42 +228,6 @@ def _take(fields: Fields, path: tuple[str, ...], objects: dict[str, list[Row]]) 
     if path[0] in objects:  # the object itself is in its prefixed columns; here stays what is no object
         return [None if isinstance(value, dict) else value for value in values]
     return values
-
-
-def _undeclared(
-    table: Table, fields: Fields, known: frozenset[str], objects: dict[str, list[Row]], strays: Sequence[Row]
-) -> dict[str, Sequence[Any]]:
-    """Values of every field that no column is declared for, by column name."""
-    found: dict[str, Sequence[Any]] = {}
-    for name in sorted(fields.keys() - _declared(table, "") - known):
-        found[_column_name(name, table, found)] = fields[name]
-    for parent, inner in objects.items():
-        if (parent,) not in {column.path for column in table.columns}:
-            others = [None if isinstance(value, dict) else value for value in fields[parent]]
-            if any(value not in (None, "", []) for value in others):
-                found[parent] = others
-        for name in sorted(set().union(*inner) - _declared(table, parent)):
-            found[_column_name(f"{parent}_{name}", table, found)] = [row.get(name) for row in inner]
-    for name in sorted(set().union(*strays)):
-        found[_column_name(name, table, found)] = [row.get(name) for row in strays]
-    return found
-
-
-@cache
-def _declared(table: Table, parent: str) -> frozenset[str]:
-    if parent:
-        return frozenset(c.path[1] for c in table.columns if len(c.path) > 1 and c.path[0] == parent)
-    return frozenset(c.path[0] for c in table.columns if c.path)
-
-
-def _column_name(field_name: str, table: Table, taken: Iterable[str]) -> str:
-    """dlt's own form of the name; set apart where it would collide with a column that is already there."""
-    from dlt.common.normalizers.naming.snake_case import NamingConvention  # slow to import, rarely needed
-
-    name = NamingConvention(max_length=60).normalize_identifier(field_name.strip() or "unnamed")
-    while name in table.names or name in taken or name.startswith("_"):
-        name = f"api_{name.lstrip('_')}"
-    return name
 
 
 def _without_nulls(row: Row) -> Row:
