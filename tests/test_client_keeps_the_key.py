@@ -11,6 +11,7 @@ from loop_returns.api.client import LoopClient
 from loop_returns.api.errors import ChangeSettings, LoopReturnsError
 from loop_returns.api.pace import Pace
 from loop_returns.settings import BASE_URL, RETURNS_PATH
+from loop_returns.shell import hide_key
 
 from .loopback import KEY, Loopback, Scripted, client_of
 
@@ -110,3 +111,18 @@ def test_a_proxy_of_the_environment_is_not_used_on_this_machine(monkeypatch: pyt
             client.get(RETURNS_PATH)
     assert proxy.seen == []
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("key", "The … of monkeys: …"),
+        ("sk_live_0123456789", "The key of monkeys: key"),
+        ("a.b*c", "The key of monkeys: key"),
+    ],
+)
+def test_an_error_hides_the_key_and_nothing_else(monkeypatch: pytest.MonkeyPatch, key: str, said: str) -> None:
+    """In a message the key becomes a dot; a very short one, as people try, leaves the words that contain it alone."""
+    monkeypatch.setenv("SOURCES__LOOP_RETURNS__API_KEY", key)
+    assert hide_key("The key of monkeys: key") == said
+    assert key not in hide_key(f"is ({key}) it")

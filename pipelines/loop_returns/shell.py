@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import traceback
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; what systemd, Kubernetes and CI send
+_TELLING: Final = 8  # letters; anything shorter is no real key, and stands inside ordinary words
 _SHOW_CURSOR: Final = b"\x1b[?25h"
 _INTERRUPTED: Final = (
     "Interrupted. What had been loaded stays, nothing is lost, and the next run goes on from there: "
@@ -93,7 +95,8 @@ def hide_key(text: str) -> str:
 
             keys.append(configured_key() or "")
     for key in filter(None, keys):
-        text = text.replace(key, "…")
+        whole = re.escape(key) if len(key) >= _TELLING else rf"(?<!\w){re.escape(key)}(?!\w)"
+        text = re.sub(whole, "…", text)
     return text
 
 
