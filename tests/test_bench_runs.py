@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @pytest.mark.long
 def test_every_part_that_needs_no_minutes(tmp_path: Path):
-    """Start-up, unpaced and increments run on small shops, write their JSON, and each run has read every return."""
-    command = [sys.executable, "-m", "tests.bench", "start", "unpaced", "increments", "--repeats", "1"]
+    """Start-up, shaping, unpaced and increments run on small shops, write their JSON, and each run has read every return."""
+    command = [sys.executable, "-m", "tests.bench", "start", "shaping", "unpaced", "increments", "--repeats", "1"]
     command += [
         "--sizes",
         "1500",

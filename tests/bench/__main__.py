@@ -132,6 +132,14 @@ def _again(url: str, kept: Path, work: Path) -> Sample:
     return mirror(url, work)
 
 
+def shaping(bench: Bench, size: int) -> None:
+    """JSON to typed Arrow alone, on one processor."""
+    folder = str(bench.data(size))
+    found = bench.timed("shaping alone", lambda _: measure("shaping", ["-m", "tests.bench.shaping", folder]))
+    rates = sorted(float(sample.said["returns_a_second"]) for sample in found.samples)
+    bench.ratios["shaping: returns a second and processor"] = rates[len(rates) // 2]
+
+
 def start_up(bench: Bench) -> None:
     """(d) how long `--help` takes, and Python with the libraries that a run needs."""
     code = "import sys; from loop_returns.cli import main; sys.argv[1:] = ['--help']; main()"
@@ -159,7 +167,9 @@ def show(bench: Bench) -> None:
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Runs the parts that are asked for; returns what it writes as JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["paced", "unpaced", "increments", "start", []], help="all by default")
+    parser.add_argument(
+        "parts", nargs="*", choices=["paced", "unpaced", "increments", "start", "shaping", []], help="all by default"
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 400_000], help="returns, for paced and unpaced")
     parser.add_argument("--increments", type=int, nargs="+", default=[200_000, 2_000_000], help="returns, for increments")
     parser.add_argument("--stock", type=int, default=20_000, help="returns for stock dlt, which needs gigabytes")
@@ -167,13 +177,15 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--folder", type=Path, default=None, help="where data sets are kept for the next call")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
     given = parser.parse_args(arguments)
-    parts = given.parts or ["start", "unpaced", "increments", "paced"]
+    parts = given.parts or ["start", "shaping", "unpaced", "increments", "paced"]
     with tempfile.TemporaryDirectory(prefix="loop-bench-") as temporary:
         folder = given.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         bench = Bench(folder, repeats=given.repeats)
         if "start" in parts:
             start_up(bench)
+        if "shaping" in parts:
+            shaping(bench, min(given.sizes))
         if "unpaced" in parts:
             unpaced(bench, given.sizes, stock=given.stock)
         if "increments" in parts:
