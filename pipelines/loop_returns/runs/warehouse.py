@@ -30,6 +30,7 @@ _HEADERS: Final = 3 * 4096  # bytes of an empty DuckDB file
 _PATIENCE: Final = 10.0  # seconds to wait for another program that has the DuckDB file open
 _MEGABYTES: Final = 1.2  # DuckDB's share of memory for each column of the widest table, in the chunk and in the warehouse:
 # twice what it needs to append to all columns at once; rows beyond that are spilled beside the file
+_SPARING: Final = 400  # megabytes with which checks of millions of rows take no longer than with a gigabyte
 
 
 class Warehouse:
@@ -91,6 +92,16 @@ class Warehouse:
         connection = self._connection or self._hold()
         limit = round(_MEGABYTES * (beside + max(beside, self._width())))
         connection.execute(f"SET threads = 1; SET memory_limit = '{limit}MB'")
+
+    @contextmanager
+    def sparing(self) -> Iterator[None]:
+        """Lets DuckDB hold little in memory meanwhile, and work beside the file instead, where it is held open."""
+        if self._connection is None:
+            yield
+            return
+        self._connection.execute(f"SET memory_limit = '{_SPARING}MB'")
+        yield
+        self._connection.execute("RESET memory_limit")
 
     def release(self) -> None:
         """Closes the file, so that others get at it."""
