@@ -75,7 +75,7 @@ def test_others_get_in_while_the_api_is_slow(
 
     def flush(self: Loader, *args: Any, plain: Callable[..., bool] = Loader.flush) -> bool:
         loaded = plain(self, *args)
-        seen.append(self._session.warehouse._connection is None)
+        seen.append(not self._session.warehouse.file.is_open)
         return loaded
 
     monkeypatch.setattr(Loader, "flush", flush)

@@ -18,7 +18,7 @@ import duckdb
 import pytest
 
 from loop_returns.api.errors import BadKeyOrScope, WarehouseHeld
-from loop_returns.runs import loading, warehouse
+from loop_returns.runs import held, loading
 from loop_returns.sandbox import Shop
 
 from .driving import NOW, Driver, impatient
@@ -220,7 +220,7 @@ def test_the_file_is_held_by_another_program(driver: Driver, monkeypatch: pytest
     """While a reader holds the DuckDB file a run fails and says who holds it; afterwards the next one catches up."""
     driver.sync()
     happen(driver.shop)
-    monkeypatch.setattr(warehouse, "_PATIENCE", 0.2)
+    monkeypatch.setattr(held, "_PATIENCE", 0.2)
     with reader(driver.file) as pid, pytest.raises(WarehouseHeld, match=str(pid)):
         driver.sync()
     driver.sync()

@@ -24,13 +24,13 @@ def finish(opened: Session, *, thorough: bool = False) -> None:
     if opened.options.dry_run or (current and not thorough):
         return
     opened.progress.note("Refreshing marts, checking the data.")
-    with warehouse.held(), warehouse.explained():
+    with warehouse.file.held(), warehouse.explained():
         warehouse.prepare()
         if opened.settings.marts != "off":
             marts.refresh(warehouse.pipeline, as_tables=opened.settings.marts == "tables")
         write_comments(warehouse.pipeline)
         only = warehouse.loads if opened.checked and not thorough else None
-        with warehouse.sparing():
+        with warehouse.file.sparing():
             checks = run_checks(warehouse.pipeline, shop=opened.shop, loads=only)
     run.checks = [asdict(check) for check in checks if check.failed]
     if any(check.failed and check.severity == "error" for check in checks):

@@ -48,7 +48,7 @@ class Loader:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._session.warehouse.release()
+        self._session.warehouse.file.release()
 
     def add(self, shaped: Shaped) -> None:
         """Takes the shaped rows of one answer."""
@@ -82,14 +82,14 @@ class Loader:
         now = time.monotonic()
         self._held += count
         if now - began < began - self._loaded_at or self._held >= HELD:
-            self._session.warehouse.release()
+            self._session.warehouse.file.release()
             self._held = 0
         self._loaded_at = now
         return loaded
 
     def _open(self, tables: Tables) -> None:
         warehouse, dry_run = self._session.warehouse, self._session.options.dry_run
-        warehouse.hold(beside=max(table.num_columns for table in tables.values()), make=not dry_run)
+        warehouse.hold(tables.values(), make=not dry_run)
         if not dry_run:
             warehouse.prepare()
 

@@ -100,7 +100,7 @@ def session(
         opened = Session(settings, options, warehouse, source, run, progress)
         try:
             with source:
-                with warehouse.held():
+                with warehouse.file.held():
                     _settle_the_past(opened)
                 opened.checked = warehouse.state(opened.shop).get("finished") == __version__
                 opened.now = source.clock()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,13 +12,13 @@ from dlt.common.destination.exceptions import DestinationException
 from dlt.common.storages import LoadStorage
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.pipeline.exceptions import PipelineStepFailed
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from loop_returns.runs.failures import explain
+from loop_returns.runs.held import HeldFile
 from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import pyarrow as pa
 
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 
 PIPELINE: Final = "loop_returns"
 SOURCE: Final = "loop_returns"
-_HEADERS: Final = 3 * 4096  # bytes of an empty DuckDB file
-_PATIENCE: Final = 10.0  # seconds to wait for another program that has the DuckDB file open
-_MEGABYTES: Final = 1.2  # DuckDB's share of memory for each column of the widest table, in the chunk and in the warehouse:
-# twice what it needs to append to all columns at once; rows beyond that are spilled beside the file
-_SPARING: Final = 400  # megabytes with which checks of millions of rows take no longer than with a gigabyte
 
 
 class Warehouse:
@@ -48,9 +43,8 @@ class Warehouse:
         if target.file is not None:  # a file is written by one at a time, and what is left in staging is written too
             dlt.config["load.workers"] = 1
             dlt.config["load.truncate_staging_dataset"] = True
-        _drop_stump(target.file)
+        self.file = HeldFile(target)
         self.loads: list[str] = []  # ids of the loads of this run
-        self._connection: duckdb.DuckDBPyConnection | None = None
         self.pipeline = self._open()
         storage = Path(self.pipeline.working_dir) / "load"
         if storage.is_dir():  # killed while it made the folders in it, dlt would look for the others for ever
@@ -65,56 +59,13 @@ class Warehouse:
             dataset_name=self.target.dataset,
         )
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keeps a DuckDB file open meanwhile, so that no reader slips in between two of dlt's own connections.
+    def hold(self, tables: Iterable[pa.Table], *, make: bool) -> None:
+        """Opens a DuckDB file, with `make` also a new one, until `file.release`, for loads beside which pages are read.
 
-        It is also several times quicker than to open the file for each of dlt's statements. Waits briefly for a reader that
-        is there already. Raises WarehouseHeld when it does not let go.
+        `tables` are to be loaded first. Raises WarehouseHeld when another program has the file and does not let go.
         """
-        if self.target.file is None or not self.target.file.exists() or self._connection is not None:
-            yield
-            return
-        self._hold()
-        try:
-            yield
-        finally:
-            self.release()
-
-    def hold(self, *, beside: int, make: bool = True) -> None:
-        """Opens a DuckDB file, with `make` also a new one, until `release`, for a load beside which pages are read.
-
-        `beside` is the number of columns of its widest table: DuckDB leaves the other processors alone and holds no more in
-        memory than so many columns need. Raises WarehouseHeld like `held`.
-        """
-        if self.target.file is None or not (make or self.target.file.exists()):
-            return
-        connection = self._connection or self._hold()
-        limit = round(_MEGABYTES * (beside + max(beside, self._width())))
-        connection.execute(f"SET threads = 1; SET memory_limit = '{limit}MB'")
-
-    @contextmanager
-    def sparing(self) -> Iterator[None]:
-        """Lets DuckDB hold little in memory meanwhile, and work beside the file instead, where it is held open."""
-        if self._connection is None:
-            yield
-            return
-        self._connection.execute(f"SET memory_limit = '{_SPARING}MB'")
-        yield
-        self._connection.execute("RESET memory_limit")
-
-    def release(self) -> None:
-        """Closes the file, so that others get at it."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(duckdb.Error):  # what is left to write is written with all there is; a broken database says no
-                connection.execute("RESET threads; RESET memory_limit")
-            connection.close()
-
-    def _hold(self) -> duckdb.DuckDBPyConnection:
-        with self.explained():
-            self._connection = _patiently(lambda: duckdb.connect(str(self.target.file)))
-        return self._connection
+        widest = max(table.num_columns for table in tables)
+        self.file.hold(columns=widest + max(widest, self._width()), make=make)
 
     def _width(self) -> int:
         """How many columns the widest table of the warehouse has."""
@@ -228,14 +179,6 @@ class Warehouse:
             raise explain(error, self.target, pending=pending) from error
 
 
-def _drop_stump(file: Path | None) -> None:
-    """Removes a DuckDB file that a full disk or a kill left half begun: nothing is in it, and nothing can open it."""
-    if file is None or not file.is_file() or file.stat().st_size >= _HEADERS:
-        return
-    if file.read_bytes()[8:12] == b"DUCK":  # nobody else's small file
-        file.unlink()
-
-
 @dlt.source(name=SOURCE)
 def _package(tables: dict[str, pa.Table], shop: str, remember: Callable[[dict[str, Any]], None] | None) -> Iterator[Any]:
     """The tables as resources, and the shop's memory."""
@@ -253,14 +196,3 @@ def _package(tables: dict[str, pa.Table], shop: str, remember: Callable[[dict[st
         yield dlt.resource(state, name="memory")
     for name in tables:
         yield dlt.resource(rows, **dlt_hints(TABLES[name]))(name)
-
-
-def _patiently(connect: Callable[[], duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection:
-    """The connection, after a wait of up to `_PATIENCE` seconds for whoever holds the file."""
-    tries = Retrying(
-        retry=retry_if_exception_type(duckdb.IOException),
-        stop=stop_after_delay(_PATIENCE),
-        wait=wait_fixed(0.2),
-        reraise=True,
-    )
-    return tries(connect)
