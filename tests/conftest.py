@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"  # before dlt is imported by whatever comes first
 os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"  # tests break loads on purpose; dlt would print each at length
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; what tests start would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from .warehouses import postgres  # noqa: F401 # after the environment, as it imports dlt; a fixture
 

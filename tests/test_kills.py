@@ -234,7 +234,8 @@ class reader:  # noqa: N801 # reads as a statement
         self._file = file
 
     def __enter__(self) -> int:
-        code = f"import duckdb, sys; c = duckdb.connect({str(self._file)!r}, read_only=True); print(); sys.stdin.read()"
+        opened = f"duckdb.connect({str(self._file)!r}, read_only=True)"
+        code = f"import duckdb, sys; c = {opened}; print(flush=True); sys.stdin.read()"
         self._process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         self._process.stdout.readline()
