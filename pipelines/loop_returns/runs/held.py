@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _HEADERS: Final = 3 * 4096  # bytes of an empty DuckDB file
 _PATIENCE: Final = 10.0  # seconds to wait for another program that has the DuckDB file open
-_MEGABYTES: Final = 1.2  # DuckDB's share of memory for each column of the widest table, in the chunk and in the warehouse:
-# twice what it needs to append to all columns at once; rows beyond that are spilled beside the file
+_MEGABYTES: Final = 4.5  # DuckDB's share of memory for each column of the widest table, in the chunk and in the warehouse:
+# several times what it needs to replace rows all over millions (a quarter of it has been too little); more is spilled
 _SPARING: Final = 400  # megabytes with which checks of millions of rows take no longer than with a gigabyte
 
 
