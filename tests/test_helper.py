@@ -98,6 +98,18 @@ def test_what_is_no_page_is_left_to_the_caller(helper: Helper, body: bytes):
     assert isinstance(helper.shape(page()), ShapedPage)
 
 
+def test_nobody_gets_the_page_of_another(helper: Helper, monkeypatch: pytest.MonkeyPatch):
+    """When a question is lost on its way, the next answer goes to nobody, and the helper is not asked again."""
+    plain = helping._send
+    monkeypatch.setattr(helping, "_send", lambda *_: None)
+    lost = helper._ask(page(2))
+    monkeypatch.setattr(helping, "_send", plain)
+    assert helper.shape(page(3)) is None
+    with pytest.raises(EOFError):
+        lost.result(PATIENCE)
+    assert helper.shape(page(3)) is None
+
+
 def test_it_dies(helper: Helper):
     """Once it is killed, every page is the caller's, at once and for good."""
     assert helper._process is not None

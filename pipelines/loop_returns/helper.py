@@ -45,7 +45,7 @@ class Helper:
         self._ready = threading.Event()
         self._ended = _processors() == 1  # nothing to win
         self._asking = threading.Lock()
-        self._asked: deque[Future[ShapedPage | None]] = deque()
+        self._asked: deque[tuple[int, Future[ShapedPage | None]]] = deque()  # a page's number, and who waits for it
 
     def shape(self, body: bytes) -> ShapedPage | None:
         """The page in a body that came with HTTP 200; None where the caller has to shape or to refuse it."""
@@ -86,8 +86,9 @@ class Helper:
         with self._asking:
             if self._ended or self._process is None or self._process.stdin is None:
                 raise EOFError
-            self._asked.append(answer)
-            _send(self._process.stdin, (body, next(self._numbers)))
+            number = next(self._numbers)
+            self._asked.append((number, answer))
+            _send(self._process.stdin, (body, number))
         return answer
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
@@ -98,8 +99,12 @@ class Helper:
             _receive(outward)
             self._ready.set()
             while True:
-                page = _receive(outward)
-                self._asked.popleft().set_result(page)
+                number, page = _receive(outward)
+                asked, answer = self._asked.popleft()
+                if number != asked:  # a question was lost on its way: nobody may go on from another's page
+                    answer.set_exception(EOFError())
+                    break
+                answer.set_result(page)
         except _GONE as error:
             log.info("the helper ended: %r", error)
         finally:
@@ -107,7 +112,7 @@ class Helper:
             with self._asking:
                 self._ended = True
                 while self._asked:
-                    self._asked.popleft().set_exception(EOFError())
+                    self._asked.popleft()[1].set_exception(EOFError())
 
 
 def _send(pipe: IO[bytes], what: object) -> None:
@@ -142,7 +147,7 @@ def main() -> None:
             page = shape_bytes(body, shaper, first_copy=first_copy)
         except Exception:  # noqa: BLE001 - the parent tries the same, and says what is wrong
             page = None
-        _send(outward, page)
+        _send(outward, (first_copy, page))
 
 
 if __name__ == "__main__":
