@@ -30,8 +30,8 @@ def finish(opened: Session, *, thorough: bool = False) -> None:
             marts.refresh(warehouse.pipeline, as_tables=opened.settings.marts == "tables")
         write_comments(warehouse.pipeline)
         only = warehouse.loads if opened.checked and not thorough else None
-        with warehouse.file.sparing():
-            checks = run_checks(warehouse.pipeline, shop=opened.shop, loads=only)
+        warehouse.file.spare()
+        checks = run_checks(warehouse.pipeline, shop=opened.shop, loads=only)
     run.checks = [asdict(check) for check in checks if check.failed]
     if any(check.failed and check.severity == "error" for check in checks):
         run.outcome, run.exit_code = "check_failed", 3

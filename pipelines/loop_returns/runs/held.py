@@ -65,22 +65,17 @@ class HeldFile:
         connection = self._connection or self._open()
         connection.execute(f"SET threads = 1; SET memory_limit = '{round(_MEGABYTES * columns)}MB'")
 
-    @contextmanager
-    def sparing(self) -> Iterator[None]:
-        """Where it is open, DuckDB holds little in memory meanwhile, and works beside the file instead."""
-        if self._connection is None:
-            yield
-            return
-        self._connection.execute(f"SET memory_limit = '{_SPARING}MB'")
-        yield
-        self._connection.execute("RESET memory_limit")
+    def spare(self) -> None:
+        """Where it is open, DuckDB holds little in memory until it is closed, and works beside the file instead."""
+        if self._connection is not None:
+            self._connection.execute(f"SET memory_limit = '{_SPARING}MB'")
 
     def release(self) -> None:
         """Closes it, so that others get at it."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(duckdb.Error):  # what is left to write is written with all there is; a broken database says no
-                connection.execute("RESET threads; RESET memory_limit")
+                connection.execute("RESET threads")
             connection.close()
 
     def _exists(self) -> bool:
