@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from loop_returns.api.crew import Found
-from loop_returns.api.windows import split
+from loop_returns.api.walk import ReturnsReader, Unit
+from loop_returns.api.windows import Window, split
 from loop_returns.extract import Shop as Reader
 from loop_returns.sandbox import Quirks, Shop
 
 from .driving import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .driving import Driver
 
@@ -127,3 +129,30 @@ def test_the_key_stays_with_its_host(drive: Callable[..., Driver]):
     driver = drive(shop, quirks=Quirks(link_host="foreign"))
     ids, _ = walked(driver, "created_at", page_size=3)
     assert set(ids) == set(shop.ids())
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A page whose times nobody can read, as the walk sees it."""
+
+    ids: tuple[int, ...]
+    cursor: str | None
+
+    def times(self, column: str) -> list[datetime | None]:
+        return [None] * len(self.ids)
+
+
+@pytest.mark.parametrize("column", ["created_at", "updated_at"])
+def test_a_page_that_does_not_say_where_it_ends(column: Column):
+    """With cursors and times that nobody can read, the rest is read without pages: nothing is skipped."""
+
+    def fetch(params: Mapping[str, str | int]) -> Unreadable:
+        whole = "paginate" not in params
+        return Unreadable(tuple(range(9)) if whole else (0, 1, 2), None if whole else "opaque")
+
+    read: list[int] = []
+    reader = ReturnsReader(fetch, column=column, page_size=3, workers=1, emit=lambda page: read.extend(page.ids))
+    window = Window(NOW - timedelta(days=3), NOW)
+    assert reader.read(Unit(window, "open", 0)) == []
+    assert set(read) == set(range(9))
+    assert reader.edge_checks == 1

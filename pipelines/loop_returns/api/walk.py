@@ -111,7 +111,7 @@ class ReturnsReader(Generic[P]):
                 return self._halved(unit, or_raise=False)
             seen.add(following)
             step = self._step(unit, page, following, first=cursor is None, checked=checked)
-            if step.units:
+            if step.cursor is None:
                 return list(step.units)
             cursor = step.cursor
 
@@ -133,7 +133,11 @@ class ReturnsReader(Generic[P]):
             return Next(cursor)
         if edge.column == self._column and (rest := _rest(unit.window, page.times(self._column))) is not None:
             return Next(units=self._split(unit, rest) if first else (_with(unit, rest),))
-        self._check_edge(unit, edge, page, checked)
+        seconds = _edge_seconds(edge, page)
+        if not seconds:  # nothing says where the page ended: the rest is read without pages
+            self._read_unpaginated(unit)
+            return Next()
+        self._check_edge(unit, seconds, checked)
         return Next(cursor)
 
     def _split(self, unit: Unit, rest: Window) -> tuple[Unit, ...]:
@@ -144,9 +148,9 @@ class ReturnsReader(Generic[P]):
             return (_with(unit, rest),)
         return tuple(_with(unit, part) for part in parts(rest, min(int(pages), self._workers)))
 
-    def _check_edge(self, unit: Unit, edge: Edge, page: P, checked: set[tuple[str, datetime]]) -> None:
+    def _check_edge(self, unit: Unit, seconds: Sequence[tuple[str, datetime]], checked: set[tuple[str, datetime]]) -> None:
         """Reads the second in which the page ended again, unpaginated, by every column the cursor may stand for."""
-        for column, second in _edge_seconds(edge, page):
+        for column, second in seconds:
             if (column, second) in checked:
                 continue
             checked.add((column, second))
@@ -163,10 +167,13 @@ class ReturnsReader(Generic[P]):
                 f"Loop refuses even a range of two seconds ({unit.window.start} to {unit.window.end}). "
                 "Run again later; if it stays so, report it with the run report."
             )
+        self._read_unpaginated(unit)
+        return []
+
+    def _read_unpaginated(self, unit: Unit) -> None:
         params = {**range_params(unit.window, self._column), "state": unit.state}
         self._emit(self._fetch(params))
         self.edge_checks += 1
-        return []
 
 
 def range_params(window: Window, column: str) -> dict[str, str | int]:
