@@ -14,6 +14,7 @@ from loop_returns import __version__
 from loop_returns.api.errors import LoopReturnsError
 from loop_returns.config import Settings, load
 from loop_returns.extract import Shop
+from loop_returns.runs import pending
 from loop_returns.runs.destination import DUCKDB_FILE, find_target
 from loop_returns.runs.ledger import Notebook, Run, to_table
 from loop_returns.runs.lock import hold
@@ -141,12 +142,16 @@ def _settle_the_past(opened: Session) -> None:
         run.notices.append("An earlier run left a load unfinished; what it read is not in the warehouse yet.")
         return
     if warehouse.has_pending and opened.options.abort_pending:
-        warehouse.abort_pending()
+        pending.give_up(warehouse.pipeline)
         run.notices.append("Gave up the load package of an earlier run; its rows are read again.")
     elif warehouse.has_pending:
         opened.progress.note("Finishing what an earlier run had read but not loaded.")
-        warehouse.finish_pending()
-        run.notices.append("Finished the load of an earlier run first.")
+        done = warehouse.finish_pending()
+        run.notices.append(
+            "Finished the load of an earlier run first."
+            if done
+            else "An earlier run was cut off in a way that left its load unreadable; its rows are read again."
+        )
     warehouse.recall()
 
 

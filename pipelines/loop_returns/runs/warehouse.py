@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import dlt
 import duckdb
 from dlt.common.destination.exceptions import DestinationException
-from dlt.common.storages import LoadStorage
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from loop_returns.runs import pending
 from loop_returns.runs.failures import explain
 from loop_returns.runs.held import HeldFile
 from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
@@ -39,6 +38,7 @@ class Warehouse:
         self.target = target
         dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
         dlt.config["data_writer.disable_compression"] = True
+        dlt.config["load.raise_on_max_retries"] = 1  # dlt would repeat one job; see `pending.start_over`
         dlt.config["load.delete_completed_jobs"] = True  # what is loaded need not lie about here as well
         if target.file is not None:  # a file is written by one at a time, and what is left in staging is written too
             dlt.config["load.workers"] = 1
@@ -46,10 +46,7 @@ class Warehouse:
         self.file = HeldFile(target)
         self.loads: list[str] = []  # ids of the loads of this run
         self.pipeline = self._open()
-        storage = Path(self.pipeline.working_dir) / "load"
-        if storage.is_dir():  # killed while it made the folders in it, dlt would look for the others for ever
-            for name in (LoadStorage.NEW_PACKAGES_FOLDER, LoadStorage.NORMALIZED_FOLDER, LoadStorage.LOADED_FOLDER):
-                (storage / name).mkdir(exist_ok=True)
+        pending.mend_folders(self.pipeline)
 
     def _open(self) -> dlt.Pipeline:
         return dlt.pipeline(
@@ -78,28 +75,16 @@ class Warehouse:
         """True when a run died before everything it had read was loaded."""
         return bool(self.pipeline.has_pending_data)
 
-    def finish_pending(self) -> None:
-        """Loads what a killed run left behind. Raises PendingPackage or WarehouseTrouble when that fails."""
+    def finish_pending(self) -> bool:
+        """Loads what a killed run left behind; False when the kill broke that, so that its rows have to be read again.
+
+        Raises PendingPackage or WarehouseTrouble when the destination does not take it.
+        """
         with self.explained(pending=True):
-            self._drop_leftovers()
-            self.pipeline.run(loader_file_format=self.file_format)
-
-    def _drop_leftovers(self) -> None:
-        """Removes packages that dlt was done with, but had not put away, when it was killed: it never gets past them."""
-        extracted = self.pipeline._get_normalize_storage().extracted_packages
-        normalized = self.pipeline._get_load_storage().normalized_packages
-        loading = {*self.pipeline.list_normalized_load_packages()}
-        for load_id in loading.intersection(self.pipeline.list_extracted_load_packages()):
-            extracted.delete_package(load_id)
-        for load_id in loading:
-            if normalized.is_package_completed(load_id):
-                normalized.delete_package(load_id)
-
-    def abort_pending(self) -> None:
-        """Gives up what a killed run left behind; the cursor stays where it was, so the rows are read again."""
-        with self.explained():
-            self._drop_leftovers()
-            self.pipeline.abort_packages()
+            info = pending.finish(self.pipeline, self.file_format)
+        if info is not None:
+            self.loads += info.loads_ids
+        return info is not None
 
     def recall(self) -> None:
         """Forgets what this machine remembers and takes the state from the destination."""
@@ -137,7 +122,13 @@ class Warehouse:
         """
         before = self._columns()
         with self.explained():
-            info = self.pipeline.run(_package(tables, shop, remember), loader_file_format=self.file_format)
+            try:
+                info = self.pipeline.run(_package(tables, shop, remember), loader_file_format=self.file_format)
+            except PipelineStepFailed as error:
+                if not pending.may_be_repeated(error):
+                    raise
+                pending.start_over(self.pipeline)
+                info = self.pipeline.load()
         self.loads += info.loads_ids
         return sorted(
             name
