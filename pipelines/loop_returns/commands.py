@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -15,8 +16,7 @@ from loop_returns.runs.progress import duration, make
 from loop_returns.runs.report import show_facts, show_json, show_run, show_table, show_text, show_title, when
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from loop_returns.runs.ledger import Run
     from loop_returns.runs.plan import PlannedRequest
@@ -115,16 +115,20 @@ def _status_facts(found: Any) -> Iterator[tuple[str, str]]:
     if found.cursor is not None:
         yield "cursor", when(found.cursor)
     if found.last_success is not None:
-        yield "last good sync", f"{found.last_success['started_at'][:19]}Z, {duration(found.age_seconds)} ago"
+        yield "last good sync", f"{_when(found.last_success)}, {duration(found.age_seconds)} ago"
     if found.last_run is not None:
         last = found.last_run
-        yield "last run", f"{last['command']} at {last['started_at'][:19]}Z: {last['outcome']}"
+        yield "last run", f"{last['command']} at {_when(last)}: {last['outcome']}"
         if last["error_message"]:
             yield "", str(last["error_message"])
     for name, done in found.backfills.items():
         yield "unfinished", f"backfill {name} ({done} windows done): run the same backfill again to go on"
     if found.working is not None:
         yield "at work now", f"{found.working['command']}, process {found.working['pid']}"
+
+
+def _when(run: Mapping[str, Any]) -> str:
+    return when(datetime.fromisoformat(run["started_at"]))
 
 
 def _run(work: Callable[[Progress], Run], voice: Voice) -> int:
