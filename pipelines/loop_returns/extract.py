@@ -16,7 +16,7 @@ from loop_returns.api.page import page_of
 from loop_returns.api.retry import Again
 from loop_returns.api.walk import ReturnsReader, smallest_params, units_of
 from loop_returns.api.windows import DayWindow
-from loop_returns.helper import Helper
+from loop_returns.helpers import Helpers
 from loop_returns.pages import ShapedPage, shape_bytes, shape_page
 from loop_returns.settings import ASN_PATH, RETURNS_PATH
 from loop_returns.tables.shape import Shaped, Shaper
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from loop_returns.api.windows import Window
     from loop_returns.config import Settings
 
-_ROOM: Final = 48  # pages that may wait while the consumer loads
+_ROOM: Final = 32  # pages that may wait while the consumer loads
 _PAGE: Final = 1_000_000  # more rows than any answer holds: copies of a later answer get higher numbers
 
 
@@ -49,7 +49,7 @@ class Shop:
         )
         self._shaper = Shaper(settings.shop, settings.pii)
         self._numbers = count(0, _PAGE)
-        self._helper = Helper(self._shaper, self._numbers)
+        self._helpers = Helpers(self._shaper, self._numbers)
         self.edge_checks = 0
 
     def __enter__(self) -> Shop:
@@ -57,7 +57,7 @@ class Shop:
 
     def __exit__(self, *exc: object) -> None:
         self.pace.stop()
-        self._helper.close()
+        self._helpers.close()
         self.client.close()
 
     def clock(self) -> datetime:
@@ -102,7 +102,7 @@ class Shop:
 
     def _read(self, body: bytes) -> ShapedPage | None:
         """The page in a body; None where there is none, which is for the client to judge."""
-        page = self._helper.shape(body)
+        page = self._helpers.shape(body)
         if page is not None:
             return page
         with self.client.turn, suppress(Again, LoopReturnsError):

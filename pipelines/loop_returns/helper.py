@@ -35,7 +35,7 @@ _GONE: Final = (OSError, EOFError, ValueError, pickle.UnpicklingError)  # what a
 
 
 class Helper:
-    """The helper of one run; thread-safe. `numbers` are the first copy numbers of pages."""
+    """One helper process; thread-safe. `numbers` are the first copy numbers of pages."""
 
     def __init__(self, shaper: Shaper, numbers: Iterator[int]) -> None:
         self._shaper = shaper
@@ -46,6 +46,16 @@ class Helper:
         self._ended = _processors() == 1  # nothing to win
         self._asking = threading.Lock()
         self._asked: deque[tuple[int, Future[ShapedPage | None]]] = deque()  # a page's number, and who waits for it
+
+    @property
+    def is_ready(self) -> bool:
+        """True while it can be asked."""
+        return self._ready.is_set() and not self._ended
+
+    @property
+    def waiting(self) -> int:
+        """How many pages it has been asked for and has not answered yet."""
+        return len(self._asked)
 
     def shape(self, body: bytes) -> ShapedPage | None:
         """The page in a body that came with HTTP 200; None where the caller has to shape or to refuse it."""
@@ -66,9 +76,14 @@ class Helper:
             self._process.wait()
 
     def _begin(self, received: int) -> None:
+        self._seen += received
+        if self._seen >= WORTH_IT:
+            self.start()
+
+    def start(self) -> None:
+        """Starts the process, unless there was one or there can be none; `is_ready` says when it can be asked."""
         with self._asking:
-            self._seen += received
-            if self._ended or self._process is not None or self._seen < WORTH_IT or not sys.executable:
+            if self._ended or self._process is not None or not sys.executable:
                 return
             command = [sys.executable, "-P", "-m", "loop_returns.helper"]
             try:
