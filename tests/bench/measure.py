@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 _MEGA = 1_000_000
+_LOOK = 0.1  # seconds between two looks at a process
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in one unit of ru_maxrss
 
 
@@ -59,15 +62,42 @@ def measure(name: str, command: Sequence[str], *, env: dict[str, str] | None = N
         [sys.executable, *command], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert process.stdout is not None
-    output = process.stdout.read()
+    with _helpers_of(process.pid) as peaks:
+        output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)  # wait4: the resources of this very process
     wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{name} ended with {process.returncode}:\n{output[-3000:]}")
     said = json.loads(output.splitlines()[-1]) if output.rstrip().endswith("}") else {}
-    peak = usage.ru_maxrss + said.get("helper_peak", 0)  # never more than this: the two peaks need not fall together
+    peak = usage.ru_maxrss + sum(peaks.values())  # never more than this: the peaks need not fall together
     return Sample(wall, usage.ru_utime + usage.ru_stime, peak * _RSS_UNIT / _MEGA, said)
+
+
+@contextmanager
+def _helpers_of(process: int) -> Iterator[dict[int, int]]:
+    """The most memory that each child of a process has held meanwhile, by process id, as Linux tells it.
+
+    Not from `wait4`: what it tells of a child begins with what its parent had at the fork.
+    """
+    peaks: dict[int, int] = {}
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK):
+            with suppress(OSError):  # it has just ended
+                children = (file.read_text() for file in Path(f"/proc/{process}/task").glob("*/children"))
+                for child in " ".join(children).split():
+                    told = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{child}/status").read_text())
+                    peaks[int(child)] = int(told[1]) if told else 0
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peaks
+    finally:
+        over.set()
+        watcher.join()
 
 
 def environment() -> dict[str, str]:
