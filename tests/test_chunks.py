@@ -66,6 +66,7 @@ def test_an_idle_run_loads_what_it_has(drive: Callable[..., Driver], packages: l
     assert len(packages) > 1
 
 
+@pytest.mark.long
 def test_others_get_in_while_the_api_is_slow(
     drive: Callable[..., Driver], packages: list[int], monkeypatch: pytest.MonkeyPatch
 ):

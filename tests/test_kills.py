@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from loop_returns.runs.ledger import Run
     from loop_returns.sandbox import SeenRequest
 
     from .killing import Moment
@@ -133,16 +134,21 @@ def test_killed_in_the_first_run(driver: Driver):
         happen(driver.shop)
 
 
-def test_lines_that_came_without_their_return(driver: Driver):
-    """Lines of a new return whose own row a kill held back go when the return has none any more, on a new machine too."""
+@pytest.mark.parametrize("many", [1, pytest.param(loading.MANY, marks=pytest.mark.long)])
+@pytest.mark.parametrize("again", [Driver.sync, pytest.param(Driver.reconcile, marks=pytest.mark.long)])
+def test_lines_that_came_without_their_return(
+    driver: Driver, again: Callable[[Driver], Run], many: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Lines of new returns whose own rows a kill held back are replaced, or go with the last line, on a new machine too."""
+    monkeypatch.setattr(loading, "MANY", many)
     driver.sync()
     driver.shop.tick(60)
     new = driver.shop.add_returns(3)
     assert run_and_kill(driver.sync, at=statement("INSERT INTO", '"loop_returns"."returns"'))
     shutil.rmtree(driver.folder / "dlt")
     assert driver.count("returns", f"id >= '{min(new)}'") == 0
-    driver.shop.remove_line_items(len(driver.shop), all_of_it=True)
-    driver.sync()
+    driver.shop.remove_line_items(len(driver.shop) // 2, all_of_it=True)
+    again(driver)
     driver.assert_equal()
 
 

@@ -21,6 +21,7 @@ from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.destinations.insert_job_client import InsertValuesLoadJob
 
 from loop_returns.api.errors import WarehouseTrouble
+from loop_returns.runs import loading
 from loop_returns.sandbox import Shop
 
 from .driving import NOW, Driver, impatient
@@ -104,6 +105,19 @@ def test_killed_when_the_database_was_done(driver: Driver, table: str):
     with after(table, die):
         assert in_child(driver.sync) == KILLED
     assert any("Finished the load of an earlier run" in notice for notice in sync_and_look(driver))
+
+
+@either(often="postgres")
+@pytest.mark.parametrize("table", [ROWS, pytest.param("returns", marks=pytest.mark.long)])
+def test_killed_while_new_rows_are_added(driver: Driver, table: str, monkeypatch: pytest.MonkeyPatch):
+    """Many new rows are only appended; killed when the database was done, they are there once after the next run."""
+    monkeypatch.setattr(loading, "MANY", 1)
+    driver.sync()
+    driver.shop.tick(60)
+    driver.shop.add_returns(5)
+    with after(table, die):
+        assert in_child(driver.sync) == KILLED
+    sync_and_look(driver)
 
 
 @either(often="postgres")

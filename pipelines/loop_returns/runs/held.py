@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _HEADERS: Final = 3 * 4096  # bytes of an empty DuckDB file
 _PATIENCE: Final = 10.0  # seconds to wait for another program that has the DuckDB file open
-_MEGABYTES: Final = 4.5  # DuckDB's share of memory for each column of the widest table, in the chunk and in the warehouse:
-# several times what it needs to replace rows all over millions (a quarter of it has been too little); more is spilled
+_ADDING: Final = 1.0  # megabytes for DuckDB for each column of the widest table, in the chunk and in the warehouse
+_REPLACING: Final = 4.5  # likewise: several times what it needs to replace rows all over millions (a quarter was too little)
 _SPARING: Final = 400  # megabytes with which checks of millions of rows take no longer than with a gigabyte
 
 
@@ -35,6 +35,7 @@ class HeldFile:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._columns = 0
         self._drop_stump()
 
     @property
@@ -57,13 +58,19 @@ class HeldFile:
     def hold(self, *, columns: int, make: bool) -> None:
         """Opens it until `release` for loads beside which pages are read; with `make` also a new file.
 
-        `columns` are those of the widest tables: DuckDB leaves the other processors alone and holds no more in memory than
-        they need. Raises WarehouseHeld like `held`.
+        DuckDB leaves the other processors alone, and holds no more in memory than it needs to look up rows and to add some;
+        `columns` are those of the widest tables. Raises WarehouseHeld like `held`.
         """
         if self._target.file is None or not (make or self._exists()):
             return
         connection = self._connection or self._open()
-        connection.execute(f"SET threads = 1; SET memory_limit = '{round(_MEGABYTES * columns)}MB'")
+        self._columns = columns
+        connection.execute(f"SET threads = 1; SET memory_limit = '{round(_ADDING * columns)}MB'")
+
+    def allow(self) -> None:
+        """Where it is open after `hold`, DuckDB gets the memory that it takes to replace rows, until the next `hold`."""
+        if self._connection is not None and self._columns:
+            self._connection.execute(f"SET memory_limit = '{round(_REPLACING * self._columns)}MB'")
 
     def spare(self) -> None:
         """Where it is open, DuckDB holds little in memory until it is closed, and works beside the file instead."""
@@ -72,7 +79,7 @@ class HeldFile:
 
     def release(self) -> None:
         """Closes it, so that others get at it."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._columns = self._connection, None, 0
         if connection is not None:
             with suppress(duckdb.Error):  # what is left to write is written with all there is; a broken database says no
                 connection.execute("RESET threads")

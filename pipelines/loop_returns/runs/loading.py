@@ -24,6 +24,7 @@ CHUNK: Final = 40_000  # rows in one package at most: bounds memory, and what a 
 _BYTES: Final = 100_000_000  # of Arrow in one package: what so many usual rows need, and a few very long ones
 ENOUGH: Final = 20_000  # rows that are worth a package of their own while nothing else is waiting
 HELD: Final = 100_000  # rows between two closings of a DuckDB file that is kept open
+MANY: Final = 5_000  # rows that are worth appending where they can be: dlt keeps a schema version for each turn
 Memory = dict[str, Any]
 
 
@@ -38,10 +39,11 @@ class Loader:
         self._session = session
         self._always = always
         self._waiting: list[Shaped] = []
-        self._torn: set[str] | None = None  # returns whose children a killed run left behind; asked for when needed
+        self._left_torn: set[str] | None = None
         self._loaded_at = time.monotonic()
         self.rows = 0  # rows waiting
         self._bytes = 0
+        self._prepared = False
         self._held = 0  # rows loaded since the file was opened
 
     def __enter__(self) -> Self:
@@ -55,11 +57,21 @@ class Loader:
         self._waiting.append(shaped)
         name = RETURNS.name if RETURNS.name in shaped.tables else ASN.name
         self.rows += shaped.tables[name].num_rows
-        self._bytes += sum(table.nbytes for table in shaped.tables.values())
+        self._bytes += sum(table.get_total_buffer_size() for table in shaped.tables.values())
 
     def full(self, *, idle: bool = False) -> bool:
         """True when it is time to load what is waiting; `idle` says that there is nothing else to do just now."""
         return self.rows >= (ENOUGH if idle else CHUNK) or self._bytes >= _BYTES
+
+    def get_ready(self) -> None:
+        """Makes the tables that are not there yet, while nothing else is to do and something to load has come."""
+        if self.rows:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        if not self._prepared and not self._session.options.dry_run:
+            self._session.warehouse.prepare()
+            self._prepared = True
 
     def flush(self, remember: Callable[[Memory], None] | None = None) -> bool:
         """Loads what is waiting, with the memory that belongs to it. False when nothing of it said anything new.
@@ -77,8 +89,9 @@ class Loader:
         began = time.monotonic()
         self._open(tables)
         settled = self._settle(tables)
-        del tables  # the copies to load are in `settled`; the others need not stay in memory meanwhile
+        pa.default_memory_pool().release_unused()  # what was freed in small pieces goes back to the system
         loaded = self._load(settled, remember)
+        pa.default_memory_pool().release_unused()
         now = time.monotonic()
         self._held += count
         if now - began < began - self._loaded_at or self._held >= HELD:
@@ -88,10 +101,8 @@ class Loader:
         return loaded
 
     def _open(self, tables: Tables) -> None:
-        warehouse, dry_run = self._session.warehouse, self._session.options.dry_run
-        warehouse.hold(tables.values(), make=not dry_run)
-        if not dry_run:
-            warehouse.prepare()
+        self._session.warehouse.hold(tables.values(), make=not self._session.options.dry_run)
+        self._prepare()
 
     def _load(self, settled: Settled, remember: Callable[[Memory], None] | None) -> bool:
         run = self._session.run
@@ -107,7 +118,9 @@ class Loader:
             if remember is not None:
                 remember(memory)
 
-        columns = self._session.warehouse.load(settled.tables, shop=self._session.shop, remember=keep)
+        most = max(table.num_rows for table in settled.tables.values())
+        append = settled.fresh if most >= MANY else frozenset()
+        columns = self._session.warehouse.load(settled.tables, shop=self._session.shop, append=append, remember=keep)
         run.new_columns += [name for name in columns if name not in run.new_columns]
         return True
 
@@ -115,12 +128,15 @@ class Loader:
         warehouse, shop = self._session.warehouse, self._session.shop
         if RETURNS.name in tables:
             known = known_returns(warehouse, shop, tables[RETURNS.name].column("id").to_pylist())
-            if self._torn is None:
-                self._torn = torn_returns(warehouse, shop)
-            for key in [(one,) for one in self._torn if (one,) in known]:  # its own row may be as it was, and they are not
+            torn = self._torn()
+            for key in [(one,) for one in torn if (one,) in known]:  # its own row may be as it was, and they are not
                 known[key] = known[key]._replace(row_hash=None)
-            return settle_returns(
-                tables, known, shop=shop, observed_at=self._session.now, always=self._always, torn=self._torn
-            )
+            return settle_returns(tables, known, shop=shop, observed_at=self._session.now, always=self._always, torn=torn)
         known = known_notices(warehouse, shop, tables[ASN.name].column("id").to_pylist())
         return settle_notices(tables, known, always=self._always)
+
+    def _torn(self) -> set[str]:
+        """Returns whose children a killed run left behind; the warehouse is asked once."""
+        if self._left_torn is None:
+            self._left_torn = torn_returns(self._session.warehouse, self._session.shop)
+        return self._left_torn

@@ -18,6 +18,8 @@ from dlt.load.exceptions import LoadClientJobRetry
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import dlt
     from dlt.common.pipeline import LoadInfo
     from dlt.common.schema import Schema
@@ -63,14 +65,18 @@ def start_over(pipeline: dlt.Pipeline) -> None:
     """
     packages = pipeline._get_load_storage().normalized_packages
     for load_id in pipeline.list_normalized_load_packages():
-        _take_back_state(pipeline, packages.load_schema(load_id), load_id)
         root = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
         new = root / PackageStorage.NEW_JOBS_FOLDER
         for file in [file for name in _BEGUN for file in (root / name).iterdir()]:
             file.rename(new / file.name)
+        tables: set[str] = set()
         for file in new.iterdir():
-            if ParsedLoadJobFileName.parse(file.name).file_format in _MADE_WHILE_LOADING:
+            job = ParsedLoadJobFileName.parse(file.name)
+            if job.file_format in _MADE_WHILE_LOADING:
                 file.unlink()
+            else:
+                tables.add(job.table_name)
+        _take_back(pipeline, packages.load_schema(load_id), tables, load_id)
         for marker in packages.list_pending_transitions(load_id):
             packages.clear_pending_transition(load_id, Path(marker).name)
         if packages.get_schema_update_file(load_id) is None:  # dlt empties staging where it has this still to do
@@ -78,15 +84,17 @@ def start_over(pipeline: dlt.Pipeline) -> None:
             packages.save_schema_updates(load_id, json.loads(done.read_bytes()) if done.exists() else {})
 
 
-def _take_back_state(pipeline: dlt.Pipeline, schema: Schema, load_id: str) -> None:
-    """Deletes the state that the package had brought: dlt appends it, so once more it would be there twice, or refused."""
+def _take_back(pipeline: dlt.Pipeline, schema: Schema, tables: Collection[str], load_id: str) -> None:
+    """Deletes what the package had appended, dlt's state at least: once more it would be there twice, or refused."""
     client = get_destination_clients(schema, pipeline.destination, pipeline.dataset_name)[0]
     if not isinstance(client, SqlJobClientBase):  # files, which are written over
         return
-    with client.sql_client as sql, suppress(DatabaseUndefinedRelation):
-        table = sql.make_qualified_table_name(schema.state_table_name)
-        column = sql.escape_column_name(schema.naming.normalize_identifier(C_DLT_LOAD_ID))
-        sql.execute_sql(f"DELETE FROM {table} WHERE {column} = %s", load_id)  # names are dlt's own
+    column = client.sql_client.escape_column_name(schema.naming.normalize_identifier(C_DLT_LOAD_ID))
+    with client.sql_client as sql:
+        for name in tables:
+            if schema.get_table(name).get("write_disposition") == "append":
+                with suppress(DatabaseUndefinedRelation):  # not made yet
+                    sql.execute_sql(f"DELETE FROM {sql.make_qualified_table_name(name)} WHERE {column} = %s", load_id)
 
 
 def may_be_repeated(error: PipelineStepFailed) -> bool:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from loop_returns.tables.settle import Key, Known, Tables
 
 _ANOTHER_SHOP: Final = 10  # so many returns, and not one of them known to Loop: then it is not the same shop
+_COMPARED: Final = 10_000  # rows compared at a time
 
 
 def reconcile(settings: Settings, options: Options, *, days: int, progress: Progress) -> Run:
@@ -111,6 +112,10 @@ def _is_gone(opened: Session, return_id: str) -> bool:
 class ComparingLoader(Loader):
     """A loader that believes only what it sees in the warehouse, and counts the drift."""
 
+    def full(self, *, idle: bool = False) -> bool:
+        """As any loader's, with fewer rows: all that the warehouse has of them comes into memory too."""
+        return self.rows >= _COMPARED or super().full(idle=idle)
+
     def _settle(self, tables: Tables) -> Settled:
         if RETURNS.name in tables:
             return self._compare_returns(tables)
@@ -120,7 +125,7 @@ class ComparingLoader(Loader):
         opened, shop = self._session, self._session.shop
         ids = tables[RETURNS.name].column("id").to_pylist()
         known = known_returns(opened.warehouse, shop, ids)
-        newest = settle_returns(tables, {}, shop=shop, observed_at=opened.now)
+        newest = settle_returns(dict(tables), {}, shop=shop, observed_at=opened.now)
         differs: set[tuple[str, ...]] = set()
         for table in (RETURNS, *CHILDREN):
             column = "id" if table is RETURNS else "return_id"
@@ -130,14 +135,14 @@ class ComparingLoader(Loader):
             differs |= found
         self._count_missing(RETURNS.name, newest, known)
         believed = _believed(known, differs, newest.tables.get(RETURNS.name), ("id",))
-        settled = settle_returns(tables, believed, shop=shop, observed_at=opened.now)
+        settled = settle_returns(tables, believed, shop=shop, observed_at=opened.now, torn=self._torn())
         return self._unless_dry(settled)
 
     def _compare_notices(self, tables: Tables) -> Settled:
         opened, shop = self._session, self._session.shop
         ids = tables[ASN.name].column("id").to_pylist()
         known = known_notices(opened.warehouse, shop, ids)
-        newest = settle_notices(tables, {})
+        newest = settle_notices(dict(tables), {})
         ours = newest.tables.get(ASN.name, tables[ASN.name].slice(0, 0))
         theirs = rows_of(opened.warehouse, ASN.name, shop, "id", ids)
         key = ("id", "return_line_item_id")

@@ -48,6 +48,8 @@ def walk_returns(
                 run.windows += 1
                 window = windows[event.root]
                 progress.window_done(f"{window.start:%Y-%m-%d %H:%M} – {window.end:%Y-%m-%d %H:%M}")
+            if isinstance(event, Pause):
+                loader.get_ready()
             if loader.full(idle=isinstance(event, Pause)) and loader.flush(_bound(done, whole)):
                 whole = []
         if not loader.flush(_bound(done, whole)) and whole:

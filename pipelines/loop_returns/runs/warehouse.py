@@ -17,7 +17,7 @@ from loop_returns.runs.held import HeldFile
 from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
     import pyarrow as pa
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PIPELINE: Final = "loop_returns"
 SOURCE: Final = "loop_returns"
+_FEW: Final = 1_000  # rows that DuckDB replaces with the memory it has
 
 
 class Warehouse:
@@ -112,18 +113,23 @@ class Warehouse:
         tables: dict[str, pa.Table],
         *,
         shop: str = "",
+        append: Container[str] = (),
         remember: Callable[[dict[str, Any]], None] | None = None,
     ) -> list[str]:
         """Loads the tables as one package together with the change that `remember` makes to the shop's state.
+
+        Those named in `append` are only added to: of their rows the warehouse has nothing.
 
         Tables are taken out of `tables` as they are written, so that they do not fill the memory during the load.
         Returns the columns that nobody had declared and that are new in the warehouse, as `table.column`.
         Raises WarehouseTrouble or WarehouseHeld when the destination does not take it; the package then stays pending.
         """
         before = self._columns()
+        if any(name not in append and table.num_rows > _FEW for name, table in tables.items()):
+            self.file.allow()
         with self.explained():
             try:
-                info = self.pipeline.run(_package(tables, shop, remember), loader_file_format=self.file_format)
+                info = self.pipeline.run(_package(tables, shop, append, remember), loader_file_format=self.file_format)
             except PipelineStepFailed as error:
                 if not pending.may_be_repeated(error):
                     raise
@@ -171,7 +177,12 @@ class Warehouse:
 
 
 @dlt.source(name=SOURCE)
-def _package(tables: dict[str, pa.Table], shop: str, remember: Callable[[dict[str, Any]], None] | None) -> Iterator[Any]:
+def _package(
+    tables: dict[str, pa.Table],
+    shop: str,
+    append: Container[str],
+    remember: Callable[[dict[str, Any]], None] | None,
+) -> Iterator[Any]:
     """The tables as resources, and the shop's memory."""
 
     def rows(name: str) -> Iterator[Any]:
@@ -186,4 +197,4 @@ def _package(tables: dict[str, pa.Table], shop: str, remember: Callable[[dict[st
     if remember is not None:
         yield dlt.resource(state, name="memory")
     for name in tables:
-        yield dlt.resource(rows, **dlt_hints(TABLES[name]))(name)
+        yield dlt.resource(rows, **dlt_hints(TABLES[name], append=name in append))(name)

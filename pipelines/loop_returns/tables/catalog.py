@@ -72,15 +72,16 @@ def _dlt_column(column: Column) -> dict[str, Any]:
     return hint
 
 
-def dlt_hints(table: Table) -> dict[str, Any]:
+def dlt_hints(table: Table, *, append: bool = False) -> dict[str, Any]:
     """The arguments of `dlt.resource` for a declared table: disposition, keys, columns, description.
 
-    Children are replaced as a set by `merge_key`; the rest by their natural key.
+    Children are replaced as a set by `merge_key`; the rest by their natural key. With `append` rows are only added, which
+    takes a fraction of the time; it is for rows of which the destination has nothing.
     """
     keys = {"merge_key": table.replace_by} if table.replace_by else {"primary_key": table.key}
     return {
         "name": table.name,
-        "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
+        "write_disposition": "append" if append else {"disposition": "merge", "strategy": "delete-insert"},
         "columns": dlt_columns(table),
         **keys,
     }

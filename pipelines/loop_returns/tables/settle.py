@@ -69,10 +69,14 @@ class Tally:
 
 @dataclass(frozen=True)
 class Settled:
-    """What to load, by table name, and the counts. `tables` is empty when nothing says anything new."""
+    """What to load, by table name, and the counts. `tables` is empty when nothing says anything new.
+
+    `fresh` names tables of which the warehouse has no row with these keys, nor children of these returns.
+    """
 
     tables: Tables
     tally: Tally
+    fresh: frozenset[str] = frozenset()
     days: frozenset[date] = frozenset()  # on which the warehouse had the returns that are replaced
 
 
@@ -87,18 +91,20 @@ def settle_returns(
 ) -> Settled:
     """The newest copy of every return with its children, tombstones for children that are gone, and state changes.
 
-    `tables` has `returns` and its children with `_copy` numbers. Where it is not known what the warehouse has, `known` is
+    `tables` has `returns` and its children with `_copy` numbers; they are taken out of it, so that no copy of them fills the
+    memory. Where it is not known what the warehouse has, `known` is
     None: then every return may have had children, as the returns in `torn` may. `always` lands rows also where the
     fingerprint says that the warehouse has them (reconcile has seen otherwise).
     """
     anything = known is None
     known = known or {}
-    root = tables[RETURNS.name]
+    root = tables.pop(RETURNS.name)
     chosen, tally, chains = _choose(root, ("id",), known, always=always)
     if not chosen:
         return Settled({}, tally)
     everything = len(chosen) == root.num_rows  # as in a first sync: then nothing has to be copied
     keep = root if everything else root.take(pa.array([copy.row for copy in chosen.values()], pa.int64()))
+    del root
     numbers = keep.column(COPY)
     before = [known[key].state if key in known else None for key in chosen]
     position = keep.schema.get_field_index("_previous_state")
@@ -109,7 +115,7 @@ def settle_returns(
     new_numbers = pa.array(sorted(fresh), pa.int64())
     held = [key[0] for key in chosen if anything or key in known or key[0] in torn]
     for child in CHILDREN:
-        rows = tables[child.name]
+        rows = tables.pop(child.name)
         if not everything:
             rows = rows.filter(pc.is_in(rows.column(COPY), value_set=numbers.combine_chunks()))
         new = rows.num_rows
@@ -123,18 +129,20 @@ def settle_returns(
     if changes is not None:
         settled[STATE_CHANGES.name] = changes
         _count(tally, STATE_CHANGES.name, rows=changes.num_rows, new=changes.num_rows)
-    return Settled(settled, tally, frozenset(_days(known[key] for key in chosen if key in known)))
+    untouched = frozenset() if held else frozenset(settled) - {STATE_CHANGES.name}
+    return Settled(settled, tally, untouched, frozenset(_days(known[key] for key in chosen if key in known)))
 
 
 def settle_notices(tables: Tables, known: Mapping[Key, Known], *, always: bool = False) -> Settled:
-    """The newest copy of every row of the shipping notice report that says something new."""
-    rows = tables[ASN.name]
+    """The newest copy of every row of the shipping notice report that says something new; taken out of `tables`."""
+    rows = tables.pop(ASN.name)
     chosen, tally, _ = _choose(rows, ("id", "return_line_item_id"), known, always=always)
     if not chosen:
         return Settled({}, tally)
     keep = rows.take(pa.array([copy.row for copy in chosen.values()], pa.int64()))
     _count(tally, ASN.name, rows=len(chosen), new=sum(key not in known for key in chosen))
-    return Settled({ASN.name: keep.drop_columns([COPY])}, tally)
+    untouched = frozenset() if any(key in known for key in chosen) else frozenset({ASN.name})
+    return Settled({ASN.name: keep.drop_columns([COPY])}, tally, untouched)
 
 
 def _choose(
