@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from loop_returns.api.errors import ChangeSettings
+from loop_returns.runs import loading
 from loop_returns.sandbox import Shop
 
 from .driving import NOW
@@ -128,3 +129,21 @@ def test_an_empty_report(drive: Callable[..., Driver]):
     assert shop.asn_snapshot() == []
     assert run.drift["returns"] == {"newer": 4}
     driver.assert_equal()
+
+
+@pytest.mark.parametrize("again", ["backfill", "reconcile"])
+def test_lines_whose_return_was_deleted_by_hand(drive: Callable[..., Driver], again: str, monkeypatch: pytest.MonkeyPatch):
+    """Where somebody has deleted rows of `returns`, the lines that stayed are replaced, also when new rows are appended."""
+    monkeypatch.setattr(loading, "MANY", 1)
+    driver = drive(Shop.generate(seed=7, returns=12, days=30, now=NOW))
+    driver.sync()
+    driver.shop.tick(60)
+    driver.shop.remove_line_items(2, all_of_it=True)
+    with duckdb.connect(str(driver.file)) as connection:
+        connection.execute("DELETE FROM loop_returns.returns")
+    if again == "backfill":
+        assert driver.backfill(NOW - timedelta(days=40), driver.shop.now).outcome == "done"
+    else:
+        driver.reconcile(40)
+    driver.sync()  # the notices of lines that are gone
+    assert driver.differences() == []

@@ -9,6 +9,7 @@ import pyarrow as pa
 import sqlglot
 
 from loop_returns.tables.catalog import CHILDREN, arrow_schema
+from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.settle import Known
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ def torn_returns(warehouse: Warehouse, shop: str) -> set[str]:
         f" WHERE c.shop = {quoted(shop)} AND l.load_id IS NULL"
     )
     names = [name for child in CHILDREN for name in (child.name, "_dlt_loads")]
+    return {str(row[0]) for row in warehouse.query(" UNION ".join([one] * len(CHILDREN)), *names)}
+
+
+def orphaned_returns(warehouse: Warehouse, shop: str) -> set[str]:
+    """Returns that have children and no row of their own, as when somebody has deleted it by hand."""
+    one = (
+        "SELECT c.return_id FROM {} c LEFT JOIN"
+        f" (SELECT id FROM {{}} WHERE shop = {quoted(shop)}) r ON r.id = c.return_id"
+        f" WHERE c.shop = {quoted(shop)} AND r.id IS NULL"
+    )
+    names = [name for child in CHILDREN for name in (child.name, RETURNS.name)]
     return {str(row[0]) for row in warehouse.query(" UNION ".join([one] * len(CHILDREN)), *names)}
 
 

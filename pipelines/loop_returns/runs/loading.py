@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import pyarrow as pa
 
 from loop_returns.days import notice_days, pack, unpack
-from loop_returns.runs.contents import known_notices, known_returns, torn_returns
+from loop_returns.runs.contents import known_notices, known_returns, orphaned_returns, torn_returns
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.settle import settle_notices, settle_returns
 from loop_returns.tables.shipping import ASN
@@ -40,6 +40,7 @@ class Loader:
         self._always = always
         self._waiting: list[Shaped] = []
         self._left_torn: set[str] | None = None
+        self._left_orphaned: set[str] | None = None
         self._loaded_at = time.monotonic()
         self.rows = 0  # rows waiting
         self._bytes = 0
@@ -127,11 +128,14 @@ class Loader:
     def _settle(self, tables: Tables) -> Settled:
         warehouse, shop = self._session.warehouse, self._session.shop
         if RETURNS.name in tables:
-            known = known_returns(warehouse, shop, tables[RETURNS.name].column("id").to_pylist())
-            torn = self._torn()
-            for key in [(one,) for one in torn if (one,) in known]:  # its own row may be as it was, and they are not
+            ids = tables[RETURNS.name].column("id").to_pylist()
+            known = known_returns(warehouse, shop, ids)
+            left = self._torn()
+            for key in [(one,) for one in left if (one,) in known]:  # its own row may be as it was, and they are not
                 known[key] = known[key]._replace(row_hash=None)
-            return settle_returns(tables, known, shop=shop, observed_at=self._session.now, always=self._always, torn=torn)
+            if not known and len(ids) >= MANY:  # nothing is in the way of appending but children without their return
+                left = left | self._orphaned()
+            return settle_returns(tables, known, shop=shop, observed_at=self._session.now, always=self._always, left=left)
         known = known_notices(warehouse, shop, tables[ASN.name].column("id").to_pylist())
         return settle_notices(tables, known, always=self._always)
 
@@ -140,3 +144,9 @@ class Loader:
         if self._left_torn is None:
             self._left_torn = torn_returns(self._session.warehouse, self._session.shop)
         return self._left_torn
+
+    def _orphaned(self) -> set[str]:
+        """Returns of which only children are there; the warehouse is asked once."""
+        if self._left_orphaned is None:
+            self._left_orphaned = orphaned_returns(self._session.warehouse, self._session.shop)
+        return self._left_orphaned

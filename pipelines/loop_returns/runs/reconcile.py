@@ -135,7 +135,7 @@ class ComparingLoader(Loader):
             differs |= found
         self._count_missing(RETURNS.name, newest, known)
         believed = _believed(known, differs, newest.tables.get(RETURNS.name), ("id",))
-        settled = settle_returns(tables, believed, shop=shop, observed_at=opened.now, torn=self._torn())
+        settled = settle_returns(tables, believed, shop=shop, observed_at=opened.now, left=self._torn() | self._orphaned())
         return self._unless_dry(settled)
 
     def _compare_notices(self, tables: Tables) -> Settled:

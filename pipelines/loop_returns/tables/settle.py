@@ -87,13 +87,13 @@ def settle_returns(
     shop: str,
     observed_at: datetime,
     always: bool = False,
-    torn: Collection[str] = (),
+    left: Collection[str] = (),
 ) -> Settled:
     """The newest copy of every return with its children, tombstones for children that are gone, and state changes.
 
     `tables` has `returns` and its children with `_copy` numbers; they are taken out of it, so that no copy of them fills the
     memory. Where it is not known what the warehouse has, `known` is
-    None: then every return may have had children, as the returns in `torn` may. `always` lands rows also where the
+    None: then every return may have had children, as the returns in `left` may. `always` lands rows also where the
     fingerprint says that the warehouse has them (reconcile has seen otherwise).
     """
     anything = known is None
@@ -113,7 +113,7 @@ def settle_returns(
     settled = {RETURNS.name: keep.drop_columns([COPY])}
     _count(tally, RETURNS.name, rows=len(chosen), new=len(fresh))
     new_numbers = pa.array(sorted(fresh), pa.int64())
-    held = [key[0] for key in chosen if anything or key in known or key[0] in torn]
+    held = [key[0] for key in chosen if anything or key in known or key[0] in left]
     for child in CHILDREN:
         rows = tables.pop(child.name)
         if not everything:
