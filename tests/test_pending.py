@@ -19,6 +19,7 @@ import pytest
 from dlt.destinations.exceptions import DatabaseTransientException
 from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.destinations.insert_job_client import InsertValuesLoadJob
+from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from loop_returns.api.errors import WarehouseTrouble
 from loop_returns.runs import loading
@@ -105,6 +106,21 @@ def test_killed_when_the_database_was_done(driver: Driver, table: str):
     with after(table, die):
         assert in_child(driver.sync) == KILLED
     assert any("Finished the load of an earlier run" in notice for notice in sync_and_look(driver))
+
+
+@either(often="duckdb")
+def test_killed_when_the_load_was_declared_complete(driver: Driver):
+    """Killed between the warehouse's note that a load is complete and dlt's own: the load is noted once."""
+    original = SqlJobClientBase.complete_load
+
+    def complete(self: SqlJobClientBase, load_id: str) -> None:
+        original(self, load_id)
+        die()
+
+    with mock.patch.object(SqlJobClientBase, "complete_load", complete):
+        assert in_child(driver.sync) == KILLED
+    sync_and_look(driver)
+    assert driver.query("SELECT load_id FROM _dlt_loads GROUP BY load_id HAVING count(*) > 1") == []
 
 
 @either(often="postgres")

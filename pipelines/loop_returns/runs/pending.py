@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dlt.common.schema.typing import C_DLT_LOAD_ID
+from dlt.common.schema.typing import C_DLT_LOAD_ID, C_DLT_LOADS_TABLE_LOAD_ID
 from dlt.common.storages import LoadStorage, PackageStorage, ParsedLoadJobFileName
 from dlt.common.storages.exceptions import StorageException
 from dlt.dataset.utils import get_destination_clients
@@ -85,16 +85,20 @@ def start_over(pipeline: dlt.Pipeline) -> None:
 
 
 def _take_back(pipeline: dlt.Pipeline, schema: Schema, tables: Collection[str], load_id: str) -> None:
-    """Deletes what the package had appended, dlt's state at least: once more it would be there twice, or refused."""
+    """Deletes the note that the package is complete, if there is one, and what it had appended, dlt's state at least.
+
+    Once more all that would be there twice, or refused. The note goes first: without it nobody trusts the rest.
+    """
     client = get_destination_clients(schema, pipeline.destination, pipeline.dataset_name)[0]
     if not isinstance(client, SqlJobClientBase):  # files, which are written over
         return
-    column = client.sql_client.escape_column_name(schema.naming.normalize_identifier(C_DLT_LOAD_ID))
+    appended = [name for name in tables if schema.get_table(name).get("write_disposition") == "append"]
+    marked = [(schema.loads_table_name, C_DLT_LOADS_TABLE_LOAD_ID), *((name, C_DLT_LOAD_ID) for name in appended)]
     with client.sql_client as sql:
-        for name in tables:
-            if schema.get_table(name).get("write_disposition") == "append":
-                with suppress(DatabaseUndefinedRelation):  # not made yet
-                    sql.execute_sql(f"DELETE FROM {sql.make_qualified_table_name(name)} WHERE {column} = %s", load_id)
+        for name, mark in marked:
+            column = sql.escape_column_name(schema.naming.normalize_identifier(mark))
+            with suppress(DatabaseUndefinedRelation):  # not made yet
+                sql.execute_sql(f"DELETE FROM {sql.make_qualified_table_name(name)} WHERE {column} = %s", load_id)
 
 
 def may_be_repeated(error: PipelineStepFailed) -> bool:
