@@ -66,8 +66,9 @@ class Loader:
 
     def get_ready(self) -> None:
         """Makes the tables that are not there yet, while nothing else is to do and something to load has come."""
-        if self.rows:
-            self._prepare()
+        if self.rows and not self._prepared:
+            with self._session.warehouse.file.held():
+                self._prepare()
 
     def _prepare(self) -> None:
         if not self._prepared and not self._session.options.dry_run:
