@@ -59,6 +59,7 @@ MOMENTS: dict[str, Moment] = {
     "load: it is declared complete": statement("INSERT INTO", "_dlt_loads"),
     "load: it is put away": file_step("os.rename", "/load/loaded/"),
 }
+USUAL = {name: MOMENTS[name] for name in ("normalize: is handed over", "load: the first merge", "load: it is put away")}
 MORE_MOMENTS: dict[str, Moment] = {
     "extract: the fourth request": request(4),
     "extract: what was read is handed over": file_step("os.rename", "/normalize/extracted/"),
@@ -95,11 +96,12 @@ def check(driver: Driver, moments: dict[str, Moment], *, wipe: bool = False) -> 
         assert driver.differences() == [], name
 
 
-def test_killed_at_any_moment(driver: Driver):
+@pytest.mark.parametrize("moments", [USUAL, pytest.param(MOMENTS, marks=pytest.mark.long)], ids=["some", "more"])
+def test_killed_at_any_moment(driver: Driver, moments: dict[str, Moment]):
     """kill -9 at each step of extract, normalize and load: the next sync has everything, also what changed in between."""
-    check(driver, MOMENTS)
+    check(driver, moments)
     outcomes = dict(driver.query("SELECT outcome, count(*) FROM _loop_sync_runs GROUP BY 1"))
-    assert outcomes == {"done": len(MOMENTS) + 1, "killed": len(MOMENTS)}, "the ledger has the killed runs too"
+    assert outcomes == {"done": len(moments) + 1, "killed": len(moments)}, "the ledger has the killed runs too"
 
 
 @pytest.mark.long

@@ -99,8 +99,18 @@ def sync_and_look(driver: Driver) -> list[str]:
     return run.notices
 
 
-@both
-@pytest.mark.parametrize("table", [ROWS, STATE, pytest.param("returns", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("driver", "table"),
+    [
+        ("duckdb", ROWS),
+        ("postgres", STATE),
+        *(
+            pytest.param(*one, marks=pytest.mark.long)
+            for one in (("duckdb", STATE), ("duckdb", "returns"), ("postgres", ROWS))
+        ),
+    ],
+    indirect=["driver"],
+)
 def test_killed_when_the_database_was_done(driver: Driver, table: str):
     """Killed between the database's commit and dlt's note of it: the next run does not load the rows twice."""
     with after(table, die):

@@ -131,7 +131,7 @@ def test_an_empty_report(drive: Callable[..., Driver]):
     driver.assert_equal()
 
 
-@pytest.mark.parametrize("again", ["backfill", "reconcile"])
+@pytest.mark.parametrize("again", ["backfill", pytest.param("reconcile", marks=pytest.mark.long)])
 def test_lines_whose_return_was_deleted_by_hand(drive: Callable[..., Driver], again: str, monkeypatch: pytest.MonkeyPatch):
     """Where somebody has deleted rows of `returns`, the lines that stayed are replaced, also when new rows are appended."""
     monkeypatch.setattr(loading, "MANY", 1)

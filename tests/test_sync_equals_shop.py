@@ -71,6 +71,7 @@ def check_types_and_keys(driver: Driver) -> None:
         assert not [name for of, name in held if of == table and "__" in name]
 
 
+@pytest.mark.long
 def test_a_shop_of_three_thousand(drive: Callable[..., Driver]):
     """3,000 returns are the same on both sides; again after 100 have changed, 30 are new and 10 have lost a line."""
     driver = drive(Shop.generate(seed=4, returns=3000, now=NOW))
