@@ -47,6 +47,7 @@ def test_no_package_is_larger_than_a_chunk_and_a_page(
     assert sum(packages) == 150
 
 
+@pytest.mark.long
 def test_long_rows_make_smaller_packages(drive: Callable[..., Driver], packages: list[int], monkeypatch: pytest.MonkeyPatch):
     """Rows that need much memory are loaded sooner."""
     monkeypatch.setattr(loading, "_BYTES", 20_000)

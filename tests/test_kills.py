@@ -161,7 +161,8 @@ def test_killed_while_the_folders_are_made(driver: Driver):
     driver.assert_equal()
 
 
-@pytest.mark.parametrize("wipe", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("wipe", [False, True])
 def test_postgres(postgres: str, home: Path, monkeypatch: pytest.MonkeyPatch, wipe: bool):
     """The same in PostgreSQL, whose tables are loaded side by side."""
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)

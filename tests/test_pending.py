@@ -177,7 +177,8 @@ def test_the_answer_is_lost_again_and_again(driver: Driver):
 @either(often="postgres")
 def test_a_folder_that_a_kill_left_broken(driver: Driver):
     """A kill while dlt rewrites its schema files leaves what it had read unreadable: the next run reads it again."""
-    assert run_and_kill(driver.sync, at=statement("DELETE FROM"))
+    driver.dataset += "_new"  # where the warehouse can't help out with the schema it keeps
+    assert run_and_kill(driver.sync, at=statement("CREATE TABLE", "return_line_items"))
     for schemas in driver.folder.glob("dlt/**/schemas"):  # dlt deletes them before it writes the new ones
         shutil.rmtree(schemas)
         schemas.mkdir()

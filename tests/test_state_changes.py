@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pytest
 
 from loop_returns.sandbox import Shop
 from loop_returns.tables.settle import Known, settle_returns
@@ -55,6 +56,7 @@ def moment(shop: Shop, number: str) -> datetime:
     return datetime.fromisoformat(shop.body(number)["updated_at"])
 
 
+@pytest.mark.long
 def test_a_silent_move(drive: Callable[..., Driver]):
     """A move that `updated_at` does not show is in the history once a reconcile has seen it."""
     shop = Shop.generate(seed=2, returns=6, days=10, now=NOW)
