@@ -149,6 +149,22 @@ def test_another_one_comes_when_one_falls_behind(monkeypatch: pytest.MonkeyPatch
     assert isinstance(helpers.shape(page(6)), ShapedPage), "the second one goes on"
     helpers.close()
     assert helpers.shape(page(6)) is None
+
+
+def test_none_comes_after_the_end():
+    """A page that was under way when the run ended starts no helper that nobody would end."""
+    helpers = Helpers(Shaper("default"), count(0, 1000))
+    helpers.close()
+    helpers._start_another()
+    assert [helper._process for helper in helpers._all] == [None]
+
+
+def test_another_one_is_the_last(monkeypatch: pytest.MonkeyPatch):
+    """However far they fall behind, there are no more than so many."""
+    monkeypatch.setattr(Helper, "start", lambda _: None)
+    helpers = Helpers(Shaper("default"), count(0, 1000))
+    for _ in range(5):
+        helpers._start_another()
     assert len(helpers._all) == MOST
 
 

@@ -24,6 +24,7 @@ class Helpers:
         self._shaper = shaper
         self._numbers = numbers
         self._all = [Helper(shaper, numbers)]
+        self._room = MOST - 1  # for others
         self._changing = threading.Lock()
 
     def shape(self, body: bytes) -> ShapedPage | None:
@@ -39,12 +40,14 @@ class Helpers:
     def close(self) -> None:
         """Ends the helpers, whatever they are doing."""
         with self._changing:
+            self._room = 0
             for helper in self._all:
                 helper.close()
 
     def _start_another(self) -> None:
         with self._changing:
-            if len(self._all) < MOST:
+            if self._room > 0:
+                self._room -= 1
                 another = Helper(self._shaper, self._numbers)
                 self._all.append(another)
                 another.start()

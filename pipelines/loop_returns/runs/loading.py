@@ -66,14 +66,13 @@ class Loader:
 
     def get_ready(self) -> None:
         """Makes the tables that are not there yet, while nothing else is to do and something to load has come."""
-        if self.rows and not self._prepared:
-            with self._session.warehouse.file.held():
-                self._prepare()
+        if self.rows:
+            self._prepare()
 
     def _prepare(self) -> None:
         if not self._prepared and not self._session.options.dry_run:
             self._session.warehouse.prepare()
-            self._prepared = True
+            self._prepared = True  # to look takes milliseconds, and this is asked at every pause
 
     def flush(self, remember: Callable[[Memory], None] | None = None) -> bool:
         """Loads what is waiting, with the memory that belongs to it. False when nothing of it said anything new.

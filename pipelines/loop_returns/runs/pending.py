@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     import dlt
-    from dlt.common.pipeline import LoadInfo
     from dlt.common.schema import Schema
 
 _BEGUN: Final = (PackageStorage.STARTED_JOBS_FOLDER, PackageStorage.COMPLETED_JOBS_FOLDER)
@@ -36,20 +35,21 @@ def mend_folders(pipeline: dlt.Pipeline) -> None:
             (storage / name).mkdir(exist_ok=True)
 
 
-def finish(pipeline: dlt.Pipeline, file_format: Any) -> LoadInfo | None:
-    """Loads what a run left behind; None when the way it ended broke that, so that it was given up.
+def finish(pipeline: dlt.Pipeline, file_format: Any) -> bool:
+    """Loads what a run left behind; False when the way it ended broke that, so that it was given up.
 
     Raises what dlt raises when the destination does not take it; the packages then stay.
     """
     try:
         _drop_done(pipeline)
         start_over(pipeline)
-        return pipeline.run(loader_file_format=file_format)
+        pipeline.run(loader_file_format=file_format)
     except (PipelineStepFailed, StorageException) as error:
         if not _is_broken(error):
             raise
-        shutil.rmtree(pipeline.working_dir)
-        return None
+        give_up(pipeline)
+        return False
+    return True
 
 
 def give_up(pipeline: dlt.Pipeline) -> None:

@@ -82,10 +82,7 @@ class Warehouse:
         Raises PendingPackage or WarehouseTrouble when the destination does not take it.
         """
         with self.explained(pending=True):
-            info = pending.finish(self.pipeline, self.file_format)
-        if info is not None:
-            self.loads += info.loads_ids
-        return info is not None
+            return pending.finish(self.pipeline, self.file_format)
 
     def recall(self) -> None:
         """Forgets what this machine remembers and takes the state from the destination."""
@@ -146,7 +143,9 @@ class Warehouse:
         """Creates the declared tables that are not there yet, so that whoever reads never misses one."""
         there: set[str] = set(self.pipeline.default_schema.tables) if self.pipeline.default_schema_name else set()
         missing = [name for name in TABLES if name not in there]
-        if missing:
+        if not missing:
+            return
+        with self.file.held():
             self.load({name: arrow_schema(name).empty_table() for name in missing})
 
     def _columns(self) -> set[str]:
