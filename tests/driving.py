@@ -11,9 +11,9 @@ from unittest import mock
 
 import duckdb
 
-from loop_returns import extract
 from loop_returns.api.client import LoopClient
 from loop_returns.config import Settings
+from loop_returns.extract import api_reader
 from loop_returns.runs.backfill import backfill
 from loop_returns.runs.reconcile import reconcile
 from loop_returns.runs.session import Options
@@ -42,7 +42,7 @@ class Silent:
 @contextmanager
 def impatient() -> Iterator[None]:
     """The client hardly waits before it asks again."""
-    with mock.patch.object(extract, "LoopClient", partial(LoopClient, first_wait=0.002)):
+    with mock.patch.object(api_reader, "LoopClient", partial(LoopClient, first_wait=0.002)):
         yield
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from loop_returns.runs import loading
 from loop_returns.runs.loading import Loader
-from loop_returns.runs.warehouse import Warehouse
 from loop_returns.sandbox import Shop
+from loop_returns.warehouse.load import Warehouse
 
 from .driving import NOW
 

@@ -15,7 +15,7 @@ import pytest
 from loop_returns.runs.ledger import Run
 from loop_returns.runs.progress import Lines, Progress, Silent, duration, make
 from loop_returns.runs.report import show_run
-from loop_returns.tables.settle import Tally
+from loop_returns.warehouse.deduplicate import Tally
 
 
 def work(progress: Progress) -> None:

@@ -8,9 +8,9 @@ import dlt
 import pytest
 
 from loop_returns import marts
-from loop_returns.tables import comments
 from loop_returns.tables.catalog import TABLES
-from loop_returns.tables.stored import Stored, connected
+from loop_returns.warehouse import comments
+from loop_returns.warehouse.reader import Stored, connected
 
 from .golden_shop import SHOP
 from .warehouses import (

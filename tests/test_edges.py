@@ -11,7 +11,7 @@ import pytest
 from loop_returns.api.crew import Found
 from loop_returns.api.walk import ReturnsReader, Unit
 from loop_returns.api.windows import Window, split
-from loop_returns.extract import Shop as Reader
+from loop_returns.extract.api_reader import Shop as Reader
 from loop_returns.sandbox import Quirks, Shop
 
 from .driving import NOW

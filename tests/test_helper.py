@@ -15,9 +15,9 @@ import msgspec
 import pytest
 
 from loop_returns import helper as helping
+from loop_returns.extract.page import ShapedPage, shape_bytes
 from loop_returns.helper import Helper
 from loop_returns.helpers import BEHIND, MOST, Helpers
-from loop_returns.pages import ShapedPage, shape_bytes
 from loop_returns.sandbox import Quirks, Shop
 from loop_returns.tables.shape import Shaper
 

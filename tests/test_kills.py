@@ -18,8 +18,9 @@ import duckdb
 import pytest
 
 from loop_returns.api.errors import BadKeyOrScope, WarehouseHeld
-from loop_returns.runs import held, loading
+from loop_returns.runs import loading
 from loop_returns.sandbox import Shop
+from loop_returns.warehouse import connection as held
 
 from .driving import NOW, Driver, impatient
 from .killing import FAILED, in_child, run_and_kill

@@ -14,8 +14,8 @@ import pytest
 from filelock import FileLock
 
 from loop_returns.api.errors import Busy, WarehouseTrouble
-from loop_returns.runs.destination import Target, find_target
-from loop_returns.runs.lock import hold, holder
+from loop_returns.warehouse.destination import Target, find_target
+from loop_returns.warehouse.lock import hold, holder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 HOLD = """
 import sys
-from loop_returns.runs.destination import find_target
-from loop_returns.runs.lock import hold
+from loop_returns.warehouse.destination import find_target
+from loop_returns.warehouse.lock import hold
 with hold(find_target(destination=sys.argv[1], file="loop.duckdb"), command=sys.argv[2]):
     print("held", flush=True)
     sys.stdin.read()

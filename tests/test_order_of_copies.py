@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop_returns.sandbox import Shop
-from loop_returns.tables.settle import Known, settle_returns
 from loop_returns.tables.shape import Shaper
+from loop_returns.warehouse.deduplicate import Known, settle_returns
 
 from .driving import NOW
 

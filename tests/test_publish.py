@@ -13,10 +13,10 @@ import duckdb
 import pytest
 
 from loop_returns.api.errors import ChangeSettings, WarehouseHeld, WarehouseTrouble
-from loop_returns.runs import publish as module
-from loop_returns.runs.destination import Target, find_target
-from loop_returns.runs.publish import publish
 from loop_returns.sandbox import Shop
+from loop_returns.warehouse import publish as module
+from loop_returns.warehouse.destination import Target, find_target
+from loop_returns.warehouse.publish import publish
 
 from .warehouses import duckdb_pipeline, load, select
 

@@ -15,8 +15,8 @@ from loop_returns.api.errors import ChangeSettings, WarehouseTrouble
 from loop_returns.report import build
 from loop_returns.report.command import write_report
 from loop_returns.report.queries import QUERIES, TOP_PRODUCTS
-from loop_returns.runs.destination import Target, find_target
 from loop_returns.runs.session import Options
+from loop_returns.warehouse.destination import Target, find_target
 
 from .golden_shop import SHOP, at, line, ret
 from .test_marts_totals import random_shop

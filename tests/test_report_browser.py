@@ -11,7 +11,7 @@ import pytest
 
 from loop_returns import marts
 from loop_returns.report import build
-from loop_returns.runs.destination import find_target
+from loop_returns.warehouse.destination import find_target
 
 from .chromium import PROGRAM, Page, browser
 from .golden_shop import at, line, ret

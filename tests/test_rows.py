@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loop_returns.api.decode import decode_json
-from loop_returns.pages import shape_bytes, shape_page
+from loop_returns.extract.page import shape_bytes, shape_page
 from loop_returns.sandbox import Shop
 from loop_returns.tables.catalog import ARRAYS, TABLES
 from loop_returns.tables.rows import Undeclared, decode_returns

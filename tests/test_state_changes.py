@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from loop_returns.sandbox import Shop
-from loop_returns.tables.settle import Known, settle_returns
 from loop_returns.tables.shape import Shaper
+from loop_returns.warehouse.deduplicate import Known, settle_returns
 
 from .driving import NOW
 

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 import pyarrow as pa
 
-from loop_returns.pages import ShapedPage, shape_bytes
+from loop_returns.extract.page import ShapedPage, shape_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

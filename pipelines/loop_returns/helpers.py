@@ -10,7 +10,7 @@ from loop_returns.helper import Helper
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loop_returns.pages import ShapedPage
+    from loop_returns.extract.page import ShapedPage
     from loop_returns.tables.shape import Shaper
 
 MOST: Final = 2  # two shape faster than one process can load

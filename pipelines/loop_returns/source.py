@@ -15,19 +15,19 @@ from loop_returns.api.crew import Found
 from loop_returns.api.windows import cover, days, split
 from loop_returns.config import Settings, load
 from loop_returns.dates import parse_when
-from loop_returns.days import DAY, notice_days, pack, unpack
-from loop_returns.extract import Shop
-from loop_returns.spool import Spool
+from loop_returns.extract.api_reader import Shop
+from loop_returns.extract.days import DAY, notice_days, pack, unpack
+from loop_returns.extract.spool import Spool
 from loop_returns.tables.catalog import CHILDREN, arrow_schema, dlt_hints
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.settle import settle_notices, settle_returns
 from loop_returns.tables.shipping import ASN
+from loop_returns.warehouse.deduplicate import settle_notices, settle_returns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loop_returns.tables.schema import Table
-    from loop_returns.tables.settle import Tables
+    from loop_returns.warehouse.deduplicate import Tables
 
 
 @dlt.source(name="loop_returns")

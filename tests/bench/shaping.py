@@ -9,7 +9,7 @@ import time
 from array import array
 from pathlib import Path
 
-from loop_returns.pages import shape_bytes
+from loop_returns.extract.page import shape_bytes
 from loop_returns.tables.shape import Shaper
 
 PAGE = 750

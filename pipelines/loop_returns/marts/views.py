@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from dlt.destinations.exceptions import DatabaseException
 
 from loop_returns.marts.files import Mart, all_marts
-from loop_returns.tables import comments
 from loop_returns.tables.catalog import TABLES
-from loop_returns.tables.stored import Stored, connected
+from loop_returns.warehouse import comments
+from loop_returns.warehouse.reader import Stored, connected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from loop_returns.commands import quieten_dlt
 from loop_returns.config import load
 from loop_returns.report.page import DAYS, build
-from loop_returns.runs.destination import find_target
 from loop_returns.runs.report import show_json, show_text
+from loop_returns.warehouse.destination import find_target
 
 if TYPE_CHECKING:
     from loop_returns.runs.session import Options

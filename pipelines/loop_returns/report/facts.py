@@ -14,11 +14,11 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from loop_returns import __version__
 from loop_returns.api.errors import ChangeSettings
 from loop_returns.report.queries import CLOSING_DAYS, QUERIES, TOP_PRODUCTS
-from loop_returns.runs.looking import reading
+from loop_returns.warehouse.looking import reading
 
 if TYPE_CHECKING:
     from loop_returns.report.queries import Query
-    from loop_returns.runs.destination import Target
+    from loop_returns.warehouse.destination import Target
 
 _EPOCH: Final = date(1970, 1, 1)
 _TABLE: Final = re.compile(r"\{(\w+)\}")

@@ -14,7 +14,7 @@ from loop_returns.report.facts import read_facts
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loop_returns.runs.destination import Target
+    from loop_returns.warehouse.destination import Target
 
 DAYS: Final = 731  # two years: this one and the one to compare it with
 _PLACE: Final = re.compile(r"\{\{([\w.]+)\}\}")

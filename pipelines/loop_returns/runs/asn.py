@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.api.windows import DayWindow, cover, days
-from loop_returns.days import DAY, joined, utc_midnight
-from loop_returns.runs.contents import mark_deleted, moment, portable, quoted
+from loop_returns.extract.days import DAY, joined, utc_midnight
 from loop_returns.runs.loading import Loader
 from loop_returns.tables.shipping import ASN
+from loop_returns.warehouse.contents import mark_deleted, moment, portable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

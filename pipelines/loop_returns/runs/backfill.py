@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from loop_returns.api.windows import Window, split
-from loop_returns.days import DAY
+from loop_returns.extract.days import DAY
 from loop_returns.runs.asn import read_notices
 from loop_returns.runs.finish import finish
 from loop_returns.runs.plan import PlannedRequest, changed_days, planned_notices, planned_returns

@@ -14,19 +14,19 @@ from loop_returns.api.errors import Busy, ChangeSettings, LoopReturnsError
 from loop_returns.api.pace import Pace
 from loop_returns.api.page import page_of
 from loop_returns.api.walk import smallest_params
-from loop_returns.runs.destination import find_target
-from loop_returns.runs.failures import explain
-from loop_returns.runs.lock import hold
 from loop_returns.runs.progress import duration
-from loop_returns.runs.warehouse import SOURCE
 from loop_returns.settings import ASN_PATH, DATE_FORMAT, RETURNS_PATH
+from loop_returns.warehouse.destination import find_target
+from loop_returns.warehouse.failures import explain
+from loop_returns.warehouse.load import SOURCE
+from loop_returns.warehouse.lock import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from loop_returns.config import Settings
-    from loop_returns.runs.destination import Target
     from loop_returns.runs.session import Options
+    from loop_returns.warehouse.destination import Target
 
 _ATTEMPTS: Final = 3
 _BUDGET: Final = 60.0  # seconds for one request with its retries: somebody is waiting for the answer

@@ -16,7 +16,7 @@ from loop_returns.tables.catalog import CHILDREN, DATA, TABLES
 from loop_returns.tables.children import LINE_ITEMS
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
-from loop_returns.tables.stored import connected
+from loop_returns.warehouse.reader import connected
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import dlt
 
     from loop_returns.tables.schema import Table
-    from loop_returns.tables.stored import Stored
+    from loop_returns.warehouse.reader import Stored
 
 Severity = Literal["error", "warning"]
 

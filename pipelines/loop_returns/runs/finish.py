@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from loop_returns import __version__, marts
 from loop_returns.runs.checks import run_checks
-from loop_returns.tables.comments import write_comments
+from loop_returns.warehouse.comments import write_comments
 
 if TYPE_CHECKING:
     from loop_returns.runs.session import Session

@@ -21,8 +21,8 @@ import pyarrow as pa
 from loop_returns import __version__
 from loop_returns.tables.catalog import arrow_schema
 from loop_returns.tables.runs import RUNS
-from loop_returns.tables.settle import Tally
 from loop_returns.tables.values import to_json
+from loop_returns.warehouse.deduplicate import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import pyarrow as pa
 
-from loop_returns.days import notice_days, pack, unpack
-from loop_returns.runs.contents import known_notices, known_returns, orphaned_returns, torn_returns
+from loop_returns.extract.days import notice_days, pack, unpack
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.settle import settle_notices, settle_returns
 from loop_returns.tables.shipping import ASN
+from loop_returns.warehouse.contents import known_notices, known_returns, orphaned_returns, torn_returns
+from loop_returns.warehouse.deduplicate import settle_notices, settle_returns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loop_returns.runs.session import Session
-    from loop_returns.tables.settle import Settled, Tables
     from loop_returns.tables.shape import Shaped
+    from loop_returns.warehouse.deduplicate import Settled, Tables
 
 CHUNK: Final = 40_000  # rows in one package at most: bounds memory, and what a killed run has to read again
 _BYTES: Final = 100_000_000  # of Arrow in one package: what so many usual rows need, and a few very long ones

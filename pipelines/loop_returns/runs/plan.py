@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from loop_returns.api.walk import list_params
 from loop_returns.api.windows import cover, days
-from loop_returns.days import DAY, unpack
-from loop_returns.extract import notice_params
-from loop_returns.runs.destination import find_target
-from loop_returns.runs.looking import memory_of, reading
+from loop_returns.extract.api_reader import notice_params
+from loop_returns.extract.days import DAY, unpack
 from loop_returns.settings import ASN_PATH, RETURNS_PATH, STATES
+from loop_returns.warehouse.destination import find_target
+from loop_returns.warehouse.looking import memory_of, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from loop_returns.api.errors import ChangeSettings, NotFound
 from loop_returns.api.windows import split
-from loop_returns.days import DAY
+from loop_returns.extract.days import DAY
 from loop_returns.runs.asn import read_notices
-from loop_returns.runs.compare import differing
-from loop_returns.runs.contents import known_notices, known_returns, mark_deleted, moment, portable, quoted, rows_of
 from loop_returns.runs.finish import finish
 from loop_returns.runs.loading import Loader
 from loop_returns.runs.session import session
@@ -22,8 +20,10 @@ from loop_returns.runs.walking import walk_returns
 from loop_returns.settings import DETAILS_PATH
 from loop_returns.tables.catalog import CHILDREN
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.settle import Settled, Tally, settle_notices, settle_returns
 from loop_returns.tables.shipping import ASN
+from loop_returns.warehouse.compare import differing
+from loop_returns.warehouse.contents import known_notices, known_returns, mark_deleted, moment, portable, quoted, rows_of
+from loop_returns.warehouse.deduplicate import Settled, Tally, settle_notices, settle_returns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from loop_returns.runs.loading import Memory
     from loop_returns.runs.progress import Progress
     from loop_returns.runs.session import Options, Session
-    from loop_returns.tables.settle import Key, Known, Tables
+    from loop_returns.warehouse.deduplicate import Key, Known, Tables
 
 _ANOTHER_SHOP: Final = 10  # so many returns, and not one of them known to Loop: then it is not the same shop
 _COMPARED: Final = 10_000  # rows compared at a time

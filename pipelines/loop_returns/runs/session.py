@@ -13,15 +13,15 @@ import pyarrow as pa
 from loop_returns import __version__
 from loop_returns.api.errors import LoopReturnsError
 from loop_returns.config import Settings, load
-from loop_returns.extract import Shop
-from loop_returns.runs import pending
-from loop_returns.runs.destination import DUCKDB_FILE, find_target
+from loop_returns.extract.api_reader import Shop
 from loop_returns.runs.ledger import Notebook, Run, to_table
-from loop_returns.runs.lock import hold
 from loop_returns.runs.progress import Silent
-from loop_returns.runs.publish import publish, publish_path
-from loop_returns.runs.warehouse import Warehouse
 from loop_returns.tables.runs import RUNS
+from loop_returns.warehouse import pending
+from loop_returns.warehouse.destination import DUCKDB_FILE, find_target
+from loop_returns.warehouse.load import Warehouse
+from loop_returns.warehouse.lock import hold
+from loop_returns.warehouse.publish import publish, publish_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from loop_returns.runs.destination import find_target
 from loop_returns.runs.ledger import Notebook
-from loop_returns.runs.lock import holder
-from loop_returns.runs.looking import memory_of, query, reading
 from loop_returns.tables.catalog import DATA
+from loop_returns.warehouse.destination import find_target
+from loop_returns.warehouse.lock import holder
+from loop_returns.warehouse.looking import memory_of, query, reading
 
 if TYPE_CHECKING:
     from loop_returns.config import Settings

@@ -15,7 +15,7 @@ from loop_returns.tables.returns import RETURNS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from loop_returns.tables.settle import Tables
+    from loop_returns.warehouse.deduplicate import Tables
 
 DAY: Final = timedelta(days=1)
 

@@ -11,17 +11,17 @@ from dlt.common.destination.exceptions import DestinationException
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from loop_returns.runs import pending
-from loop_returns.runs.failures import explain
-from loop_returns.runs.held import HeldFile
 from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
+from loop_returns.warehouse import pending
+from loop_returns.warehouse.connection import HeldFile
+from loop_returns.warehouse.failures import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
 
     import pyarrow as pa
 
-    from loop_returns.runs.destination import Target
+    from loop_returns.warehouse.destination import Target
 
 PIPELINE: Final = "loop_returns"
 SOURCE: Final = "loop_returns"

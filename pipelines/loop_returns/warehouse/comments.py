@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from loop_returns.tables.catalog import TABLES
-from loop_returns.tables.stored import connected
+from loop_returns.warehouse.reader import connected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import dlt
 
-    from loop_returns.tables.stored import Stored
+    from loop_returns.warehouse.reader import Stored
 
 # Every table and column of the schema with its comment or null; the column is '' for the table itself.
 _READ: Final = {

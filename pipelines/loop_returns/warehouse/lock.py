@@ -22,13 +22,13 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from loop_returns.api.errors import Busy, WarehouseTrouble
-from loop_returns.runs.failures import explain
+from loop_returns.warehouse.failures import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from loop_returns.runs.destination import Target
+    from loop_returns.warehouse.destination import Target
 
 _NAME: Final = "loop-returns"  # how application_name begins
 _PATIENCE: Final = 1.0  # seconds for a run that has just taken the lock to say who it is

@@ -14,13 +14,13 @@ from dlt.dataset.utils import get_destination_clients
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from loop_returns.api.errors import LoopReturnsError, WarehouseHeld, WarehouseTrouble
-from loop_returns.runs.warehouse import PIPELINE, SOURCE
+from loop_returns.warehouse.load import PIPELINE, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from loop_returns.runs.destination import Target
+    from loop_returns.warehouse.destination import Target
 
 _PATIENCE: Final = 10.0  # seconds to wait for a load that has the DuckDB file open
 

@@ -10,13 +10,13 @@ import sqlglot
 
 from loop_returns.tables.catalog import CHILDREN, arrow_schema
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.settle import Known
+from loop_returns.warehouse.deduplicate import Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from loop_returns.runs.warehouse import Warehouse
-    from loop_returns.tables.settle import Key
+    from loop_returns.warehouse.deduplicate import Key
+    from loop_returns.warehouse.load import Warehouse
 
 _BATCH: Final = 10_000  # keys in one lookup: each costs a scan, and databases accept no endless lists
 _BETWEEN: Final = ","

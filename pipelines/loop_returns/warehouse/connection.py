@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from loop_returns.runs.failures import explain
+from loop_returns.warehouse.failures import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loop_returns.runs.destination import Target
+    from loop_returns.warehouse.destination import Target
 
 _HEADERS: Final = 3 * 4096  # bytes of an empty DuckDB file
 _PATIENCE: Final = 10.0  # seconds to wait for another program that has the DuckDB file open

@@ -16,8 +16,8 @@ from loop_returns.api.page import page_of
 from loop_returns.api.retry import Again
 from loop_returns.api.walk import ReturnsReader, smallest_params, units_of
 from loop_returns.api.windows import DayWindow
+from loop_returns.extract.page import ShapedPage, shape_bytes, shape_page
 from loop_returns.helpers import Helpers
-from loop_returns.pages import ShapedPage, shape_bytes, shape_page
 from loop_returns.settings import ASN_PATH, RETURNS_PATH
 from loop_returns.tables.shape import Shaped, Shaper
 

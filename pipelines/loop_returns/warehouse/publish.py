@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from loop_returns.api.errors import ChangeSettings, WarehouseHeld, WarehouseTrouble
-from loop_returns.runs.failures import explain
+from loop_returns.warehouse.failures import explain
 
 if TYPE_CHECKING:
-    from loop_returns.runs.destination import Target
+    from loop_returns.warehouse.destination import Target
 
 _TRIES: Final = 3  # copies, while another program writes to the file
 _MAGIC: Final = slice(8, 12)  # where a DuckDB file says `DUCK`: duckdb.org/docs/stable/internals/storage

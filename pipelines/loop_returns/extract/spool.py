@@ -18,7 +18,7 @@ from loop_returns.tables.shape import COPY
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from loop_returns.tables.settle import Tables
+    from loop_returns.warehouse.deduplicate import Tables
 
 
 class Spool:

@@ -15,7 +15,7 @@ from loop_returns.api.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loop_returns.runs.destination import Target
+    from loop_returns.warehouse.destination import Target
 
 _HELD: Final = re.compile(
     r"Could not set lock on file.*?Conflicting lock is held in (?P<holder>.*?)(?: \(PID (?P<pid>\d+)\))", re.DOTALL

@@ -1,0 +1,1 @@
+"""What is read of a shop, and how: plans, tasks, pages, chunks."""
