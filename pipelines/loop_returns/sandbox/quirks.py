@@ -93,4 +93,5 @@ class Quirks:
 
     clock_skew: float = 0.0  # seconds by which the shop's clock (stamps and Date header) is ahead
     date_header: bool = True
+    date_ahead: float = 0.0  # seconds by which the Date header alone is ahead: a replica serves older data
     faults: Faults = field(default_factory=Faults)

@@ -235,7 +235,7 @@ class Sandbox:
         return replace(json_answer({"message": "Too Many Attempts."}, status=429), headers=headers)
 
     def _dress(self, answer: Answer, quirks: Quirks, headers: Mapping[str, str]) -> Answer:
-        extra = {"Date": _http_date(self.shop.now)} if quirks.date_header else {}
+        extra = {"Date": _http_date(self.shop.now + timedelta(seconds=quirks.date_ahead))} if quirks.date_header else {}
         return answer.packed(extra, gzip_it=quirks.gzip and "gzip" in headers.get("accept-encoding", ""))
 
 
