@@ -1,4 +1,8 @@
-"""Measures a process as a whole: wall time, CPU time and the most memory it held, its threads and children included."""
+"""Measures a process as a whole: wall time, CPU time and the most memory it held, its threads and children included.
+
+Memory is told twice. `peak_mb` adds up what each process held at its own worst moment, shared pages in each. `pss_mb` is the
+most that all of them held at one moment, each shared page once among those that share it; Linux only, otherwise 0.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +20,15 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import loop_returns
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(loop_returns.__file__).resolve().parents[1]  # the folder of the package that is measured
 _MEGA = 1_000_000
-_LOOK = 0.1  # seconds between two looks at a process
+_LOOK = 0.2  # seconds between two looks at the processes; each look makes them wait a little
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in one unit of ru_maxrss
 
 
@@ -32,6 +39,7 @@ class Sample:
     wall: float
     cpu: float
     peak_mb: float
+    pss_mb: float
     said: dict[str, Any] = field(default_factory=dict)
 
 
@@ -43,6 +51,7 @@ class Figure:
     wall: float
     cpu: float
     peak_mb: float
+    pss_mb: float
     said: dict[str, Any]
     samples: tuple[Sample, ...]
 
@@ -51,45 +60,59 @@ class Figure:
         return asdict(self)
 
 
-def measure(name: str, command: Sequence[str], *, env: dict[str, str] | None = None) -> Sample:
-    """Runs a command of this environment's Python to its end.
+def measure(
+    name: str, command: Sequence[str], work: Path, *, code: Path = HERE, env: dict[str, str] | None = None
+) -> Sample:
+    """Runs a command of this environment's Python in a folder to its end, with the package from `code`.
 
-    Its last line of output is a JSON object, if it prints any. Raises RuntimeError with the end of its output when it fails.
+    What it prints is a JSON object or of no interest. Raises RuntimeError with the end of its output when it fails.
     """
-    variables = {**environment(), **(env or {})}
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *command], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
-    with _helpers_of(process.pid) as peaks:
-        output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)  # wait4: the resources of this very process
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{name} ended with {process.returncode}:\n{output[-3000:]}")
-    said = json.loads(output.splitlines()[-1]) if output.rstrip().endswith("}") else {}
-    peak = usage.ru_maxrss + sum(peaks.values())  # never more than this: the peaks need not fall together
-    return Sample(wall, usage.ru_utime + usage.ru_stime, peak * _RSS_UNIT / _MEGA, said)
+    variables = {**environment(code), **(env or {})}
+    with tempfile.TemporaryFile("w+") as errors:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=work, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        assert process.stdout is not None
+        with _watching(process.pid) as peaks:
+            output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)  # wait4: the resources of this very process and those it waited for
+        wall = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            raise RuntimeError(f"{name} ended with {process.returncode}:\n{(output + errors.read())[-3000:]}")
+    said = json.loads(output) if output.startswith("{") else {}
+    peak = (usage.ru_maxrss + sum(peaks.helpers.values())) * _RSS_UNIT  # never more: the peaks need not fall together
+    return Sample(wall, usage.ru_utime + usage.ru_stime, peak / _MEGA, peaks.together * 1024 / _MEGA, said)
+
+
+@dataclass
+class _Peaks:
+    """In kilobytes: the most that each descendant held, by process id, and the most that all held together."""
+
+    helpers: dict[int, int] = field(default_factory=dict)
+    together: int = 0
 
 
 @contextmanager
-def _helpers_of(process: int) -> Iterator[dict[int, int]]:
-    """The most memory that each child of a process has held meanwhile, by process id, as Linux tells it.
+def _watching(process: int) -> Iterator[_Peaks]:
+    """Looks at a process and its descendants again and again meanwhile, as Linux tells of them.
 
-    Not from `wait4`: what it tells of a child begins with what its parent had at the fork.
+    Not at what `wait4` tells of memory of a child: that begins with what its parent had at the fork.
     """
-    peaks: dict[int, int] = {}
+    peaks = _Peaks()
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(_LOOK):
-            with suppress(OSError):  # it has just ended
-                children = (file.read_text() for file in Path(f"/proc/{process}/task").glob("*/children"))
-                for child in " ".join(children).split():
-                    told = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{child}/status").read_text())
-                    peaks[int(child)] = int(told[1]) if told else 0
+            together = 0
+            for one in _tree(process):
+                with suppress(OSError):  # it has just ended
+                    together += _kilobytes(one, "smaps_rollup", "Pss")
+                    if one != process:
+                        peaks.helpers[one] = _kilobytes(one, "status", "VmHWM")
+            peaks.together = max(peaks.together, together)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -100,13 +123,29 @@ def _helpers_of(process: int) -> Iterator[dict[int, int]]:
         watcher.join()
 
 
-def environment() -> dict[str, str]:
-    """The environment of every process that is measured: modules are compiled once, as where a program is installed."""
+def _tree(process: int) -> Iterator[int]:
+    yield process
+    children: list[str] = []
+    with suppress(OSError):  # it, or a thread of it, has just ended
+        for file in Path(f"/proc/{process}/task").glob("*/children"):
+            children += file.read_text().split()
+    for child in children:
+        yield from _tree(int(child))
+
+
+def _kilobytes(process: int, file: str, name: str) -> int:
+    found = re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{process}/{file}").read_text(), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def environment(code: Path = HERE) -> dict[str, str]:
+    """The environment of every process: nobody's settings, and modules compiled once, as where a program is installed."""
     cache = Path(tempfile.gettempdir()) / "loop-returns-bench-pycache"
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHONDONTWRITE", "SOURCES__"))}
     return {
-        **{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
+        **kept,
         "PYTHONPYCACHEPREFIX": str(cache),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join((str(code), str(ROOT))),
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "RUNTIME__LOG_LEVEL": "ERROR",
     }
@@ -119,6 +158,7 @@ def summary(name: str, samples: Sequence[Sample]) -> Figure:
         median(sample.wall for sample in samples),
         median(sample.cpu for sample in samples),
         median(sample.peak_mb for sample in samples),
+        median(sample.pss_mb for sample in samples),
         samples[-1].said,
         tuple(samples),
     )

@@ -1,44 +1,32 @@
-"""One run of the mirror, in a process of its own: `python -m tests.bench.mirror URL FILE`. Prints what it did as JSON."""
+"""One sync without Loop's limit, in a process of its own: `python -m tests.bench.mirror [--only NAMES]`.
+
+No setting lifts the limit of 300 requests a minute, so this calls the public function with the settings of the environment
+and a higher one. The rest is what the command line does: the same resources, marts and checks, and the run as JSON.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from dataclasses import replace
 
-from tests.bench.dataset import DAY, END, SPAN, timedelta
-
-from loop_returns.config import Settings
+from loop_returns import sync
+from loop_returns.config import load
 from loop_returns.runs.session import Options
-from loop_returns.runs.sync import sync
 
-
-class Silent:
-    """Progress that shows nothing."""
-
-    def __getattr__(self, name: str) -> object:
-        return lambda *_, **__: None
+UNLIMITED = 1_000_000
 
 
 def main() -> None:
-    """Syncs the returns, as a first run does or, where the warehouse has something, what changed."""
+    """Syncs as a first run does or, where the warehouse has something, what changed; exits as the command line does."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url")
-    parser.add_argument("file")
-    parser.add_argument("--rpm", type=int, default=1_000_000)
-    parser.add_argument("--concurrency", type=int, default=4)
-    given = parser.parse_args()
-    settings = Settings(
-        api_key="benchmark-key-0123456789",
-        base_url=f"{given.url}/api/2026-10",
-        start_date=END - SPAN - timedelta(seconds=DAY),
-        requests_per_minute=given.rpm,
-        max_concurrency=given.concurrency,
-        marts="off",
-    )
-    options = Options(file=given.file, only=frozenset({"returns"}))
-    run = sync(settings, options, progress=Silent())  # type: ignore[arg-type] # every call does nothing
+    parser.add_argument("--only", default=None, help="names of resources, by commas")
+    only = parser.parse_args().only
+    options = Options(only=None if only is None else frozenset(only.split(",")))
+    run = sync(replace(load(), requests_per_minute=UNLIMITED), options)
     sys.stdout.write(json.dumps(run.record()) + "\n")
+    sys.exit(run.exit_code)
 
 
 if __name__ == "__main__":

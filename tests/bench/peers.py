@@ -1,7 +1,8 @@
 """Other ways to get the returns list into DuckDB, each in a process of its own: `python -m tests.bench.peers`.
 
 They are spared what the mirror takes upon itself: one request after another by cursor, without windows (the benchmark's
-cursors are exact), without a second look at anything, without privacy, keys or history of states.
+cursors are exact), without a second look at anything, without privacy, keys or history of states, and, but for the plain
+reader, without the shipping notices.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import json
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from loop_returns.settings import STATES
+from loop_returns.settings import ASN_PATH, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PAGE_SIZE: Final = 750
 _RANGE: Final = {"filter": "updated_at", "from": "2017-01-01T00:00:00.000Z", "to": "2030-01-01T00:00:00.000Z"}
+_REPORT: Final = timedelta(days=90)  # what a request for shipping notices asks for
 _CHILDREN: Final = {
     "return_line_items": "line_items",
     "return_exchanges": "exchanges",
@@ -45,9 +48,18 @@ def pages(url: str) -> Iterator[bytes]:
 
 
 def sequential(url: str, folder: Path) -> dict[str, Any]:
-    """Reads all pages one after another and loads nothing: how long a plain reader waits for the API."""
+    """Reads everything, one request after another, and loads nothing: how long a plain reader waits for the API."""
+    import httpx
+    from tests.bench.dataset import CREATED_BEFORE, END, SPAN
+
     del folder
     count = sum(1 for _ in pages(url))
+    first = END - SPAN - timedelta(seconds=CREATED_BEFORE)
+    with httpx.Client(timeout=60, trust_env=False) as client:
+        while first < END:
+            days = {"from": f"{first:%Y-%m-%d}", "to": f"{first + _REPORT:%Y-%m-%d}"}
+            client.get(f"{url}/api/2026-10{ASN_PATH}", params=days).raise_for_status()
+            count, first = count + 1, first + _REPORT
     return {"requests": count}
 
 

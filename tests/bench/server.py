@@ -1,8 +1,9 @@
 """A Loop API for benchmarks, in a process of its own: it hands out slices of files and computes next to nothing.
 
-It knows the returns list as far as a mirror and its peers ask for it (range by a time, state, pages by cursor) and has an
-empty shipping notice report. Cursors are opaque and exact but look like the documented ones. `--latency` holds every answer
-back; `--limit` refuses what goes over so many requests in any minute, as Loop does.
+It knows the returns list as far as a mirror and its peers ask for it (range by a time, state, pages by cursor) and the
+shipping notice report, whose days, the last one included, are those on which returns were created. Cursors are opaque and
+exact but look like the documented ones. `--latency` holds every answer back; `--limit` refuses what goes over so many
+requests in any minute, as Loop does.
 
     python -m tests.bench.server FOLDER   prints its port, serves until its standard input is closed
 """
@@ -27,21 +28,26 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from tests.bench.dataset import CREATED_BEFORE
+from tests.bench.dataset import CREATED_BEFORE, DAY, NOTICES
 
-from loop_returns.settings import STATES
+from loop_returns.settings import ASN_PATH, RETURNS_PATH, STATES
 
 MINUTE: Final = 60.0
 _MORE: Final = 4_000_000_000  # seconds, after every time
 
 
 class Part:
-    """The returns of one state."""
+    """The returns of one state, or the notices."""
 
-    def __init__(self, folder: Path, state: str) -> None:
-        self.offsets = array("q", (folder / f"{state}.offsets").read_bytes())
-        self.times = array("q", (folder / f"{state}.times").read_bytes())
-        self.file = os.open(folder / f"{state}.json", os.O_RDONLY)
+    def __init__(self, folder: Path, name: str) -> None:
+        self.offsets = array("q", (folder / f"{name}.offsets").read_bytes())
+        self.times = array("q", (folder / f"{name}.times").read_bytes())
+        self.file = os.open(folder / f"{name}.json", os.O_RDONLY)
+
+    def slice(self, first: int, end: int) -> tuple[int, int, int]:
+        """Where the texts from one to before another stand: the file, and from where to where in it."""
+        begin = self.offsets[first]
+        return self.file, begin, max(self.offsets[end] - 1, begin)  # without the last comma
 
 
 @dataclass
@@ -58,7 +64,7 @@ class Server:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.parts = {state: Part(self.folder, state) for state in STATES}
+        self.parts = {name: Part(self.folder, name) for name in (*STATES, NOTICES)}
         now = datetime.fromisoformat(json.loads((self.folder / "meta.json").read_text())["now"])
         self.date = format_datetime(now, usegmt=True)
 
@@ -107,10 +113,19 @@ def _answer(server: Server, connection: socket.socket, target: str) -> None:
     if address.path.endswith("/_stats"):
         body = json.dumps({"requests": server.requests - 1, "refused": server.refused}).encode()
         _send(server, connection, body, left=left)
-    elif address.path.endswith("/warehouse/return/list"):
+    elif address.path.endswith(ASN_PATH):
+        _report(server, connection, dict(parse_qsl(address.query)), left=left)
+    elif address.path.endswith(RETURNS_PATH):
         _list(server, connection, address.path, dict(parse_qsl(address.query)), left=left)
     else:
         _send(server, connection, b"[]", left=left)
+
+
+def _report(server: Server, connection: socket.socket, query: dict[str, str], *, left: int) -> None:
+    part = server.parts[NOTICES]
+    first = bisect_left(part.times, _second(query["from"], 0))
+    end = max(bisect_left(part.times, _second(query["to"], 0) + DAY), first)
+    _send(server, connection, b"[", part.slice(first, end), b"]", left=left)
 
 
 def _list(server: Server, connection: socket.socket, path: str, query: dict[str, str], *, left: int) -> None:
@@ -122,9 +137,8 @@ def _list(server: Server, connection: socket.socket, path: str, query: dict[str,
         first = max(first, json.loads(base64.b64decode(query["cursor"] + "=="))["_position"])
     paginate = query.get("paginate") == "true"
     last = min(end, first + int(query.get("pageSize", "100"))) if paginate else end
-    begin, stop = part.offsets[first], max(part.offsets[last] - 1, part.offsets[first])  # without the last comma
     if not paginate:
-        _send(server, connection, b"[", (part.file, begin, stop), b"]", left=left)
+        _send(server, connection, b"[", part.slice(first, last), b"]", left=left)
         return
     following = None
     if last < end:
@@ -134,7 +148,7 @@ def _list(server: Server, connection: socket.socket, path: str, query: dict[str,
         cursor = base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
         following = f"{server.url}{path}?{urlencode(query | {'cursor': cursor})}"
     links = json.dumps({"nextPageUrl": following, "previousPageUrl": None})[1:].encode()
-    _send(server, connection, b'{"returns":[', (part.file, begin, stop), b"]," + links, left=left)
+    _send(server, connection, b'{"returns":[', part.slice(first, last), b"]," + links, left=left)
 
 
 def _send(
@@ -162,7 +176,10 @@ def _send(
 
 
 def _second(text: str | None, missing: int) -> int:
-    return missing if text is None else int(datetime.fromisoformat(text).timestamp())
+    if text is None:
+        return missing
+    moment = datetime.fromisoformat(text)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def main() -> None:

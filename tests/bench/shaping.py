@@ -10,6 +10,7 @@ from array import array
 from pathlib import Path
 
 from loop_returns.extract.page import shape_bytes
+from loop_returns.settings import RETURNS_PATH
 from loop_returns.tables.shape import Shaper
 
 PAGE = 750
@@ -27,7 +28,7 @@ def main() -> None:
             last = min(first + PAGE, len(offsets) - 1)
             body = b'{"returns":[' + file.read(offsets[last] - offsets[first])[:-1] + b'],"nextPageUrl":null}'
             started = time.process_time()
-            page = shape_bytes(body, shaper, first_copy=first)
+            page = shape_bytes(RETURNS_PATH, body, shaper, first_copy=first)
             seconds += time.process_time() - started
             assert page.shaped is not None
             returns += last - first
