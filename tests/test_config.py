@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent.parent / ".dlt"
 KEY = "0123456789abcdef-secret"
-Project = "Callable[..., None]"
 
 
 @pytest.fixture
@@ -103,6 +102,28 @@ def test_example_is_no_key(project: Callable[..., None]):
         load()
 
 
+def test_quoted_key(project: Callable[..., None], monkeypatch: pytest.MonkeyPatch):
+    """Quotation marks that came along with the key are no part of it."""
+    monkeypatch.setenv(variable("api_key"), f"'{KEY}'")
+    with pytest.raises(ChangeSettings, match="unquoted"):
+        load()
+
+
+def test_key_in_the_wrong_file(project: Callable[..., None]):
+    """A key in config.toml, which people share, is not used, and the message says where it belongs."""
+    project(f'[sources.loop_returns]\napi_key = "{KEY}"\n')
+    with pytest.raises(ChangeSettings, match=r"\.dlt/secrets\.toml"):
+        load()
+
+
+def test_blank_is_not_set(project: Callable[..., None], monkeypatch: pytest.MonkeyPatch):
+    """A blank variable, as CI systems hand it over, does not hide what a file says."""
+    project('[sources.loop_returns]\nshop = "file"\n', f'[sources.loop_returns]\napi_key = "{KEY}"\n')
+    for name in ("shop", "api_key"):
+        monkeypatch.setenv(variable(name), " ")
+    assert (load().shop, load().api_key) == ("file", KEY)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -138,7 +159,16 @@ def test_bad_value(project: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("1d", 86400), ("6h", 21600), ("90m", 5400), ("3600s", 3600), ("3600", 3600), ("0", 0), ("1.5h", 5400)],
+    [
+        ("1d", 86400),
+        ("6h", 21600),
+        ("90m", 5400),
+        ("3600s", 3600),
+        ("3600", 3600),
+        ("0", 0),
+        ("1.5h", 5400),
+        ("1h30m", 5400),
+    ],
 )
 def test_lookback(project: Callable[..., None], monkeypatch: pytest.MonkeyPatch, value: str, seconds: int):
     """A lookback is written as people write durations, or as seconds."""
@@ -156,8 +186,8 @@ def test_start_date(project: Callable[..., None], written: str):
 
 
 def test_misspelt_in_file(project: Callable[..., None]):
-    """A setting that is misspelt in the file is refused, with the name that was meant."""
-    project("[sources.loop_returns]\nwindow_day = 30\n")
+    """A setting that is misspelt in the file is refused, with the name that was meant, also where there are secrets."""
+    project("[sources.loop_returns]\nwindow_day = 30\n", f'[sources.loop_returns]\napi_key = "{KEY}"\n')
     with pytest.raises(ChangeSettings, match=r"window_day`.*`window_days`"):
         load(need_key=False)
 

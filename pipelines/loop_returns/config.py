@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
-from dataclasses import dataclass, field, fields
-from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Any, Final, Literal, get_type_hints
+
+from msgspec import Meta, convert
 
 from loop_returns import settings as facts
 from loop_returns.api.address import checked_base_url, checked_key
@@ -19,70 +21,74 @@ from loop_returns.api.errors import ChangeSettings
 from loop_returns.dates import parse_when
 from loop_returns.tables.privacy import Policy
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 SECTION: Final = "sources.loop_returns"
-Marts = Literal["views", "tables", "off"]
-
 _FIRST: Final = datetime.combine(facts.FIRST_DAY, time(), tzinfo=UTC)
-_LONGEST_LOOKBACK: Final = timedelta(days=365)
-_NAME: Final = re.compile(r"[\w .:@/+-]{1,100}")  # what needs no care in SQL, file names and logs
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?) ?([smhd]?)", re.ASCII)
-_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _moment(text: str) -> datetime:
+    moment = parse_when(text)
+    if not _FIRST <= moment <= datetime.now(UTC) + timedelta(days=1):
+        raise ValueError(text)
+    return moment
+
+
+def _duration(text: str) -> timedelta:
+    if text[-1:].isalpha():  # ISO 8601, which msgspec reads; a number alone is seconds to it
+        text = ("P" if text[-1] in "dD" else "PT") + text.replace(" ", "")
+    length = convert(text, timedelta, strict=False)
+    if not timedelta(0) <= length <= timedelta(days=365):
+        raise ValueError(text)
+    return length
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The resolved settings; each is described in `.dlt/config.toml`."""
+    """The resolved settings. An annotation holds what `load` reads and accepts; the constructor checks nothing."""
 
-    api_key: str = field(repr=False)
-    base_url: str = facts.BASE_URL
-    shop: str = "default"
-    start_date: datetime = _FIRST
-    window_days: int = facts.WINDOW_DAYS
-    page_size: int = facts.MAX_PAGE_SIZE
-    requests_per_minute: int = facts.REQUESTS_PER_MINUTE
-    max_concurrency: int = 4
-    lookback: timedelta = timedelta(days=1)
-    asn_horizon_days: int = 90
-    pii: Policy = Policy.KEEP
-    marts: Marts = "views"
-    publish: str | None = None
+    api_key: Annotated[str, checked_key, Meta(pattern="^[^<\"']"), "the key as Loop shows it, unquoted"] = field(repr=False)
+    base_url: Annotated[str, checked_base_url, f"an https address such as {facts.BASE_URL}"] = facts.BASE_URL
+    shop: Annotated[str, Meta(pattern=r"^[\w .:@/+-]{1,100}$"), "up to 100 letters, digits, spaces or .:@/+-_"] = "default"
+    start_date: Annotated[datetime, _moment, f"a date from {facts.FIRST_DAY} to today, such as 2024-01-31"] = _FIRST
+    window_days: Annotated[int, Meta(ge=1, le=facts.MAX_RANGE.days - 1), "the days of one request"] = facts.WINDOW_DAYS
+    page_size: Annotated[int, Meta(ge=1, le=facts.MAX_PAGE_SIZE), "the returns on a page"] = facts.MAX_PAGE_SIZE
+    requests_per_minute: Annotated[int, Meta(ge=1, le=facts.REQUESTS_PER_MINUTE), "Loop's limit"] = facts.REQUESTS_PER_MINUTE
+    max_concurrency: Annotated[int, Meta(ge=1, le=facts.MAX_CONCURRENCY), "the requests under way at once"] = 4
+    lookback: Annotated[timedelta, _duration, "up to 365d, such as 1d, 6h, 90m or 3600 (seconds)"] = timedelta(days=1)
+    asn_horizon_days: Annotated[int, Meta(ge=1, le=3650), "the days of shipping notices that are read again"] = 90
+    pii: Annotated[Policy, str.lower, f"one of {', '.join(Policy)}"] = Policy.KEEP
+    marts: Annotated[Literal["views", "tables", "off"], str.lower, "one of views, tables, off"] = "views"
+    publish: Annotated[str | None, "the path of a file"] = None
 
 
 def load(*, need_key: bool = True, **overrides: object) -> Settings:
     """The settings of this folder and environment; `overrides` (None counts as not given) go before both.
 
-    With `need_key=False` a missing API key is left empty, for commands that do not talk to Loop.
-
-    Raises:
-        ChangeSettings: for a missing key, a value out of range, a misspelt setting, or a file that is no TOML.
+    With `need_key=False` a missing API key is left empty, for commands that do not talk to Loop. Raises ChangeSettings
+    for a missing key, a value that cannot be one, a misspelt setting, or a file that is no TOML.
     """
     from dlt.common.configuration.exceptions import ConfigProviderException
 
     try:
-        _refuse_misspelt()
+        _refuse_misplaced()
     except ConfigProviderException as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise ChangeSettings(f"A file of settings cannot be read. {reason}. Correct that line and run again.") from error
-    values: dict[str, Any] = {}
-    for one in fields(Settings):
-        given = overrides.get(one.name)
-        raw = _configured(one.name) if given is None else given
+        raise ChangeSettings(f"A file of settings cannot be read; correct it: {' '.join(str(error).split())}") from error
+    values: dict[str, Any] = {"api_key": ""}
+    for name, hint in get_type_hints(Settings, include_extras=True).items():
+        raw = _configured(name) if overrides.get(name) is None else overrides[name]
         if raw is not None:
-            values[one.name] = _read(one.name, raw)
-    if "api_key" not in values:
-        if need_key:
-            raise ChangeSettings(_missing_key())
-        values["api_key"] = ""
+            values[name] = _read(name, raw, hint)
+    if need_key and not values["api_key"]:
+        raise ChangeSettings(
+            f"There is no API key. Make one in {facts.KEYS_ARE_MADE_IN}, with the scope Returns. Set it as api_key under "
+            f"[{SECTION}] in .dlt/secrets.toml, or as {variable('api_key')} in the environment. "
+            "To look around without a key, run `loop-returns demo`."
+        )
     return Settings(**values)
 
 
 def configured_key() -> str | None:
     """The API key of this folder and environment as it was written, for hiding it in messages."""
-    key = _configured("api_key")
-    return None if key is None else str(key)
+    return str(_configured("api_key") or "").strip() or None
 
 
 def variable(name: str) -> str:
@@ -91,157 +97,44 @@ def variable(name: str) -> str:
 
 
 def _configured(name: str) -> object:
-    """The value as it was written; None where it is not set.
-
-    Nothing but white space is not set either: so CI systems hand over a variable that they do not have.
-    """
+    """The value as it was written; None where it is not set, or blank as CI systems hand over what they do not have."""
     import dlt  # takes a second, which `--help` and a refused option need not wait for
 
-    places = (dlt.secrets,) if name == "api_key" else (dlt.config, dlt.secrets)
-    for place in places:
-        value: object = place.get(f"{SECTION}.{name}")
-        if isinstance(value, str):
-            value = value.strip()
-        if value is not None and value != "":
-            return value
-    return None
+    place = dlt.secrets if name == "api_key" else dlt.config
+    found = (one.get_value(name, place.default_type, "", *SECTION.split("."))[0] for one in place.config_providers)
+    return next((value for value in found if value is not None and str(value).strip()), None)
 
 
-def _read(name: str, raw: object) -> object:
-    read, accepted = _RULES[name]
-    try:
-        return read(raw)
-    except (ValueError, TypeError, OverflowError, ChangeSettings):  # each said below, with where to change it
-        pass
-    shown = "has a value that cannot be one" if name == "api_key" else f"is {str(raw)[:60]!r}"
-    place = ".dlt/secrets.toml" if name == "api_key" else ".dlt/config.toml"
+def _read(name: str, raw: object, hint: Any) -> object:
+    *rules, must_be = hint.__metadata__
+    with suppress(ValueError, TypeError, OverflowError, ChangeSettings):  # each said below, with where to change it
+        if isinstance(raw, bool | list | dict):
+            raise TypeError(raw)
+        value: Any = str(raw.total_seconds() if isinstance(raw, timedelta) else raw).strip()
+        for read in filter(callable, rules):
+            value = read(value)
+        return convert(value, hint, strict=False)
+    if hint.__origin__ is int:
+        must_be = f"a whole number from {rules[0].ge} to {rules[0].le}, {must_be}"
+    shown, file = (" cannot be used", "secrets") if name == "api_key" else (f" is {str(raw)[:60]!r}", "config")
     raise ChangeSettings(
-        f"The setting `{name}` {shown}; it must be {accepted}. Set `{name}` in {place} under [{SECTION}], "
+        f"The setting `{name}`{shown}; it must be {must_be}. Set `{name}` in .dlt/{file}.toml under [{SECTION}], "
         f"or {variable(name)} in the environment."
     )
 
 
-def _missing_key() -> str:
-    return (
-        f"There is no API key. Make one in {facts.KEYS_ARE_MADE_IN}, with the scope Returns. Then either set "
-        f"{variable('api_key')} in the environment, or write it into .dlt/secrets.toml: "
-        f'under [{SECTION}] the line api_key = "…". To look around without a key, run `loop-returns demo`.'
-    )
-
-
-def _refuse_misspelt() -> None:
-    """A setting that is misspelt would otherwise be ignored without a word."""
-    names = [one.name for one in fields(Settings)]
-    for name, place in _given_names():
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
-        if name not in names and near:
-            raise ChangeSettings(f"There is no setting `{name}` ({place}). Did you mean `{near[0]}`? Change it there.")
-
-
-def _given_names() -> Iterator[tuple[str, str]]:
-    import dlt  # as above
+def _refuse_misplaced() -> None:
+    """A setting that is misspelt or stands in a wrong place would otherwise be ignored without a word."""
+    import dlt
 
     prefix = variable("")
-    for key in os.environ:
-        if key.startswith(prefix) and "__" not in key[len(prefix) :]:
-            yield key[len(prefix) :].lower(), f"{key} in the environment"
-    section: object = dlt.config.get(SECTION)
-    if isinstance(section, dict):
-        for key in section:
-            yield str(key), f"under [{SECTION}] in .dlt/config.toml"
-
-
-def _whole(least: int, most: int) -> Callable[[object], int]:
-    def read(raw: object) -> int:
-        if isinstance(raw, bool) or (isinstance(raw, float) and not raw.is_integer()):
-            raise ValueError(raw)
-        number = int(cast("str", raw))
-        if not least <= number <= most:
-            raise ValueError(raw)
-        return number
-
-    return read
-
-
-def _one_of(*words: str) -> Callable[[object], str]:
-    def read(raw: object) -> str:
-        word = str(raw).lower()
-        if word not in words:
-            raise ValueError(raw)
-        return word
-
-    return read
-
-
-def _key(raw: object) -> str:
-    key = checked_key(str(raw))
-    if key.startswith("<"):  # the placeholder of example.secrets.toml
-        raise ValueError
-    return key
-
-
-def _name(raw: object) -> str:
-    name = str(raw).strip()
-    if not _NAME.fullmatch(name):
-        raise ValueError(raw)
-    return name
-
-
-def _moment(raw: object) -> datetime:
-    if isinstance(raw, datetime):
-        moment = raw if raw.tzinfo else raw.replace(tzinfo=UTC)
-    elif isinstance(raw, date):
-        moment = datetime.combine(raw, time(), tzinfo=UTC)
-    else:
-        moment = parse_when(str(raw))
-    if not _FIRST <= moment <= datetime.now(UTC) + timedelta(days=1):
-        raise ValueError(raw)
-    return moment.astimezone(UTC).replace(microsecond=0)
-
-
-def _duration(raw: object) -> timedelta:
-    if isinstance(raw, timedelta):
-        length = raw
-    else:
-        found = _DURATION.fullmatch(str(raw).strip().lower())
-        if found is None or isinstance(raw, bool):
-            raise ValueError(raw)
-        length = timedelta(seconds=round(float(found[1]) * _UNITS[found[2]]))
-    if not timedelta(0) <= length <= _LONGEST_LOOKBACK:
-        raise ValueError(raw)
-    return length
-
-
-def _path(raw: object) -> str:
-    text = os.fspath(cast("str", raw))
-    if "\0" in text:
-        raise ValueError(raw)
-    return text
-
-
-_MOST_DAYS: Final = facts.MAX_RANGE.days - 1  # live accounts refuse a window of exactly the documented cap
-_RULES: Final[dict[str, tuple[Callable[[object], object], str]]] = {
-    "api_key": (_key, "the key as Loop shows it, without spaces or quotation marks"),
-    "base_url": (
-        lambda raw: checked_base_url(str(raw)),
-        f"an https address that ends in the version, such as {facts.BASE_URL}",
-    ),
-    "shop": (_name, "a name of up to 100 letters, digits, spaces and . : @ / + - _"),
-    "start_date": (_moment, f"a date between {facts.FIRST_DAY} and today, such as 2024-01-31"),
-    "window_days": (_whole(1, _MOST_DAYS), f"a whole number from 1 to {_MOST_DAYS}"),
-    "page_size": (_whole(1, facts.MAX_PAGE_SIZE), f"a whole number from 1 to {facts.MAX_PAGE_SIZE}"),
-    "requests_per_minute": (
-        _whole(1, facts.REQUESTS_PER_MINUTE),
-        f"a whole number from 1 to {facts.REQUESTS_PER_MINUTE}, Loop's limit for a key",
-    ),
-    "max_concurrency": (
-        _whole(1, facts.MAX_CONCURRENCY),
-        f"a whole number from 1 to {facts.MAX_CONCURRENCY}",
-    ),
-    "lookback": (_duration, "a duration up to 365d, such as 1d, 6h, 90m, 3600s or a number of seconds"),
-    "asn_horizon_days": (_whole(1, 3650), "a whole number from 1 to 3650"),
-    "pii": (lambda raw: Policy(str(raw).lower()), "one of " + ", ".join(Policy)),
-    "marts": (_one_of(*get_args(Marts)), "one of " + ", ".join(get_args(Marts))),
-    "publish": (_path, "the path of a file"),
-}
-assert set(_RULES) == {one.name for one in fields(Settings)}  # noqa: S101 # a setting without a rule is a slip of the pen
+    given = [(key.removeprefix(prefix).lower(), f"{key} in the environment") for key in os.environ if key.startswith(prefix)]
+    for provider in dlt.config.config_providers:
+        section = provider.get_value("loop_returns", dict, "", "sources")[0]
+        given += [(key, f"under [{SECTION}] in {provider.name}") for key in section] if isinstance(section, dict) else []
+    if ("api_key", f"under [{SECTION}] in config.toml") in given:
+        raise ChangeSettings("The API key stands in .dlt/config.toml. Move that line to .dlt/secrets.toml.")
+    for name, place in given:
+        near = difflib.get_close_matches(name, Settings.__annotations__, n=1, cutoff=0.8)
+        if name not in Settings.__annotations__ and near:
+            raise ChangeSettings(f"There is no setting `{name}` ({place}). Did you mean `{near[0]}`? Change it there.")

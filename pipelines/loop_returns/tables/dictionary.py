@@ -31,6 +31,7 @@ _TYPES: Final = {
     Type.BOOL: "boolean",
     Type.INTEGER: "integer",
 }
+_JOINS: Final = frozenset({"return_id", "return_line_item_id", "provider_order_id", "provider_line_item_id"})
 _LONGEST: Final = 48  # characters of an example
 
 
@@ -43,7 +44,8 @@ def in_step(text: str) -> str:
 
 def dictionary() -> str:
     """The dictionary as Markdown: a diagram, every raw table with its columns, every mart with its columns."""
-    return "\n".join([*_diagram(), *_contents(), *_raw_tables(), *_marts()])
+    marts = sorted(all_marts(), key=lambda mart: mart.rank)
+    return "\n".join([*_diagram(), *_contents(marts), *_raw_tables(), *_marts(marts)])
 
 
 def _diagram() -> Iterator[str]:
@@ -55,26 +57,19 @@ def _diagram() -> Iterator[str]:
     yield '    return_line_items ||--o{ advanced_shipping_notices : "line_item_id = return_line_item_id"'
     for table in TABLES.values():
         yield f"    {table.name} {{"
-        yield from (f'        {column.type} {column.name} "{_role(table, column)}"' for column in _shown(table))
+        for column in table.columns:
+            if column.name in _JOINS.union(table.key):
+                yield f'        {column.type} {column.name} "{"key" if column.name in table.key else "joins Shopify"}"'
         yield "    }"
     yield from ("```", "", "`shop` is part of every key and of every join.", "")
 
 
-def _shown(table: Table) -> list[Column]:
-    joins = {*table.key, "return_id", "return_line_item_id", "provider_order_id", "provider_line_item_id"}
-    return [column for column in table.columns if column.name in joins]
-
-
-def _role(table: Table, column: Column) -> str:
-    return "key" if column.name in table.key else "joins Shopify"
-
-
-def _contents() -> Iterator[str]:
+def _contents(marts: list[Mart]) -> Iterator[str]:
     yield from ("## Tables", "", "| table | what it holds | key |", "|---|---|---|")
     for table in TABLES.values():
         yield f"| [`{table.name}`](#{table.name}) | {_cell(table.description)} | {_names(table.key)} |"
     yield from ("", "| mart | what it says | one row per |", "|---|---|---|")
-    for mart in _sorted_marts():
+    for mart in marts:
         grain = _cell(mart.grain.removeprefix("one row per "))
         yield f"| [`{mart.name}`](#{mart.name}) | {_cell(mart.description)} | {grain} |"
     yield ""
@@ -102,24 +97,15 @@ def _row(table: Table, column: Column) -> str:
     return f"| {name} | {kind} | {_cell(column.description)} | {column.pii.value.replace('_', ' ')} | {shown} |"
 
 
-def _marts() -> Iterator[str]:
+def _marts(marts: list[Mart]) -> Iterator[str]:
     yield from ("## Marts", "", "Views on the tables above. Rows with `_deleted_at` are left out of all of them.", "")
-    for mart in _sorted_marts():
+    for mart in marts:
         yield from (f"### {mart.name}", "", mart.description, "")
         yield from (f"Grain: {mart.grain}. Key: {_names(mart.key)}. It answers:", "")
         yield from (f"- {question}" for question in mart.answers)
         yield from ("", "| column | meaning |", "|---|---|")
-        yield from _mart_rows(mart)
+        yield from (f"| `{name}` | {_cell(meaning)} |" for name, meaning in mart.columns.items())
         yield ""
-
-
-def _sorted_marts() -> list[Mart]:
-    return sorted(all_marts(), key=lambda mart: mart.rank)
-
-
-def _mart_rows(mart: Mart) -> Iterator[str]:
-    for name, meaning in mart.columns.items():
-        yield f"| `{name}` | {_cell(meaning)} |"
 
 
 def _names(names: tuple[str, ...]) -> str:
@@ -131,6 +117,5 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    now = README.read_text(encoding="utf-8") if README.exists() else ""
-    README.write_text(in_step(now), encoding="utf-8")
+    README.write_text(in_step(README.read_text(encoding="utf-8")), encoding="utf-8")
     sys.stdout.write(f"Wrote {README}\n")
