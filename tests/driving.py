@@ -14,6 +14,7 @@ import duckdb
 from loop_returns.api.client import LoopClient
 from loop_returns.config import Settings
 from loop_returns.extract import api_reader
+from loop_returns.extract.reading import LIMITS, Limits
 from loop_returns.runs.backfill import backfill
 from loop_returns.runs.reconcile import reconcile
 from loop_returns.runs.session import Options
@@ -56,6 +57,7 @@ class Driver:
     settings: Mapping[str, Any] = field(default_factory=dict)
     address: str | None = None  # of a PostgreSQL; None: a DuckDB file in `folder`
     dataset: str = "loop_returns"
+    limits: Limits = LIMITS
     sandbox: Sandbox = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,7 +76,7 @@ class Driver:
 
     def options(self, **more: Any) -> Options:
         where = {"destination": "duckdb", "file": str(self.file)} if self.address is None else {"destination": "postgres"}
-        return Options(dataset=self.dataset, **where, **more)
+        return Options(dataset=self.dataset, limits=replace(self.limits, load_wait=0.01), **where, **more)
 
     def resolved(self, **more: Any) -> Settings:
         """The settings of a run: those of the driver, changed for this run."""
@@ -87,8 +89,8 @@ class Driver:
         """Changes the API's behaviour."""
         self.sandbox.quirks = replace(self.sandbox.quirks, **changes)
 
-    def sync(self, *, only: str | None = None, abort_pending: bool = False, **settings: Any) -> Run:
-        options = self.options(only=None if only is None else frozenset([only]), abort_pending=abort_pending)
+    def sync(self, *, only: str | None = None, **settings: Any) -> Run:
+        options = self.options(only=None if only is None else frozenset([only]))
         return sync(self.resolved(**settings), options, progress=Silent())  # type: ignore[arg-type]
 
     def backfill(

@@ -15,14 +15,12 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from unittest import mock
 
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from loop_returns.api.errors import LoopReturnsError
-from loop_returns.runs import loading
 from loop_returns.sandbox import Faults, Quirks, Shop
 
 from .driving import NOW, Driver
@@ -85,12 +83,10 @@ class ShopLife(RuleBasedStateMachine):
         lookback=st.sampled_from([timedelta(0), timedelta(hours=1), timedelta(days=1)]),
         asn_horizon_days=st.sampled_from([3, 30, 90]),
         max_concurrency=st.sampled_from([1, 4]),
-        many=st.sampled_from([1, 5, loading.MANY]),
     )
-    def open_shop(self, *, seed: int, returns: int, days: int, quirks: Quirks, many: int, **settings: Any) -> None:
+    def open_shop(self, *, seed: int, returns: int, days: int, quirks: Quirks, **settings: Any) -> None:
         """A shop of some size and age, an API of some habits, a mirror of some settings."""
         self.rng = random.Random(seed)
-        self.patches.enter_context(mock.patch.object(loading, "MANY", many))
         self.shop = Shop.generate(seed=seed, returns=returns, days=days, now=NOW)
         self.start = NOW - timedelta(days=days + 2)
         self.driver = Driver(

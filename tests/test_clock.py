@@ -1,13 +1,14 @@
-"""Whatever the clocks say and whatever happens while pages are read: the cursor stays behind the server, nothing is lost."""
+"""Whatever the clocks say and whatever happens while pages are read: the cursor follows the data, and nothing is lost."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 import time_machine
 
+from loop_returns.extract.state import ShopState
 from loop_returns.sandbox import Quirks, Shop
 
 from .driving import NOW
@@ -24,14 +25,60 @@ LIST = "/warehouse/return/list"
 
 
 def test_this_machine_is_an_hour_off(drive: Callable[..., Driver]):
-    """A client's clock an hour off either way changes nothing: the server's `Date` header is the clock."""
+    """A client's clock an hour off either way changes nothing: the server's `Date` header bounds what is read."""
     driver = drive(Shop.generate(seed=1, returns=20, days=5, now=NOW), settings={"lookback": timedelta(0)})
     for off in (HOUR, -HOUR):
         with time_machine.travel(driver.shop.now + off):
-            assert driver.sync().cursor_after == driver.shop.now
+            run = driver.sync()
+        assert run.synced_up_to == driver.shop.now
+        assert run.cursor_after == newest(driver)
         driver.assert_equal()
         driver.shop.change(3)
         driver.shop.add_returns(2)
+
+
+def newest(driver: Driver) -> datetime:
+    """The greatest `updated_at` of the shop, in whole seconds."""
+    return max(datetime.fromisoformat(body["updated_at"]) for body in driver.shop.returns_snapshot()).replace(microsecond=0)
+
+
+def test_the_date_is_hours_ahead_of_the_data(drive: Callable[..., Driver]):
+    """A replica that lags behind its own clock costs nothing: the cursor is what was seen, not what the clock says."""
+    driver = drive(
+        Shop.generate(seed=1, returns=20, days=5, now=NOW),
+        quirks=Quirks(date_ahead=6 * 3600),
+        settings={"lookback": timedelta(0)},
+    )
+    for _ in range(4):
+        run = driver.sync()
+        driver.assert_equal()
+        assert run.cursor_after == newest(driver)
+        driver.shop.tick(3600)
+        driver.shop.change(5)
+        driver.shop.add_returns(1)
+    driver.sync()
+    driver.assert_equal()
+
+
+def test_a_return_from_the_future(drive: Callable[..., Driver]):
+    """One return that claims to have been updated in 2036 does not move the cursor there."""
+    shop = Shop.generate(seed=1, returns=20, days=5, now=NOW)
+    odd = shop.ids()[0]
+    shop.body(odd)["updated_at"] = "2036-01-01T00:00:00.000Z"
+    driver = drive(shop, settings={"lookback": timedelta(0)})
+    run = driver.sync()
+    assert run.cursor_after is not None
+    assert run.cursor_after <= NOW
+    shop.tick(60)
+    shop.change(5)
+    driver.sync()
+    assert {line for line in driver.differences() if f"'{odd}'" not in line} == set()
+
+
+def test_a_cursor_ahead_of_every_clock(drive: Callable[..., Driver]):
+    """A cursor that an earlier version left in the future is pulled back by the next sync."""
+    state = ShopState(cursor=NOW + timedelta(days=300)).up_to(NOW - HOUR, now=NOW)
+    assert state.cursor == NOW
 
 
 @pytest.mark.parametrize("off", [-3600.0, pytest.param(3600.0, marks=pytest.mark.long)])
@@ -92,7 +139,9 @@ def test_returns_change_while_they_are_read(drive: Callable[..., Driver], order:
     began = shop.now
     driver.sandbox.on_request = live
     run = driver.sync()
-    assert run.cursor_after == began, "the cursor is what the server's time was before the first page"
+    assert run.synced_up_to == began, "what was read is what there was before the first page"
+    assert run.cursor_after is not None
+    assert run.cursor_after <= began
     driver.sandbox.on_request = None
     driver.sync()
     driver.assert_equal()
@@ -124,8 +173,10 @@ def test_a_change_in_the_second_of_the_cursor(drive: Callable[..., Driver]):
     shop = Shop.generate(seed=6, returns=10, days=5, now=NOW)
     driver = drive(shop, settings={"lookback": timedelta(0)})
     cursor = driver.sync().cursor_after
-    shop.tick(-1)
+    assert cursor is not None
+    shop.now = cursor - timedelta(seconds=1)
     (changed,) = shop.change(1)
+    shop.now = NOW
     assert shop.body(changed)["updated_at"] == f"{cursor:%Y-%m-%dT%H:%M:%S}.000Z"
     driver.sync()
     driver.assert_equal()

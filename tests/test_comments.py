@@ -10,7 +10,7 @@ import pytest
 from loop_returns import marts
 from loop_returns.tables.catalog import TABLES
 from loop_returns.warehouse import comments
-from loop_returns.warehouse.reader import Stored, connected
+from loop_returns.warehouse.reader import Reader, connected
 
 from .golden_shop import SHOP
 from .warehouses import (
@@ -53,7 +53,7 @@ def expected() -> dict[tuple[str, str], str]:
 def test_all_written(pipeline: dlt.Pipeline):
     """After a load, every declared column and every column of a mart has its comment, and so have tables and marts."""
     marts.refresh(pipeline)
-    comments.write_comments(pipeline)
+    comments.write_comments(pipeline, marts.column_comments())
     found = written(pipeline)
     assert {key: found.get(key) for key in expected()} == expected()
     for table in TABLES.values():
@@ -66,25 +66,25 @@ def test_all_written(pipeline: dlt.Pipeline):
 def test_later_loads(pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch):
     """Comments survive a load; a later call writes only what is missing or differs, and nothing if nothing does."""
     marts.refresh(pipeline)
-    comments.write_comments(pipeline)
+    comments.write_comments(pipeline, marts.column_comments())
     before = written(pipeline)
     load(pipeline, SHOP)
     assert written(pipeline) == before
     said: list[str] = []
-    run = Stored.run
-    monkeypatch.setattr(Stored, "run", lambda self, *statements: (said.extend(statements), run(self, *statements)))
-    comments.write_comments(pipeline)
+    run = Reader.run
+    monkeypatch.setattr(Reader, "run", lambda self, *statements: (said.extend(statements), run(self, *statements)))
+    comments.write_comments(pipeline, marts.column_comments())
     assert said == []
     with pipeline.sql_client() as client:
         client.execute_sql("COMMENT ON COLUMN returns.state IS 'something else'")
-    comments.write_comments(pipeline)
+    comments.write_comments(pipeline, marts.column_comments())
     assert len(said) == 1
     assert written(pipeline) == before
 
 
 def test_without_marts(pipeline: dlt.Pipeline):
     """Raw tables are commented also where there are no marts."""
-    comments.write_comments(pipeline)
+    comments.write_comments(pipeline, marts.column_comments())
     found = written(pipeline)
     assert found["returns", "id"] == TABLES["returns"].column("id").description
     assert "fct_returns" not in {table for table, _ in found}
@@ -94,7 +94,7 @@ def test_columns_nobody_declared(pipeline: dlt.Pipeline):
     """A column that nobody declared gets no comment, and is in nobody's way."""
     with pipeline.sql_client() as client:
         client.execute_sql("ALTER TABLE returns ADD COLUMN brand_new TEXT")
-    comments.write_comments(pipeline)
+    comments.write_comments(pipeline, marts.column_comments())
     assert written(pipeline)["returns", "brand_new"] is None
 
 
@@ -103,7 +103,7 @@ def test_destinations_that_know_no_comments(tmp_path: Path):
     folder = dlt.destinations.filesystem(f"file://{tmp_path}/lake")
     pipeline = dlt.pipeline("files", pipelines_dir=str(tmp_path / "pipelines"), destination=folder, dataset_name="lake")
     pipeline.run([{"id": 1}], table_name="returns")
-    comments.write_comments(pipeline)
+    comments.write_comments(pipeline, marts.column_comments())
     empty = duckdb_pipeline(tmp_path)
     comments.write_comments(empty)
     assert empty.default_schema_name is None

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from loop_returns.api.crew import Found
-from loop_returns.api.walk import ReturnsReader, Unit
-from loop_returns.api.windows import Window, split
-from loop_returns.extract.api_reader import Shop as Reader
+from loop_returns.api.windows import split
+from loop_returns.extract.api_reader import ApiReader
+from loop_returns.extract.scheduler import Answered
+from loop_returns.extract.tasks import is_recheck, list_tasks
 from loop_returns.sandbox import Quirks, Shop
 
 from .driving import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from .driving import Driver
 
@@ -41,12 +40,15 @@ def tied(*groups: int, seed: int = 1) -> Shop:
 def walked(driver: Driver, column: Column, **settings: Any) -> tuple[list[str], int]:
     """Ids in the order of arrival, of a whole walk by that column, and how many seconds were read again."""
     ids: list[str] = []
-    with Reader(driver.resolved(**settings)) as reader:
+    checks = 0
+    with ApiReader(driver.resolved(**settings)) as reader:
         windows = split(NOW - timedelta(days=1), driver.shop.now, width=timedelta(hours=13))
-        for event in reader.returns(windows, column=column):
-            if isinstance(event, Found):
-                ids += event.item.tables["returns"].column("id").to_pylist()
-        return ids, reader.edge_checks
+        for event in reader.read(list_tasks(windows, column=column)):
+            if isinstance(event, Answered):
+                checks += is_recheck(event.task)
+                if event.page.shaped is not None:
+                    ids += event.page.shaped.tables["returns"].column("id").to_pylist()
+    return ids, checks
 
 
 @pytest.mark.parametrize("column", ["created_at", "updated_at"])
@@ -129,30 +131,3 @@ def test_the_key_stays_with_its_host(drive: Callable[..., Driver]):
     driver = drive(shop, quirks=Quirks(link_host="foreign"))
     ids, _ = walked(driver, "created_at", page_size=3)
     assert set(ids) == set(shop.ids())
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A page whose times nobody can read, as the walk sees it."""
-
-    ids: tuple[int, ...]
-    cursor: str | None
-
-    def times(self, column: str) -> list[datetime | None]:
-        return [None] * len(self.ids)
-
-
-@pytest.mark.parametrize("column", ["created_at", "updated_at"])
-def test_a_page_that_does_not_say_where_it_ends(column: Column):
-    """With cursors and times that nobody can read, the rest is read without pages: nothing is skipped."""
-
-    def fetch(params: Mapping[str, str | int]) -> Unreadable:
-        whole = "paginate" not in params
-        return Unreadable(tuple(range(9)) if whole else (0, 1, 2), None if whole else "opaque")
-
-    read: list[int] = []
-    reader = ReturnsReader(fetch, column=column, page_size=3, workers=1, emit=lambda page: read.extend(page.ids))
-    window = Window(NOW - timedelta(days=3), NOW)
-    assert reader.read(Unit(window, "open", 0)) == []
-    assert set(read) == set(range(9))
-    assert reader.edge_checks == 1

@@ -12,13 +12,12 @@ import threading
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import duckdb
 import pytest
 
 from loop_returns.api.errors import BadKeyOrScope, WarehouseHeld
-from loop_returns.runs import loading
+from loop_returns.extract.reading import Limits
 from loop_returns.sandbox import Shop
 from loop_returns.warehouse import connection as held
 
@@ -137,13 +136,9 @@ def test_killed_in_the_first_run(driver: Driver):
         happen(driver.shop)
 
 
-@pytest.mark.parametrize("many", [1, pytest.param(loading.MANY, marks=pytest.mark.long)])
 @pytest.mark.parametrize("again", [Driver.sync, pytest.param(Driver.reconcile, marks=pytest.mark.long)])
-def test_lines_that_came_without_their_return(
-    driver: Driver, again: Callable[[Driver], Run], many: int, monkeypatch: pytest.MonkeyPatch
-):
+def test_lines_that_came_without_their_return(driver: Driver, again: Callable[[Driver], Run]):
     """Lines of new returns whose own rows a kill held back are replaced, or go with the last line, on a new machine too."""
-    monkeypatch.setattr(loading, "MANY", many)
     driver.sync()
     driver.shop.tick(60)
     new = driver.shop.add_returns(3)
@@ -198,9 +193,9 @@ def test_a_killed_backfill_goes_on(driver: Driver):
     def work() -> None:
         driver.backfill(start, NOW, only="returns", window_days=5, max_concurrency=1)
 
-    with mock.patch.object(loading, "CHUNK", 3):
-        assert run_and_kill(work, at=third_load)
-        run = driver.backfill(start, NOW, only="returns", window_days=5, max_concurrency=1)
+    driver.limits = Limits(rows=3)
+    assert run_and_kill(work, at=third_load)
+    run = driver.backfill(start, NOW, only="returns", window_days=5, max_concurrency=1)
     assert any("Went on with a backfill" in notice for notice in run.notices)
     assert driver.sync().cursor_before == cursor
     driver.assert_equal()

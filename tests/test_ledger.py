@@ -36,13 +36,14 @@ def test_every_run_has_its_row(drive: Callable[..., Driver]):
 
 
 def test_the_cursor_in_the_ledger_is_the_one_that_was_reached(drive: Callable[..., Driver]):
-    """`cursor_after` is the shop's time at the start of the run, also when nothing was new."""
+    """`synced_up_to` is the shop's time at the start of the run, also without news; the cursor is the newest change."""
     driver = drive(Shop.generate(seed=1, returns=5, days=90, now=NOW))
     for _ in range(3):
         driver.shop.tick(3600)
         run = driver.sync()
-        (cursor,) = driver.query(f"SELECT cursor_after FROM _loop_sync_runs WHERE run_id = '{run.run_id}'")[0]
-        assert cursor == driver.shop.now.replace(microsecond=0) == run.cursor_after
+        sql = f"SELECT synced_up_to, cursor_after FROM _loop_sync_runs WHERE run_id = '{run.run_id}'"
+        assert driver.query(sql) == [(driver.shop.now.replace(microsecond=0), run.cursor_after)]
+        assert driver.query("SELECT max(updated_at) FROM returns") == [(run.cursor_after,)]
 
 
 def test_a_failed_run_has_its_row(drive: Callable[..., Driver]):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loop_returns.sandbox import Shop
 from loop_returns.tables.shape import Shaper
-from loop_returns.warehouse.deduplicate import Known, settle_returns
+from loop_returns.warehouse.deduplicate import KNOWN, newest_returns
 
 from .driving import NOW
 
@@ -49,10 +50,15 @@ def test_newest_copy_with_its_own_lines(pages: list[list[tuple[str, int, int]]],
         read += [(copy[0], copy[1], 10 * place + row, copy[2]) for row, copy in enumerate(page)]
         shaped.append(shaper.returns(bodies, first_copy=10 * place).tables)
     tables = {name: pa.concat_tables([each[name] for each in shaped]) for name in shaped[0]}
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    moments = {one: (NOW + minute * MINUTE - epoch) // timedelta(microseconds=1) for one, minute in held.items()}
-    known = {(one,): Known(moment, "open", "another") for one, moment in moments.items()}
-    settled = settle_returns(tables, known, shop="default", observed_at=NOW).tables
+    known = pa.Table.from_pylist(
+        [
+            {"id": one, "updated_at": NOW + minute * MINUTE, "state": "open", "row_hash": "another", "deleted": False}
+            for one, minute in held.items()
+        ],
+        schema=KNOWN["returns"],
+    )
+    with duckdb.connect() as db:
+        settled = newest_returns(db, tables, known, shop="default", observed_at=NOW).tables
     wanted = {}
     for number, minute, mark, lines in sorted(read, key=lambda copy: (copy[1], copy[2])):
         if minute >= held.get(number, 0):

@@ -10,7 +10,6 @@ import duckdb
 import pytest
 
 from loop_returns.api.errors import ChangeSettings
-from loop_returns.runs import loading
 from loop_returns.sandbox import Shop
 
 from .driving import NOW
@@ -132,9 +131,8 @@ def test_an_empty_report(drive: Callable[..., Driver]):
 
 
 @pytest.mark.parametrize("again", ["backfill", pytest.param("reconcile", marks=pytest.mark.long)])
-def test_lines_whose_return_was_deleted_by_hand(drive: Callable[..., Driver], again: str, monkeypatch: pytest.MonkeyPatch):
-    """Where somebody has deleted rows of `returns`, the lines that stayed are replaced, also when new rows are appended."""
-    monkeypatch.setattr(loading, "MANY", 1)
+def test_lines_whose_return_was_deleted_by_hand(drive: Callable[..., Driver], again: str):
+    """Where somebody has deleted rows of `returns`, the lines that stayed are replaced, or go where Loop has none."""
     driver = drive(Shop.generate(seed=7, returns=12, days=30, now=NOW))
     driver.sync()
     driver.shop.tick(60)

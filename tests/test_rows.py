@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from loop_returns.api.decode import decode_json
 from loop_returns.extract.page import shape_bytes, shape_page
 from loop_returns.sandbox import Shop
+from loop_returns.settings import RETURNS_PATH
 from loop_returns.tables.catalog import ARRAYS, TABLES
 from loop_returns.tables.rows import Undeclared, decode_returns
 from loop_returns.tables.shape import Shaped, Shaper
@@ -36,8 +37,8 @@ def landed(shaped: Shaped | None) -> tuple[object, object]:
 
 def both(body: bytes) -> tuple[object, object]:
     """The tables as the quick way and the tolerant way make them."""
-    quick = shape_bytes(body, SHAPER, first_copy=7)
-    slow = shape_page(decode_json(body), SHAPER, first_copy=7)
+    quick = shape_bytes(RETURNS_PATH, body, SHAPER, first_copy=7)
+    slow = shape_page(RETURNS_PATH, decode_json(body), SHAPER, first_copy=7)
     assert quick.cursor == slow.cursor
     return landed(quick.shaped), landed(slow.shaped)
 
@@ -92,7 +93,7 @@ def test_an_undeclared_field_goes_the_tolerant_way(table: str):
     with pytest.raises(Undeclared):
         decode_returns(body)
     name = "returns" if table == "returns" else ARRAYS[table].name
-    shaped = shape_bytes(body, SHAPER, first_copy=0).shaped
+    shaped = shape_bytes(RETURNS_PATH, body, SHAPER, first_copy=0).shaped
     assert shaped is not None
     assert shaped.undeclared == {f"{name}.quite_new"}
     assert "value" in shaped.tables[name].column("quite_new").to_pylist()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from loop_returns.sandbox import Shop
 from loop_returns.tables.shape import Shaper
-from loop_returns.warehouse.deduplicate import Known, settle_returns
+from loop_returns.warehouse.deduplicate import KNOWN, newest_returns
 
 from .driving import NOW
 
@@ -39,14 +40,14 @@ def test_history(drive: Callable[..., Driver]):
     one = driver.sync()
     moved = [moment(shop, first), moment(shop, second)]
     expected = [
-        (first, begun[first], "review", one.cursor_after, moved[0]),
-        (second, begun[second], "cancelled", one.cursor_after, moved[1]),
+        (first, begun[first], "review", one.synced_up_to, moved[0]),
+        (second, begun[second], "cancelled", one.synced_up_to, moved[1]),
     ]
     assert changes(driver) == expected
     shop.tick(60)
     shop.move_state(first, "closed")
     two = driver.sync()
-    expected.append((first, "review", "closed", two.cursor_after, moment(shop, first)))
+    expected.append((first, "review", "closed", two.synced_up_to, moment(shop, first)))
     assert changes(driver) == expected
     driver.backfill(NOW - timedelta(days=20), shop.now)
     assert changes(driver) == expected
@@ -73,12 +74,13 @@ def copy(state: str, minute: int) -> dict[str, Any]:
     return {"id": "1", "state": state, "updated_at": moment, "line_items": []}
 
 
-def seen(copies: list[dict[str, Any]], known: Known | None = None) -> list[tuple[str, str]]:
+def seen(copies: list[dict[str, Any]], *known: dict[str, Any]) -> list[tuple[str, str]]:
     """The moves that one load with these copies of a return sees."""
     tables = Shaper("default").returns(copies).tables
-    held = {} if known is None else {("1",): known}
-    settled = settle_returns(tables, held, shop="default", observed_at=NOW).tables
-    rows: list[dict[str, Any]] = settled.get("return_state_changes", pa.table({})).to_pylist()
+    held = pa.Table.from_pylist([*known], schema=KNOWN["returns"])
+    with duckdb.connect() as db:
+        found = newest_returns(db, tables, held, shop="default", observed_at=NOW).tables
+    rows: list[dict[str, Any]] = found.get("return_state_changes", pa.table({})).to_pylist()
     return [(row["from_state"], row["to_state"]) for row in rows]
 
 
@@ -90,6 +92,6 @@ def test_several_moves_in_one_load():
 
 def test_steps_from_what_was_known():
     """The first step starts from the state the warehouse has; copies older than that tell nothing."""
-    known = Known(round((NOW + timedelta(minutes=4)).timestamp() * 1_000_000), "review", "another")
+    known = {"id": "1", "updated_at": NOW + timedelta(minutes=4), "state": "review", "row_hash": "another", "deleted": False}
     assert seen([copy("closed", 9), copy("open", 1)], known) == [("review", "closed")]
     assert seen([copy("review", 9)], known) == []

@@ -38,20 +38,13 @@ STATES: Final = ("open", "closed", "expired", "cancelled", "review")
 """Every state a return can be in. One request asks for one state (client posthog); without `state` the API
 leaves out `cancelled` and `review` (documented), so a complete mirror takes one pass for each."""
 
-FILTERS: Final = ("created_at", "updated_at")  # the timestamps a range can apply to
 MAX_RANGE: Final = timedelta(days=120)
 """What a range must stay below: documented as the cap, and live accounts refuse a range of exactly this
 (client posthog). The shipping notices have the same cap from version 2026-10 on
 (integration-guides/migration-2026-07-to-2026-10)."""
 
 WINDOW_DAYS: Final = 90  # well inside the cap
-DEFAULT_RANGE: Final = timedelta(hours=24)  # what `from` and `to` mean when they are missing, so both are always sent
 MAX_PAGE_SIZE: Final = 750  # documented today; 500 and 700 in older copies of api-reference/pagination
-PAGE_SIZES: Final = (
-    750,
-    500,
-    100,
-)  # from the largest documented to the default: what to try when one is refused
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.000Z"  # UTC, the form of the documentation's own examples
 DATE_FORMAT: Final = "%Y-%m-%d"
 """The shipping notices' only safe form: a date that can't be read there silently becomes 1970-01-01 (client

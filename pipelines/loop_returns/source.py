@@ -1,116 +1,188 @@
-"""The dlt source: Loop's returns and shipping notices for anyone's dlt pipeline.
+"""The dlt source: Loop's returns with their children, and the shipping notices.
 
-`loop-returns sync` does more: it compares with the warehouse, keeps a ledger and the history of states, marks what is gone,
-and reads the notices of older returns in the same run. This source needs nothing but a pipeline.
+`pipeline.run(loop_returns_source())` needs nothing but a pipeline and is incremental the dlt way. The commands run the same
+source with a `reading`, chunk by chunk, and do more: they compare with the warehouse, keep a ledger and the history of
+states, and mark what is gone.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import dlt
+import duckdb
+from dlt.common.configuration.specs import BaseConfiguration
 
-from loop_returns.api.crew import Found
-from loop_returns.api.windows import cover, days, split
 from loop_returns.config import Settings, load
 from loop_returns.dates import parse_when
-from loop_returns.extract.api_reader import Shop
-from loop_returns.extract.days import DAY, notice_days, pack, unpack
-from loop_returns.extract.spool import Spool
+from loop_returns.extract.api_reader import ApiReader
+from loop_returns.extract.days import DAY
+from loop_returns.extract.planning import changed_plan, notices_plan
+from loop_returns.extract.reading import SpooledPages
+from loop_returns.extract.state import ShopState
 from loop_returns.tables.catalog import CHILDREN, arrow_schema, dlt_hints
 from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.runs import STATE_CHANGES
 from loop_returns.tables.shipping import ASN
-from loop_returns.warehouse.deduplicate import settle_notices, settle_returns
+from loop_returns.warehouse.deduplicate import newest_notices, newest_returns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loop_returns.tables.schema import Table
-    from loop_returns.warehouse.deduplicate import Tables
+    from dlt.extract import DltResource
+
+    from loop_returns.extract.reading import Reading
+
+_CURSOR: Final = dlt.sources.incremental[datetime]("updated_at", primary_key=(), on_cursor_value_missing="include")
+_RETURNS: Final = (RETURNS.name, *(child.name for child in CHILDREN))  # the tables of one return
 
 
-@dlt.source(name="loop_returns")
-def loop_returns_source(*, start_date: str | None = None, end_date: str | None = None, **settings: Any) -> Iterator[Any]:
+@dlt.source(name="loop_returns", spec=BaseConfiguration)  # an empty spec: dlt would fill arguments from a stray API_KEY
+def loop_returns_source(
+    *,
+    shop: str | None = None,
+    api_key: str | None = None,
+    base_url: str | None = None,
+    start_date: str | datetime | None = None,
+    end_date: str | datetime | None = None,
+    window_days: int | None = None,
+    page_size: int | None = None,
+    requests_per_minute: int | None = None,
+    max_concurrency: int | None = None,
+    lookback: str | timedelta | None = None,
+    asn_horizon_days: int | None = None,
+    pii: str | None = None,
+    reading: Reading | None = None,
+) -> Iterator[DltResource]:
     """Loop's returns with their children, and the advanced shipping notices, as typed tables.
 
-    Incremental on `updated_at`: the first run reads everything, later ones what changed since, less an overlap of
-    `lookback`. With `end_date` it reads what was created from `start_date` to `end_date` instead and keeps no cursor.
+    Both resources have dlt's own incremental on `updated_at`: the first run reads everything from `start_date`, later ones
+    what changed since, less `lookback` (of the notices: less `asn_horizon_days`). With `end_date`, or an interval that a
+    scheduler gives dlt, they read what was updated in it, and keep no cursor. Run the pipeline with
+    `loader_file_format="parquet"` where the destination can load it.
 
     Args:
+        shop: name of the shop, part of every key.
+        api_key: the key. It and every other setting that is not given come from `[sources.loop_returns]` of dlt's
+            configuration, by their full name only.
+        base_url: the API's address, with the version.
         start_date: first day, or moment (UTC), to read; only for the first run, unless `end_date` is given.
-        end_date: last moment to read; makes the run stateless.
-        settings: any setting of `[sources.loop_returns]`, such as `api_key`, `base_url`, `shop`, `page_size`. What is not
-            given comes from dlt's configuration, by its full name only: a stray `API_KEY` in the environment is not used.
+        end_date: the moment up to which to read; makes the run stateless.
+        window_days: days that one request asks for.
+        page_size: returns on a page.
+        requests_per_minute: the budget.
+        max_concurrency: requests under way at once.
+        lookback: how far before the cursor a run reads again.
+        asn_horizon_days: days of shipping notices that every run reads again.
+        pii: what becomes of personal data: `keep`, `hash`, `drop`.
+        reading: the commands' own way through the shop; only its current chunk is yielded.
 
     Returns:
-        Resources `returns`, `return_line_items`, `return_exchanges`, `return_labels`, `return_refunds` and
-        `advanced_shipping_notices`; choose with `with_resources`. Run the pipeline with `loader_file_format="parquet"`
-        where the destination can load it.
+        The resources `returns`, which fills the tables of its children too, and `advanced_shipping_notices`.
 
     Raises:
         ChangeSettings: when a setting is missing or cannot be used.
     """
-    if start_date is not None:
-        settings["start_date"] = start_date
-    resolved = load(**settings)
-    until = None if end_date is None else parse_when(end_date)
-    walk = dlt.resource(_walk, name="returns_walk", selected=False)(resolved, until)
-    for table in (RETURNS, *CHILDREN):
-        yield walk | dlt.transformer(_pick, **dlt_hints(table))(table)
-    yield dlt.resource(_notices, **dlt_hints(ASN))(resolved, until)
+    if reading is not None:
+        yield from _chunk_of(reading)
+        return
+    settings = load(
+        shop=shop, api_key=api_key, base_url=base_url, start_date=start_date, window_days=window_days, page_size=page_size,
+        requests_per_minute=requests_per_minute, max_concurrency=max_concurrency, lookback=lookback,
+        asn_horizon_days=asn_horizon_days, pii=pii,
+    )  # fmt: skip
+    end = parse_when(end_date) if isinstance(end_date, str) else end_date
+    horizon = timedelta(days=settings.asn_horizon_days)
+    returns = dlt.resource(_changed_returns, **dlt_hints(RETURNS))
+    yield _with_children(returns(settings, _incremental(settings.start_date, end, settings.lookback)))
+    yield dlt.resource(_changed_notices, **dlt_hints(ASN))(settings, _incremental(settings.start_date, end, horizon))
 
 
-def _walk(settings: Settings, until: datetime | None) -> Iterator[Tables]:
-    """Everything that is to be loaded, page by page, after the whole walk is done."""
-    with Shop(settings) as shop, Spool(RETURNS.name, ("id",)) as spool:
-        now = shop.clock()
-        memory = _memory(settings)
-        end = now if until is None else min(until, now)
-        start = settings.start_date
-        if until is None and "cursor" in memory:
-            start = min(datetime.fromisoformat(memory["cursor"]), now) - settings.lookback
-        windows = split(min(start, end), end, width=timedelta(days=settings.window_days))
-        for event in shop.returns(windows, column="updated_at" if until is None else "created_at"):
-            if isinstance(event, Found):
-                spool.add(event.item.tables)
-        for page in spool.pages():
-            settled = settle_returns(page, None, shop=settings.shop, observed_at=now)
-            if settled.tables:
-                found = unpack(memory.get("asn_days", ())) | notice_days(settled.tables)
-                memory["asn_days"] = pack(found)
-                yield settled.tables
-        if until is None:
-            memory["cursor"] = end.isoformat()
+def _incremental(start: datetime, end: datetime | None, lag: timedelta) -> Any:
+    return dlt.sources.incremental[datetime](
+        "updated_at",
+        initial_value=start,
+        end_value=end,
+        lag=lag.total_seconds(),
+        primary_key=(),  # no hashes of tied rows in the state: what is seen twice is merged
+        on_cursor_value_missing="include",
+    )
 
 
-def _pick(tables: Tables, table: Table) -> Any:
-    yield tables.get(table.name, arrow_schema(table.name).empty_table())
+def _with_children(returns: DltResource) -> DltResource:
+    """The resource with a table variant for each child; after arguments are bound, as binding forgets them."""
+    for table in CHILDREN:
+        hints = dlt_hints(table)
+        name, columns = hints.pop("name"), hints.pop("columns")
+        # a variant starts as a copy of the root's hints, so those go first
+        returns.apply_hints(table_name=name, columns={}, primary_key=[], merge_key=[], create_table_variant=True)
+        returns.apply_hints(table_name=name, columns=columns, create_table_variant=True, **hints)
+    return returns
 
 
-def _notices(settings: Settings, until: datetime | None) -> Iterator[Any]:
-    """The rolling horizon, or the days asked for, and the days of returns that earlier runs saw change."""
-    memory = _memory(settings)
-    with Shop(settings) as shop, Spool(ASN.name, ("id", "return_line_item_id")) as spool:
-        today = shop.clock().astimezone(UTC).date()
-        last = today if until is None else min(until.astimezone(UTC).date(), today)
-        everything = until is not None or "asn_read" not in memory
-        first = settings.start_date.date() if everything else last - DAY * settings.asn_horizon_days
-        changed = unpack(memory.get("asn_days", ()))
-        extra = {day + DAY * n for day in changed for n in (-1, 0, 1)}
-        windows = days(min(first, last), last + DAY, width=settings.window_days)
-        windows += cover((day for day in extra if not first < day <= last), width=settings.window_days)
-        for _, shaped in shop.notices(windows):
-            spool.add(shaped.tables)
-        memory["asn_days"] = pack(unpack(memory.get("asn_days", ())) - changed)  # the walk may have added some meanwhile
-        if until is None:
-            memory["asn_read"] = today.isoformat()
-        yield arrow_schema(ASN.name).empty_table()
-        for page in spool.pages():
-            yield from settle_notices(page, {}).tables.values()
+def _changed_returns(settings: Settings, updated_at: dlt.sources.incremental[datetime] = _CURSOR) -> Iterator[Any]:
+    """Everything that was updated in the incremental's range; the cursor moves when all of it was taken."""
+    updated_at.advance(cast("datetime", None))  # the API has filtered by the range: every row it sends is wanted
+    for name in _RETURNS:
+        yield dlt.mark.with_table_name(arrow_schema(name).empty_table(), name)
+    days: set[Any] = set()
+    with ApiReader(settings) as api, duckdb.connect(config={"threads": 1}) as sets:
+        now = api.clock()
+        end = now if updated_at.end_value is None else updated_at.end_value.astimezone(UTC)
+        pages = SpooledPages(api, changed_plan(settings, _start(settings, updated_at), end, now=now))
+        for tables in pages:
+            chunk = newest_returns(sets, tables, None, shop=settings.shop, observed_at=now)
+            for name in _RETURNS:
+                if name in chunk.tables:
+                    yield dlt.mark.with_table_name(chunk.tables[name], name)
+            days |= chunk.days
+    _remember(settings, _state(settings).after_load(days))
+    if updated_at.end_value is None and pages.newest is not None:
+        updated_at.advance(pages.newest)
 
 
-def _memory(settings: Settings) -> dict[str, Any]:
-    shops = dlt.current.source_state().setdefault("shops", {})
-    memory: dict[str, Any] = shops.setdefault(settings.shop, {})
-    return memory
+def _changed_notices(settings: Settings, updated_at: dlt.sources.incremental[datetime] = _CURSOR) -> Iterator[Any]:
+    """The notices of the incremental's range, and of the days of returns that earlier runs saw change."""
+    updated_at.advance(cast("datetime", None))
+    yield arrow_schema(ASN.name).empty_table()
+    with ApiReader(settings) as api, duckdb.connect(config={"threads": 1}) as sets:
+        now = api.clock()
+        end = now if updated_at.end_value is None else min(updated_at.end_value.astimezone(UTC), now)
+        first, last = min(_start(settings, updated_at), end).date() - DAY, end.date() + DAY
+        plan = notices_plan(settings, first, last, due=_state(settings).days_due)
+        for tables in SpooledPages(api, plan):
+            yield from newest_notices(sets, tables, None).tables.values()
+    _remember(settings, _state(settings).with_notices(plan.due, read=None))
+    if updated_at.end_value is None:
+        updated_at.advance(now)
+
+
+def _start(settings: Settings, updated_at: dlt.sources.incremental[datetime]) -> datetime:
+    return (updated_at.start_value or settings.start_date).astimezone(UTC)
+
+
+def _state(settings: Settings) -> ShopState:
+    return ShopState.read(dlt.current.source_state().get("shops", {}).get(settings.shop, {}))
+
+
+def _remember(settings: Settings, state: ShopState) -> None:
+    dlt.current.source_state().setdefault("shops", {})[settings.shop] = state.written()
+
+
+def _chunk_of(reading: Reading) -> Iterator[DltResource]:
+    """The current chunk of a command, without dlt's incremental: the cursor is in the shop's own state."""
+    assert reading.chunk is not None  # noqa: S101 # the commands ask only while there is one
+    settings, tables = reading.api.settings, reading.chunk.tables
+
+    def rows(names: tuple[str, ...]) -> Iterator[Any]:
+        _remember(settings, reading.state)
+        for name in names:
+            if name in tables:
+                yield dlt.mark.with_table_name(tables[name], name)
+
+    if RETURNS.name in tables:
+        yield _with_children(dlt.resource(rows, **dlt_hints(RETURNS))(_RETURNS))
+    for table in (STATE_CHANGES, ASN):  # the history stands by itself: `refresh` of `returns` must not drop it
+        if table.name in tables:
+            yield dlt.resource(rows, **dlt_hints(table))((table.name,))

@@ -210,9 +210,7 @@ class LoopClient:
                 chunks.append(chunk)
                 if self.pace.clock() > deadline:  # a trickle that never runs into the read timeout
                     raise httpx.ReadTimeout("the body came too slowly")
-        body = b"".join(chunks)
-        self.stats.add(bytes_received=len(body))
-        return response.status_code, response.headers, body
+        return response.status_code, response.headers, b"".join(chunks)
 
     def _pause(self, seconds: float) -> None:
         log.info("asking again in %.1f s", seconds)

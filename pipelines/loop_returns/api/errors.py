@@ -15,10 +15,8 @@
     ├── NotFound                         1   Loop has no such thing
     ├── Stopped                          1   given up because the run is ending
     ├── Busy                             75  another run holds the lock
-    ├── DataCheckFailed                  3   loaded, but a check of the data failed
     └── WarehouseTrouble                 1   the warehouse refused
         ├── WarehouseHeld                    another program has the DuckDB file open
-        └── PendingPackage                   a load package that can never load blocks later runs
 
 Every message is one paragraph for the operator, with the next step, and never holds the API key.
 """
@@ -137,19 +135,9 @@ class Busy(LoopReturnsError):
         self.started = started
 
 
-class DataCheckFailed(LoopReturnsError):
-    """The data was loaded, but a check of it failed."""
-
-    exit_code: ClassVar[int] = 3
-
-
 class WarehouseTrouble(LoopReturnsError):
     """The warehouse could not be opened, read or loaded."""
 
 
 class WarehouseHeld(WarehouseTrouble):
     """Another program has the DuckDB file open, so nothing can be loaded."""
-
-
-class PendingPackage(WarehouseTrouble):
-    """A load package of an earlier run can never be loaded and blocks every later run until it is aborted."""

@@ -14,30 +14,17 @@ class RequestStats:
         requests: requests sent, repeated ones included.
         retries: how many of them were repeats.
         too_many: answers with HTTP 429.
-        bytes_received: bytes of the bodies, decompressed.
         seconds_waited: seconds spent waiting for the budget and between attempts, summed over all threads.
     """
 
     requests: int = 0
     retries: int = 0
     too_many: int = 0
-    bytes_received: int = 0
     seconds_waited: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def add(
-        self,
-        *,
-        requests: int = 0,
-        retries: int = 0,
-        too_many: int = 0,
-        bytes_received: int = 0,
-        seconds_waited: float = 0.0,
-    ) -> None:
-        """Adds to the counts."""
+    def add(self, **counts: float) -> None:
+        """Adds to the counts of these names."""
         with self._lock:
-            self.requests += requests
-            self.retries += retries
-            self.too_many += too_many
-            self.bytes_received += bytes_received
-            self.seconds_waited += seconds_waited
+            for name, count in counts.items():
+                setattr(self, name, getattr(self, name) + count)

@@ -1,13 +1,14 @@
-"""One page of the returns list: from the body of an answer to typed tables."""
+"""One page of an endpoint: from the body of an answer to typed tables."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from loop_returns.api.judge import Reply, judge
 from loop_returns.api.page import cursor_of, page_of
-from loop_returns.settings import RETURNS_PATH
+from loop_returns.settings import ASN_PATH, RETURNS_PATH
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.rows import Undeclared, decode_returns
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from loop_returns.tables.shape import Rows, Shaped, Shaper
+    from loop_returns.tables.shape import Shaped, Shaper
 
 
 @dataclass(frozen=True)
@@ -33,22 +34,20 @@ class ShapedPage:
         return found
 
 
-def shape_bytes(body: bytes, shaper: Shaper, *, first_copy: int) -> ShapedPage:
-    """The page in a body that came with HTTP 200; copies are numbered from `first_copy`.
+def shape_bytes(path: str, body: bytes, shaper: Shaper, *, first_copy: int) -> ShapedPage:
+    """The page in a body that `path` answered with HTTP 200; copies are numbered from `first_copy`.
 
     Raises what `judge` and `page_of` raise when the body holds no page.
     """
-    try:
-        rows, link = decode_returns(body)
-    except Undeclared:
-        return shape_page(judge(Reply(RETURNS_PATH, 200, body), expect="list"), shaper, first_copy=first_copy)
-    return _page(rows, cursor_of(link), shaper, first_copy)
+    if path == RETURNS_PATH:
+        with suppress(Undeclared):
+            rows, link = decode_returns(body)
+            return ShapedPage(shaper.returns(rows, first_copy=first_copy) if rows else None, cursor_of(link))
+    return shape_page(path, judge(Reply(path, 200, body), expect="list"), shaper, first_copy=first_copy)
 
 
-def shape_page(body: Any, shaper: Shaper, *, first_copy: int) -> ShapedPage:
-    """The page in a decoded body. Raises BadAnswer when the body is no page."""
-    return _page(*page_of(body), shaper, first_copy)
-
-
-def _page(rows: Rows, cursor: str | None, shaper: Shaper, first_copy: int) -> ShapedPage:
-    return ShapedPage(shaper.returns(rows, first_copy=first_copy) if rows else None, cursor)
+def shape_page(path: str, body: Any, shaper: Shaper, *, first_copy: int) -> ShapedPage:
+    """The page in the decoded body of an answer of `path`. Raises BadAnswer when the body is no page."""
+    rows, cursor = page_of(body)
+    shape = shaper.notices if path == ASN_PATH else shaper.returns
+    return ShapedPage(shape(rows, first_copy=first_copy) if rows else None, cursor)

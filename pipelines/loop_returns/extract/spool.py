@@ -6,10 +6,11 @@ A plain dlt load puts everything into one package; two copies of one return in i
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
+import duckdb
 import pyarrow.compute as pc
 from pyarrow import feather
 
@@ -18,7 +19,7 @@ from loop_returns.tables.shape import COPY
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from loop_returns.warehouse.deduplicate import Tables
+    from loop_returns.tables.chunk import Tables
 
 
 class Spool:
@@ -26,40 +27,41 @@ class Spool:
 
     def __init__(self, root: str, key: Sequence[str]) -> None:
         self._root = root
-        self._key = tuple(key)
-        self._newest: dict[tuple[str, ...], tuple[int, int]] = {}  # key -> updated_at in microseconds, copy
-        self._pages = 0
-        self._folder = tempfile.TemporaryDirectory(prefix="loop-returns-")
+        self._key = ", ".join(key)
+        self._pages: list[tuple[Path, list[str], int, int]] = []  # folder, tables, first and last copy's number
+        self._open = ExitStack()
 
     def __enter__(self) -> Spool:
+        self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="loop-returns-")))
+        self._index = self._open.enter_context(closing(duckdb.connect(config={"threads": 1})))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._folder.cleanup()
+        self._open.close()
 
     def add(self, tables: Tables) -> None:
         """Takes one page: its root table and the tables of its children, all with copy numbers."""
-        root = tables[self._root]
-        times = root.column("updated_at").cast(pa.int64()).to_pylist()
-        copies = root.column(COPY).to_pylist()
-        keys = zip(*(root.column(name).to_pylist() for name in self._key), strict=True)
-        for key, time, copy in zip(keys, times, copies, strict=True):
-            found = (-1 if time is None else time, copy)
-            if found > self._newest.get(key, (-2, 0)):
-                self._newest[key] = found
+        rows = tables[self._root]
+        made = "INSERT INTO copies" if self._pages else "CREATE TABLE copies AS"
+        self._index.register("page", rows.select([*self._key.split(", "), "updated_at", COPY]))
+        self._index.execute(f"{made} FROM page")
+        folder = self._folder / str(len(self._pages))
+        folder.mkdir()
         for name, table in tables.items():
-            feather.write_feather(table, str(self._path(self._pages, name)), compression="lz4")
-        self._pages += 1
+            feather.write_feather(table, str(folder / name), compression="lz4")
+        numbers = pc.min_max(rows.column(COPY)).as_py()
+        self._pages.append((folder, list(tables), numbers["min"], numbers["max"]))
 
     def pages(self) -> Iterator[Tables]:
         """The pages again, in order, with the newest copies only."""
-        copies = pa.array(sorted(copy for _, copy in self._newest.values()), pa.int64())
-        for page in range(self._pages):
-            tables = {path.suffixes[0][1:]: feather.read_table(str(path)) for path in self._folder_of(page)}
-            yield {name: t.filter(pc.is_in(t.column(COPY), value_set=copies)) for name, t in tables.items()}
-
-    def _path(self, page: int, name: str) -> Path:
-        return Path(self._folder.name) / f"{page:07d}.{name}.arrow"
-
-    def _folder_of(self, page: int) -> list[Path]:
-        return sorted(Path(self._folder.name).glob(f"{page:07d}.*.arrow"))
+        if not self._pages:
+            return
+        self._index.execute(
+            f"CREATE TABLE newest AS SELECT {COPY} FROM copies QUALIFY row_number() OVER"
+            f" (PARTITION BY {self._key} ORDER BY updated_at DESC NULLS LAST, {COPY} DESC) = 1 ORDER BY {COPY}"
+        )
+        for folder, names, first, last in self._pages:
+            found = self._index.execute(f"FROM newest WHERE {COPY} BETWEEN ? AND ?", [first, last]).to_arrow_table()
+            for_page = found.column(COPY).combine_chunks()
+            tables = {name: feather.read_table(str(folder / name)) for name in names}
+            yield {name: table.filter(pc.is_in(table.column(COPY), value_set=for_page)) for name, table in tables.items()}

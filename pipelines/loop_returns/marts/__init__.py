@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from loop_returns.marts.files import Mart, all_marts
+    from loop_returns.marts.files import Mart, all_marts, column_comments
     from loop_returns.marts.views import drop, refresh
 
-__all__ = ["Mart", "all_marts", "drop", "refresh"]
+__all__ = ["Mart", "all_marts", "column_comments", "drop", "refresh"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"Mart", "all_marts"}:
+    if name in {"Mart", "all_marts", "column_comments"}:
         from loop_returns.marts import files
 
         return getattr(files, name)

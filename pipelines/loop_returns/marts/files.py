@@ -82,3 +82,8 @@ def _parse(name: str, text: str, marts: frozenset[str]) -> Mart:
         sql=body,
         reads=frozenset(_SOURCES.findall(body)) & (marts | TABLES.keys()),
     )
+
+
+def column_comments() -> list[tuple[str, str, str]]:
+    """Mart, column and meaning of every column of every mart."""
+    return [(mart.name, column, meaning) for mart in all_marts() for column, meaning in mart.columns.items()]

@@ -17,7 +17,7 @@ runs as (
         max(case when r.calc_newest = 1 then r.started_at end) as last_run_at,
         max(case when r.calc_newest = 1 then r.error_message end) as last_error,
         max(case when r.exit_code in (0, 3) and r.command = 'sync' then r.finished_at end) as last_good_sync_at,
-        max(r.cursor_after) as synced_up_to,
+        max(coalesce(r.synced_up_to, r.cursor_after)) as synced_up_to,
         max(case when r.exit_code in (0, 3) and r.command = 'reconcile' then r.finished_at end) as last_reconciled_at,
         count(case when r.outcome in ('failed', 'killed', 'interrupted') then 1 end) as runs_failed,
         count(*) as runs

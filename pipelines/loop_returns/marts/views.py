@@ -10,7 +10,7 @@ from dlt.destinations.exceptions import DatabaseException
 from loop_returns.marts.files import Mart, all_marts
 from loop_returns.tables.catalog import TABLES
 from loop_returns.warehouse import comments
-from loop_returns.warehouse.reader import Stored, connected
+from loop_returns.warehouse.reader import Reader, connected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,14 +28,14 @@ def refresh(pipeline: dlt.Pipeline, *, as_tables: bool = False) -> list[str]:
     of its own (files). Raises dlt's DatabaseException when the destination refuses, for one because somebody else's
     view reads a mart that would have to be dropped; nothing is changed then.
     """
-    with connected(pipeline) as stored:
-        if stored is None:
+    with connected(pipeline) as reader:
+        if reader is None:
             return []
-        columns = stored.columns(TABLES)
-        mark = _mark(stored, columns)
-        if not as_tables and _is_current(stored, mark):
+        columns = reader.columns(TABLES)
+        mark = _mark(reader, columns)
+        if not as_tables and _is_current(reader, mark):
             return []
-        _build(stored, columns, kind="TABLE" if as_tables else "VIEW", mark=mark)
+        _build(reader, columns, kind="TABLE" if as_tables else "VIEW", mark=mark)
     return [mart.name for mart in all_marts()]
 
 
@@ -45,19 +45,19 @@ def drop(pipeline: dlt.Pipeline) -> list[str]:
     Needed before dlt's `refresh`: PostgreSQL drops no table that a view reads, and the package would stay
     pending.
     """
-    with connected(pipeline) as stored:
-        if stored is None:
+    with connected(pipeline) as reader:
+        if reader is None:
             return []
-        kinds = _kinds(stored)
-        stored.run(*_drops(stored, kinds))
+        kinds = _kinds(reader)
+        reader.run(*_drops(reader, kinds))
     return [mart.name for mart in all_marts() if mart.name in kinds]
 
 
-def _mark(stored: Stored, columns: Mapping[str, set[str]]) -> str:
+def _mark(reader: Reader, columns: Mapping[str, set[str]]) -> str:
     """A fingerprint of everything that decides how the views read; kept in their comments."""
     declared = [sorted(columns.get(name, set()) & set(table.names)) for name, table in TABLES.items()]
     texts = [(mart.name, mart.description, mart.sql) for mart in all_marts()]
-    said = repr((stored.dialect, stored.name(""), texts, declared, [table.names for table in TABLES.values()]))
+    said = repr((reader.dialect, reader.name(""), texts, declared, [table.names for table in TABLES.values()]))
     return hashlib.blake2b(said.encode(), digest_size=4).hexdigest()
 
 
@@ -65,49 +65,49 @@ def _comment(mart: Mart, mark: str) -> str:
     return f"{mart.description} Grain: {mart.grain}. [{mark}]"
 
 
-def _is_current(stored: Stored, mark: str) -> bool:
-    known = comments.read(stored)
-    kinds = _kinds(stored)
+def _is_current(reader: Reader, mark: str) -> bool:
+    known = comments.read(reader)
+    kinds = _kinds(reader)
     return all(kinds.get(mart.name) == "VIEW" and known.get((mart.name, "")) == _comment(mart, mark) for mart in all_marts())
 
 
-def _build(stored: Stored, columns: Mapping[str, set[str]], *, kind: Kind, mark: str) -> None:
+def _build(reader: Reader, columns: Mapping[str, set[str]], *, kind: Kind, mark: str) -> None:
     """Replaces views in place, which keeps what others built on them; where that is refused, drops and creates."""
     from loop_returns.marts.render import render  # translating is slow to import and rarely needed
 
-    queries = {mart.name: render(mart, dialect=stored.dialect, qualify=stored.name, stored=columns) for mart in all_marts()}
+    queries = {mart.name: render(mart, dialect=reader.dialect, qualify=reader.name, stored=columns) for mart in all_marts()}
     said = [
-        comments.statement(stored, mart.name, _comment(mart, mark), kind=kind)
+        comments.statement(reader, mart.name, _comment(mart, mark), kind=kind)
         for mart in all_marts()
-        if comments.are_known(stored)
+        if comments.are_known(reader)
     ]
-    kinds = _kinds(stored)
+    kinds = _kinds(reader)
     if kind == "VIEW" and "TABLE" not in kinds.values():
         try:
-            stored.run(*(_create("OR REPLACE VIEW", stored, name, sql) for name, sql in queries.items()), *said)
+            reader.run(*(_create("OR REPLACE VIEW", reader, name, sql) for name, sql in queries.items()), *said)
         except DatabaseException:  # PostgreSQL keeps the columns of a view it replaces, so a new list needs a new view
             if not kinds:
                 raise
         else:
             return
-    creates = (_create(kind, stored, name, sql) for name, sql in queries.items())
-    stored.run(*_drops(stored, kinds), *creates, *said)
+    creates = (_create(kind, reader, name, sql) for name, sql in queries.items())
+    reader.run(*_drops(reader, kinds), *creates, *said)
 
 
-def _create(what: str, stored: Stored, name: str, sql: str) -> str:
-    return f"CREATE {what} {stored.name(name)} AS {sql}"
+def _create(what: str, reader: Reader, name: str, sql: str) -> str:
+    return f"CREATE {what} {reader.name(name)} AS {sql}"
 
 
-def _drops(stored: Stored, kinds: Mapping[str, Kind]) -> list[str]:
+def _drops(reader: Reader, kinds: Mapping[str, Kind]) -> list[str]:
     """Statements that drop what there is, readers before what they read."""
-    return [f"DROP {kinds[mart.name]} {stored.name(mart.name)}" for mart in reversed(all_marts()) if mart.name in kinds]
+    return [f"DROP {kinds[mart.name]} {reader.name(mart.name)}" for mart in reversed(all_marts()) if mart.name in kinds]
 
 
-def _kinds(stored: Stored) -> dict[str, Kind]:
+def _kinds(reader: Reader) -> dict[str, Kind]:
     """Which marts exist, and as what."""
     names = {mart.name for mart in all_marts()}
-    dataset = stored.literal(stored.dataset)
-    rows = stored.rows(
+    dataset = reader.literal(reader.dataset)
+    rows = reader.rows(
         f"SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = {dataset}"  # noqa: S608 - escaped
     )
     return {name.lower(): "VIEW" if kind == "VIEW" else "TABLE" for name, kind in rows if name.lower() in names}

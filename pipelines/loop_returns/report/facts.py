@@ -14,7 +14,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from loop_returns import __version__
 from loop_returns.api.errors import ChangeSettings
 from loop_returns.report.queries import CLOSING_DAYS, QUERIES, TOP_PRODUCTS
-from loop_returns.warehouse.looking import reading
+from loop_returns.warehouse.reader import Reader, looking
 
 if TYPE_CHECKING:
     from loop_returns.report.queries import Query
@@ -73,14 +73,14 @@ def read_facts(target: Target, *, days: int, shop: str | None = None) -> Facts:
     facts = Facts(now, now.date() - timedelta(days=days), shop)
     if target.file is not None and not target.file.exists():
         return facts
-    with reading(target) as client:
+    with looking(target) as reader:
         for name, query in QUERIES.items():
             facts.tables[name] = []
             try:
-                for row in _rows(client, query, facts.since):
+                for row in _rows(reader, query, facts.since):
                     facts.take(name, row)
             except DatabaseUndefinedRelation as error:
-                if not _has_returns(client):
+                if not reader.rows(f"select id from {reader.name('returns')} limit 1"):  # noqa: S608 # our own name
                     return Facts(now, facts.since, shop)
                 raise ChangeSettings(
                     "The report is made from the marts, and this warehouse lacks some. Set `marts` to views or tables, run "
@@ -89,23 +89,14 @@ def read_facts(target: Target, *, days: int, shop: str | None = None) -> Facts:
     return facts
 
 
-def _rows(client: Any, query: Query, since: date) -> list[tuple[Any, ...]]:
+def _rows(reader: Reader, query: Query, since: date) -> list[tuple[Any, ...]]:
     def name(match: re.Match[str]) -> str:
         if match[1] == "since":
             return f"date '{since.isoformat()}'"
-        return str(client.sql_client.make_qualified_table_name(match[1]))
+        return reader.name(match[1])
 
-    with client.sql_client.execute_query(_TABLE.sub(name, query.sql)) as cursor:
+    with reader.sql.execute_query(_TABLE.sub(name, query.sql)) as cursor:
         return list(cursor.fetchall())
-
-
-def _has_returns(client: Any) -> bool:
-    table = client.sql_client.make_qualified_table_name("returns")
-    try:
-        with client.sql_client.execute_query(f"select count(*) from {table}") as cursor:  # noqa: S608 # our own name
-            return bool(cursor.fetchone()[0])
-    except DatabaseUndefinedRelation:
-        return False
 
 
 def _scaled(value: Any, scale: int) -> int:

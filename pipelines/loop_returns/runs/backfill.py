@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from loop_returns.api.windows import Window, split
 from loop_returns.extract.days import DAY
-from loop_returns.runs.asn import read_notices
+from loop_returns.extract.planning import backfill_plan, notices_plan, requests_of
+from loop_returns.runs.comparing import Comparison
 from loop_returns.runs.finish import finish
-from loop_returns.runs.plan import PlannedRequest, changed_days, planned_notices, planned_returns
+from loop_returns.runs.notices import planned, read_notices
 from loop_returns.runs.session import session
-from loop_returns.runs.walking import walk_returns
+from loop_returns.runs.status import remembered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from datetime import date
 
     from loop_returns.config import Settings
+    from loop_returns.extract.planning import PlannedRequest
     from loop_returns.runs.ledger import Run
-    from loop_returns.runs.loading import Memory
     from loop_returns.runs.progress import Progress
-    from loop_returns.runs.session import Options, Session
+    from loop_returns.runs.session import Options
 
 
 def backfill(
@@ -39,66 +39,37 @@ def backfill(
     over. Settings and options default as in `sync`. Raises LoopReturnsError; the ledger is written by then.
     """
     with session("backfill", settings, options, progress) as opened:
-        now, options = opened.now, opened.options
-        end = max(min(end, now), start)
+        options, run = opened.options, opened.run
+        compare = Comparison(opened)
+        end = max(min(end, opened.now), start)
         if options.wants("returns"):
-            _read_returns(opened, start, end, newest_first=newest_first, restart=restart)
+            returns, loaded = backfill_plan(
+                opened.settings, opened.state, start, end, newest_first=newest_first, restart=restart
+            )
+            if restart:
+                opened.state = opened.state.with_backfill(str(returns.backfill), ())
+            if loaded:
+                whole = loaded + len(returns.windows)
+                run.notices.append(f"Went on with a backfill that had {loaded} of {whole} windows.")
+            opened.read(returns, compare)
         if options.wants("advanced_shipping_notices"):
-            _read_notices(opened, start, end)
+            notices = planned(opened, *_days(start, end), due=opened.state.days_due)
+            read_notices(opened, notices, compare, to_now=False)
         finish(opened)
-        return opened.run
+        return run
 
 
 def plan(settings: Settings, options: Options, *, start: datetime, end: datetime) -> list[PlannedRequest]:
     """The requests that a backfill would send at least; asks nothing of Loop."""
+    state = remembered(settings, options)
     end = max(min(end, datetime.now(UTC)), start)
-    planned: list[PlannedRequest] = []
+    requests: list[PlannedRequest] = []
     if options.wants("returns"):
-        windows = backfill_windows(settings, start=start, end=end, newest_first=False)
-        planned += planned_returns(settings, windows, column="created_at")
+        requests += requests_of(backfill_plan(settings, state, start, end)[0], settings)
     if options.wants("advanced_shipping_notices"):
-        first, last = start.astimezone(UTC).date(), end.astimezone(UTC).date() + DAY
-        planned += planned_notices(settings, first=first, last=last)
-    return planned
+        requests += requests_of(notices_plan(settings, *_days(start, end), due=state.days_due), settings)
+    return requests
 
 
-def backfill_windows(settings: Settings, *, start: datetime, end: datetime, newest_first: bool) -> list[Window]:
-    """What a backfill has to read of the returns list by `created_at`, in its order."""
-    windows = split(start, end, width=timedelta(days=settings.window_days))
-    return windows[::-1] if newest_first else windows
-
-
-def _read_returns(opened: Session, start: datetime, end: datetime, *, newest_first: bool, restart: bool) -> None:
-    name = f"{start.isoformat()}/{end.date().isoformat()}"
-    earlier = opened.warehouse.state(opened.shop).get("backfills", {}).get(name, ())
-    finished = set() if restart else set(earlier)
-    every = backfill_windows(opened.settings, start=start, end=end, newest_first=newest_first)
-    windows = [window for window in every if _label(window) not in finished]
-    if len(windows) < len(every):
-        opened.run.notices.append(f"Went on with a backfill that had {len(every) - len(windows)} of {len(every)} windows.")
-
-    def done(memory: Memory, positions: Sequence[int]) -> None:
-        finished.update(_label(windows[position]) for position in positions)
-        memory.setdefault("backfills", {})[name] = sorted(finished)
-
-    walk_returns(opened, windows, column="created_at", done=done)
-
-    def forget(memory: Memory) -> None:
-        memory.get("backfills", {}).pop(name, None)
-
-    opened.then_remember(forget)
-
-
-def _read_notices(opened: Session, start: datetime, end: datetime) -> None:
-    extra = changed_days(opened.warehouse.state(opened.shop))
-    first, last = start.astimezone(UTC).date(), end.astimezone(UTC).date() + DAY
-    read_notices(opened, first=first, last=last, extra=extra, to_now=False)
-
-    def remember(memory: Memory) -> None:
-        memory.pop("asn_days", None)
-
-    opened.then_remember(remember)
-
-
-def _label(window: Window) -> str:
-    return f"{window.start.isoformat()}/{window.end.isoformat()}"
+def _days(start: datetime, end: datetime) -> tuple[date, date]:
+    return start.astimezone(UTC).date(), end.astimezone(UTC).date() + DAY

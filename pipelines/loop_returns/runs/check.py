@@ -6,20 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from dlt.common.schema import Schema
-from dlt.dataset.utils import get_destination_clients
-
 from loop_returns.api.client import LoopClient
 from loop_returns.api.errors import Busy, ChangeSettings, LoopReturnsError
 from loop_returns.api.pace import Pace
 from loop_returns.api.page import page_of
-from loop_returns.api.walk import smallest_params
+from loop_returns.api.params import smallest_params
 from loop_returns.runs.progress import duration
 from loop_returns.settings import ASN_PATH, DATE_FORMAT, RETURNS_PATH
-from loop_returns.warehouse.destination import find_target
+from loop_returns.warehouse.dlt_internals import sql_client
 from loop_returns.warehouse.failures import explain
-from loop_returns.warehouse.load import SOURCE
 from loop_returns.warehouse.lock import hold
+from loop_returns.warehouse.reader import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -105,7 +102,7 @@ def _notices(client: LoopClient) -> str:
 
 def _warehouse(options: Options) -> str:
     """Makes, fills and drops a table in the dataset and in dlt's staging dataset, where every run merges."""
-    target = find_target(destination=options.destination, dataset=options.dataset, file=options.file)
+    target = options.target()
     where = str(target.file or target.location)
     try:
         with hold(target, command="check"):
@@ -120,7 +117,7 @@ def _warehouse(options: Options) -> str:
 
 
 def _probe(target: Target) -> None:
-    client: Any = get_destination_clients(Schema(SOURCE), target.destination, target.dataset)[0]
+    client: Any = sql_client(target.destination, target.dataset, SOURCE)
     with client.sql_client as sql:
         _write(sql)
         with sql.with_staging_dataset():

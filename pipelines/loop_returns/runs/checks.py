@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import dlt
 
     from loop_returns.tables.schema import Table
-    from loop_returns.warehouse.reader import Stored
+    from loop_returns.warehouse.reader import Reader
 
 Severity = Literal["error", "warning"]
 
@@ -59,14 +59,14 @@ def run_checks(pipeline: dlt.Pipeline, *, shop: str, loads: Collection[str] | No
     tables or columns that the warehouse does not have are left out. Raises dlt's DatabaseException when the
     destination cannot be asked.
     """
-    with connected(pipeline) as stored:
-        if stored is None:
+    with connected(pipeline) as reader:
+        if reader is None:
             return []
-        columns = stored.columns(TABLES)
+        columns = reader.columns(TABLES)
         rules = [rule for rule in _rules(loads) if _applies(rule, columns)]
         if not rules:
             return []
-        failed = dict(stored.rows(_query(rules, stored, shop)))
+        failed = dict(reader.rows(_query(rules, reader, shop)))
     return [_result(rule, int(failed[number])) for number, rule in enumerate(rules)]
 
 
@@ -76,16 +76,16 @@ def _applies(rule: _Rule, columns: Mapping[str, set[str]]) -> bool:
     return bool(there) and set(rule.needs) <= there and joined <= columns.keys()
 
 
-def _query(rules: list[_Rule], stored: Stored, shop: str) -> str:
+def _query(rules: list[_Rule], reader: Reader, shop: str) -> str:
     parts = [f"select {number} as rule, ({rule.sql}) as failed" for number, rule in enumerate(rules)]
     tree = sqlglot.parse_one(
         " union all ".join(parts).replace("{shop}", sqlglot.exp.Literal.string(shop).sql("duckdb")), read="duckdb"
     )
     for table in list(tree.find_all(sqlglot.exp.Table)):
         if table.name in TABLES:
-            full = sqlglot.exp.to_table(stored.name(table.name), dialect=stored.dialect)
+            full = sqlglot.exp.to_table(reader.name(table.name), dialect=reader.dialect)
             table.replace(sqlglot.exp.alias_(full, table.alias, table=True))
-    return tree.sql(dialect=stored.dialect)
+    return tree.sql(dialect=reader.dialect)
 
 
 def _result(rule: _Rule, failed: int) -> Check:

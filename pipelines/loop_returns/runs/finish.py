@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from loop_returns import __version__, marts
@@ -20,21 +20,20 @@ def finish(opened: Session, *, thorough: bool = False) -> None:
     run's outcome `check_failed` and its exit code 3; warnings only stand in the report.
     """
     run, warehouse = opened.run, opened.warehouse
-    current = warehouse.state(opened.shop).get("finished") == __version__
-    if opened.options.dry_run or (current and not thorough):
+    if opened.options.dry_run or (opened.state.verified == __version__ and not thorough):
         return
     opened.progress.note("Refreshing marts, checking the data.")
-    with warehouse.file.held(), warehouse.explained():
-        warehouse.prepare()
+    was_sound = opened.verified_before == __version__
+    with warehouse.explained():
         if opened.settings.marts != "off":
             marts.refresh(warehouse.pipeline, as_tables=opened.settings.marts == "tables")
-        write_comments(warehouse.pipeline)
-        only = warehouse.loads if opened.checked and not thorough else None
-        warehouse.file.spare()
-        checks = run_checks(warehouse.pipeline, shop=opened.shop, loads=only)
+        write_comments(warehouse.pipeline, marts.column_comments())
+        loads = warehouse.loads if was_sound and not thorough else None
+        checks = run_checks(warehouse.pipeline, shop=opened.shop, loads=loads)
     run.checks = [asdict(check) for check in checks if check.failed]
-    if any(check.failed and check.severity == "error" for check in checks):
+    sound = not any(check.failed and check.severity == "error" for check in checks)
+    if not sound:
         run.outcome, run.exit_code = "check_failed", 3
-        opened.then_remember(lambda memory: memory.pop("finished", None))  # the next run checks everything again
-    else:
-        opened.then_remember(lambda memory: memory.update(finished=__version__))
+    opened.state = replace(
+        opened.state, verified=__version__ if sound else None
+    )  # else the next run checks everything again

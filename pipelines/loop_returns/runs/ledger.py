@@ -20,9 +20,9 @@ import pyarrow as pa
 
 from loop_returns import __version__
 from loop_returns.tables.catalog import arrow_schema
+from loop_returns.tables.chunk import Tally
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.values import to_json
-from loop_returns.warehouse.deduplicate import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +54,7 @@ class Run:
     checks: list[dict[str, Any]] = field(default_factory=list)  # name, table, severity, failed, message
     new_columns: list[str] = field(default_factory=list)  # table.column
     notices: list[str] = field(default_factory=list)
+    synced_up_to: datetime | None = None  # Loop's clock when a sync began that has read the returns
     cursor_before: datetime | None = None
     cursor_after: datetime | None = None
 
@@ -64,7 +65,7 @@ class Run:
 
     def record(self) -> dict[str, Any]:
         """The run as JSON can hold it: the ledger's columns by name, times as ISO text."""
-        times = ("started_at", "finished_at", "cursor_before", "cursor_after")
+        times = ("started_at", "finished_at", "synced_up_to", "cursor_before", "cursor_after")
         plain = (
             "run_id", "shop", "command", "outcome", "exit_code", "error_class", "error_message", "windows", "requests",
             "retries", "too_many_requests", "edge_checks", "drift", "checks", "new_columns", "notices",

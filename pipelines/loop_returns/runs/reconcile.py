@@ -5,38 +5,42 @@ It finds what no cursor can: rows that changed without a new `updated_at`, rows 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+import pyarrow as pa
+
 from loop_returns.api.errors import ChangeSettings, NotFound
-from loop_returns.api.windows import split
 from loop_returns.extract.days import DAY
-from loop_returns.runs.asn import read_notices
+from loop_returns.extract.planning import reconcile_plan
+from loop_returns.extract.scheduler import Answered
+from loop_returns.runs.comparing import Comparison
 from loop_returns.runs.finish import finish
-from loop_returns.runs.loading import Loader
+from loop_returns.runs.notices import planned, read_notices
 from loop_returns.runs.session import session
-from loop_returns.runs.sync import read_cursor
-from loop_returns.runs.walking import walk_returns
 from loop_returns.settings import DETAILS_PATH
-from loop_returns.tables.catalog import CHILDREN
+from loop_returns.tables.catalog import CHILDREN, KEYS
+from loop_returns.tables.chunk import Chunk, Tally
 from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
-from loop_returns.warehouse.compare import differing
-from loop_returns.warehouse.contents import known_notices, known_returns, mark_deleted, moment, portable, quoted, rows_of
-from loop_returns.warehouse.deduplicate import Settled, Tally, settle_notices, settle_returns
+from loop_returns.warehouse.compare import believed, differing, drift_counts
+from loop_returns.warehouse.contents import keys_where, mark_deleted, rows_of
+from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from loop_returns.config import Settings
+    from loop_returns.extract.api_reader import Event
     from loop_returns.runs.ledger import Run
-    from loop_returns.runs.loading import Memory
     from loop_returns.runs.progress import Progress
     from loop_returns.runs.session import Options, Session
-    from loop_returns.warehouse.deduplicate import Key, Known, Tables
+    from loop_returns.tables.chunk import Tables
 
 _ANOTHER_SHOP: Final = 10  # so many returns, and not one of them known to Loop: then it is not the same shop
-_COMPARED: Final = 10_000  # rows compared at a time
+_COMPARED: Final = 10_000  # rows compared at a time: all that the warehouse has of them comes into memory too
+_SYNCED: Final = "SELECT max({}) FROM {} WHERE shop = %s AND command = 'sync' AND outcome IN ('done', 'check_failed')"
 
 
 def reconcile(settings: Settings, options: Options, *, days: int, progress: Progress) -> Run:
@@ -46,16 +50,22 @@ def reconcile(settings: Settings, options: Options, *, days: int, progress: Prog
     a sync. Raises LoopReturnsError; the ledger is written by then.
     """
     with session("reconcile", settings, options, progress) as opened:
-        now = opened.now
-        start = now - timedelta(days=days)
-        run = opened.run
-        run.cursor_before = run.cursor_after = read_cursor(opened.warehouse.state(settings.shop))
+        run, start = opened.run, opened.now - timedelta(days=days)
+        run.cursor_before = run.cursor_after = opened.state.cursor
+        compare = ValueComparison(opened)
+        limits = replace(options.limits, rows=min(_COMPARED, options.limits.rows))
         if options.wants("returns"):
-            _returns(opened, start, now)
+            seen: list[pa.Table] = []
+
+            def see(event: Event) -> None:
+                if isinstance(event, Answered) and event.page.shaped is not None:
+                    seen.append(event.page.shaped.tables[RETURNS.name].select(KEYS[RETURNS.name]))
+
+            opened.read(reconcile_plan(settings, start, opened.now), compare, limits=limits, watch=see)
+            _mark_gone(opened, seen, start)
         if options.wants("advanced_shipping_notices"):
-            loader = ComparingLoader(opened)
-            gone = read_notices(opened, first=start.date(), last=now.date() + DAY, loader=loader, mark=not options.dry_run)
-            _drift(run, ASN.name, "deleted", gone)
+            plan = planned(opened, start.date(), opened.now.date() + DAY)
+            _drift(run, ASN.name, "deleted", read_notices(opened, plan, compare, mark=not options.dry_run, limits=limits))
         if options.dry_run:
             run.tally = Tally(unchanged=run.tally.unchanged, older=run.tally.older)
         finish(opened, thorough=True)
@@ -64,43 +74,28 @@ def reconcile(settings: Settings, options: Options, *, days: int, progress: Prog
         return run
 
 
-def _returns(opened: Session, start: datetime, now: datetime) -> None:
-    loader = ComparingLoader(opened)
-    windows = split(start, now, width=timedelta(days=opened.settings.window_days))
-    seen: set[str] = set()
-    walk_returns(
-        opened,
-        windows,
-        column="created_at",
-        done=_nothing_to_remember,
-        each=lambda shaped: seen.update(shaped.tables[RETURNS.name].column("id").to_pylist()),
-        loader=loader,
-    )
-    held = opened.warehouse.query(
-        portable(
-            opened.warehouse,
-            f"SELECT id FROM {{0}} WHERE shop = {quoted(opened.shop)} AND _deleted_at IS NULL"
-            f" AND created_at > {moment(start)} AND created_at < {moment(now)}",
-        ),
-        RETURNS.name,
-    )
-    missing = [str(row[0]) for row in held if row[0] not in seen]
-    if len(missing) >= _ANOTHER_SHOP and len(missing) == len(held):
-        raise ChangeSettings(
-            f"Of the {len(held)} returns that the warehouse has of these days as shop `{opened.shop}`, Loop shows none. The "
-            "key seems to be another shop's: set the setting `shop` to a name of its own for each shop, or use the right "
-            "key. Nothing was marked as deleted."
-        )
-    gone = [one for one in missing if _is_gone(opened, one)]
-    if gone and not opened.options.dry_run:
-        mark_deleted(opened.warehouse, RETURNS.name, opened.shop, ("id",), [(one,) for one in gone], at=opened.now)
-    _drift(opened.run, RETURNS.name, "deleted", len(gone))
+def _mark_gone(opened: Session, seen: list[pa.Table], start: datetime) -> None:
+    """Marks returns that no list shows any more and of which Loop itself says that there are none."""
+    with opened.warehouse.reader() as reader:
+        values = [start, opened.now]
+        held = keys_where(reader, RETURNS.name, opened.shop, "created_at > %s AND created_at < %s", values)
+        absent = missing(opened.sets, held, seen)
+        if _ANOTHER_SHOP <= absent.num_rows == held.num_rows:
+            raise ChangeSettings(
+                f"Of the {held.num_rows} returns that the warehouse has of these days as shop `{opened.shop}`, Loop shows "
+                "none. The key seems to be another shop's: set the setting `shop` to a name of its own for each shop, or "
+                "use the right key. Nothing was marked as deleted."
+            )
+        gone = pa.table({"id": pa.array([one for one in absent["id"].to_pylist() if _is_gone(opened, one)], pa.string())})
+        if gone.num_rows and not opened.options.dry_run:
+            mark_deleted(reader, RETURNS.name, opened.shop, gone, at=opened.now)
+    _drift(opened.run, RETURNS.name, "deleted", gone.num_rows)
 
 
 def _is_gone(opened: Session, return_id: str) -> bool:
     """Asks Loop for this one return: only its own word that there is none proves it."""
     try:
-        opened.source.client.get(DETAILS_PATH, params={"return_id": return_id}, expect="object")
+        opened.api.client.get(DETAILS_PATH, params={"return_id": return_id}, expect="object")
     except NotFound:
         return True
     opened.run.notices.append(
@@ -109,96 +104,54 @@ def _is_gone(opened: Session, return_id: str) -> bool:
     return False
 
 
-class ComparingLoader(Loader):
-    """A loader that believes only what it sees in the warehouse, and counts the drift."""
+class ValueComparison(Comparison):
+    """Believes only what it sees in the warehouse, value by value, and counts the drift."""
 
-    def full(self, *, idle: bool = False) -> bool:
-        """As any loader's, with fewer rows: all that the warehouse has of them comes into memory too."""
-        return self.rows >= _COMPARED or super().full(idle=idle)
+    def __call__(self, tables: Tables) -> Chunk:
+        """The chunk to load of the rows that were read; nothing in a dry run."""
+        chunk = self._returns(tables) if RETURNS.name in tables else self._notices(tables)
+        return Chunk({}, chunk.tally) if self.opened.options.dry_run else chunk
 
-    def _settle(self, tables: Tables) -> Settled:
-        if RETURNS.name in tables:
-            return self._compare_returns(tables)
-        return self._compare_notices(tables)
-
-    def _compare_returns(self, tables: Tables) -> Settled:
-        opened, shop = self._session, self._session.shop
+    def _returns(self, tables: Tables) -> Chunk:
+        opened, sets = self.opened, self.opened.sets
+        known = self.known(RETURNS.name, tables)
+        newest = newest_returns(sets, tables, known.slice(0, 0), shop=opened.shop, observed_at=opened.now).tables
         ids = tables[RETURNS.name].column("id").to_pylist()
-        known = known_returns(opened.warehouse, shop, ids)
-        newest = settle_returns(dict(tables), {}, shop=shop, observed_at=opened.now)
-        differs: set[tuple[str, ...]] = set()
-        for table in (RETURNS, *CHILDREN):
-            column = "id" if table is RETURNS else "return_id"
-            ours = newest.tables.get(table.name, tables[table.name].slice(0, 0))
-            found = differing(table.name, ours, rows_of(opened.warehouse, table.name, shop, column, ids), by=(column,))
-            self._count(table.name, {key for key in found if key in known}, newest)
-            differs |= found
-        self._count_missing(RETURNS.name, newest, known)
-        believed = _believed(known, differs, newest.tables.get(RETURNS.name), ("id",))
-        settled = settle_returns(tables, believed, shop=shop, observed_at=opened.now, left=self._torn() | self._orphaned())
-        return self._unless_dry(settled)
+        parts = []
+        with opened.warehouse.reader() as reader:
+            for table in (RETURNS, *CHILDREN):
+                by = "id" if table is RETURNS else "return_id"
+                ours = newest.get(table.name, tables[table.name].slice(0, 0))
+                parts.append(differing(sets, table.name, ours, rows_of(reader, table.name, opened.shop, ids), by=(by,)))
+                self._count(table.name, parts[-1], newest[RETURNS.name], known)
+        differs = pa.concat_tables(parts)
+        beliefs = believed(sets, known, differs, newest[RETURNS.name])
+        loose = self.loose(tables[RETURNS.name], known)
+        return newest_returns(sets, tables, beliefs, shop=opened.shop, observed_at=opened.now, loose=loose)
 
-    def _compare_notices(self, tables: Tables) -> Settled:
-        opened, shop = self._session, self._session.shop
-        ids = tables[ASN.name].column("id").to_pylist()
-        known = known_notices(opened.warehouse, shop, ids)
-        newest = settle_notices(dict(tables), {})
-        ours = newest.tables.get(ASN.name, tables[ASN.name].slice(0, 0))
-        theirs = rows_of(opened.warehouse, ASN.name, shop, "id", ids)
-        key = ("id", "return_line_item_id")
-        found = {one for one in differing(ASN.name, ours, theirs, by=key) if one in set(_keys(ours, key))}
-        self._count(ASN.name, {one for one in found if one in known}, newest)
-        self._count_missing(ASN.name, newest, known)
-        return self._unless_dry(settle_notices(tables, _believed(known, found, ours, key)))
+    def _notices(self, tables: Tables) -> Chunk:
+        opened, sets = self.opened, self.opened.sets
+        known = self.known(ASN.name, tables)
+        newest = newest_notices(sets, tables, known.slice(0, 0)).tables[ASN.name]
+        with opened.warehouse.reader() as reader:
+            theirs = rows_of(reader, ASN.name, opened.shop, tables[ASN.name].column("id").to_pylist())
+        differs = differing(sets, ASN.name, newest, theirs, by=KEYS[ASN.name])
+        self._count(ASN.name, differs, newest, known)
+        return newest_notices(sets, tables, believed(sets, known, differs, newest))
 
-    def _unless_dry(self, settled: Settled) -> Settled:
-        return Settled({}, settled.tally) if self._session.options.dry_run else settled
+    def _count(self, table: str, differs: pa.Table, newest: pa.Table, known: pa.Table) -> None:
+        for kind, count in drift_counts(self.opened.sets, differs, newest, known, since=self._read_up_to).items():
+            if kind != "missing" or table in KEYS:  # children are missing with their return, or with one that has changed
+                _drift(self.opened.run, table, kind, count)
 
-    def _count(self, table: str, found: set[tuple[str, ...]], newest: Settled) -> None:
-        late = self._late(newest)
-        _drift(self._session.run, table, "newer", sum(key in late for key in found))
-        _drift(self._session.run, table, "changed", sum(key not in late for key in found))
-
-    def _count_missing(self, table: str, newest: Settled, known: Mapping[Key, Known]) -> None:
-        late = self._late(newest)
-        rows = newest.tables.get(table)
-        key = ("id",) if table == RETURNS.name else ("id", "return_line_item_id")
-        absent = [one for one in (_keys(rows, key) if rows is not None else ()) if one not in known]
-        _drift(self._session.run, table, "newer", sum(one in late for one in absent))
-        _drift(self._session.run, table, "missing", sum(one not in late for one in absent))
-
-    def _late(self, newest: Settled) -> set[tuple[str, ...]]:
-        """Keys of rows that changed after the last sync: that one could not know of them."""
-        cursor = self._session.run.cursor_before
-        late: set[tuple[str, ...]] = set()
-        for table, key in ((RETURNS.name, ("id",)), (ASN.name, ("id", "return_line_item_id"))):
-            rows = newest.tables.get(table)
-            if rows is None:
-                continue
-            times = [rows.column(name).to_pylist() for name in ("updated_at", "label_updated_at")]
-            for one, *moments in zip(_keys(rows, key), *times, strict=True):
-                if cursor is None or any(time is not None and time >= cursor for time in moments):
-                    late.add(one)
-        return late
-
-
-def _believed(
-    known: Mapping[Key, Known], differs: set[tuple[str, ...]], rows: object, key: tuple[str, ...]
-) -> dict[Key, Known]:
-    """What the warehouse is known to have, with fingerprints that say what the comparison said."""
-    hashes = dict(zip(_keys(rows, key), rows.column("_row_hash").to_pylist(), strict=True)) if rows is not None else {}  # type: ignore[attr-defined]
-    return {
-        one: have._replace(row_hash=None if one in differs else hashes.get(one), previous_state=None)
-        for one, have in known.items()
-    }
-
-
-def _keys(rows: object, key: tuple[str, ...]) -> list[tuple[str, ...]]:
-    return list(zip(*(rows.column(name).to_pylist() for name in key), strict=True))  # type: ignore[attr-defined]
-
-
-def _nothing_to_remember(memory: Memory, positions: Sequence[int]) -> None:
-    """The walk of a reconcile moves no cursor."""
+    @cached_property
+    def _read_up_to(self) -> datetime | None:
+        """When the shop was synced last: that sync could not know of what changed later."""
+        with self.opened.warehouse.reader() as reader:
+            there = reader.columns([RUNS.name]).get(RUNS.name, ())
+            moment = "coalesce(synced_up_to, cursor_after)" if "synced_up_to" in there else "cursor_after"
+            found = reader.rows(_SYNCED.format(moment, reader.name(RUNS.name)), self.opened.shop)
+        return found[0][0] if found else None
 
 
 def _drift(run: Run, table: str, kind: str, count: int) -> None:

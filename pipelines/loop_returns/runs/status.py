@@ -9,15 +9,16 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from loop_returns.extract.state import ShopState
 from loop_returns.runs.ledger import Notebook
 from loop_returns.tables.catalog import DATA
-from loop_returns.warehouse.destination import find_target
 from loop_returns.warehouse.lock import holder
-from loop_returns.warehouse.looking import memory_of, query, reading
+from loop_returns.warehouse.reader import looking
 
 if TYPE_CHECKING:
     from loop_returns.config import Settings
     from loop_returns.runs.session import Options
+    from loop_returns.warehouse.reader import Reader
 
 _LOADED: Final = ("done", "drift", "check_failed")  # outcomes after which the warehouse is up to date
 _LEDGER: Final = ("run_id", "command", "outcome", "exit_code", "started_at", "finished_at", "error_message")
@@ -63,7 +64,7 @@ def status(settings: Settings, options: Options) -> Status:
 
     Raises ChangeSettings when there is no such destination, WarehouseTrouble or WarehouseHeld when it can't be read.
     """
-    target = find_target(destination=options.destination, dataset=options.dataset, file=options.file)
+    target = options.target()
     by = holder(target)
     base = Status(
         location=str(target.file or target.location),
@@ -72,19 +73,26 @@ def status(settings: Settings, options: Options) -> Status:
         working=None if by is None else asdict(by),
     )
     unheard = [run for run in Notebook(target.folder).unheard() if run["shop"] == settings.shop]
-    if target.file is not None and not target.file.exists():
-        return _with_runs(base, unheard)
-    with reading(target) as client:
-        shop = client.capabilities.escape_literal(settings.shop)
-        memory = memory_of(client, settings.shop)
-        cursor = memory.get("cursor")
+    if target.file is not None and (by is not None or not target.file.exists()):
+        return _with_runs(base, unheard)  # while a run is at work nobody else can read a DuckDB file
+    with looking(target) as reader:
+        state = ShopState.read(reader.state(settings.shop))
         known = replace(
             base,
-            tables=[found for table in DATA if (found := _table(client, table.name, shop)) is not None],
-            cursor=None if cursor is None else datetime.fromisoformat(cursor),
-            backfills={name: len(done) for name, done in memory.get("backfills", {}).items()},
+            tables=[found for table in DATA if (found := _table(reader, table.name, settings.shop)) is not None],
+            cursor=state.cursor,
+            backfills={name: len(done) for name, done in state.backfills.items()},
         )
-        return _with_runs(known, [*_runs(client, shop), *unheard])
+        return _with_runs(known, [*_runs(reader, settings.shop), *unheard])
+
+
+def remembered(settings: Settings, options: Options) -> ShopState:
+    """The shop's state as the warehouse has it now; empty when there is no warehouse yet. Raises like `status`."""
+    target = options.target()
+    if target.file is not None and not target.file.exists():
+        return ShopState()
+    with looking(target) as reader:
+        return ShopState.read(reader.state(settings.shop))
 
 
 def _with_runs(base: Status, runs: list[dict[str, Any]]) -> Status:
@@ -101,27 +109,25 @@ def _with_runs(base: Status, runs: list[dict[str, Any]]) -> Status:
     )
 
 
-def _table(client: Any, name: str, shop: str) -> TableStatus | None:
+def _table(reader: Reader, name: str, shop: str) -> TableStatus | None:
     newest = "MAX(updated_at)" if name in {"returns", "advanced_shipping_notices"} else "NULL"
     deleted = "COUNT(_deleted_at)" if name in {"returns", "advanced_shipping_notices"} else "0"
-    sql = f"SELECT COUNT(*), {deleted}, {newest} FROM {{}} WHERE shop = {shop}"  # the shop is escaped
-    rows = query(client, sql, name)
+    rows = reader.rows(f"SELECT COUNT(*), {deleted}, {newest} FROM {reader.name(name)} WHERE shop = %s", shop)
     if not rows:
         return None
     count, gone, moment = rows[0]
     return TableStatus(name, int(count) - int(gone), int(gone), _utc(moment))
 
 
-def _runs(client: Any, shop: str) -> list[dict[str, Any]]:
+def _runs(reader: Reader, shop: str) -> list[dict[str, Any]]:
     """The last run, and the last sync that went well."""
     columns = ", ".join(_LEDGER)
     words = ", ".join(f"'{word}'" for word in _LOADED)
     found: dict[str, dict[str, Any]] = {}
     for condition in ("", f" AND command = 'sync' AND outcome IN ({words})"):
-        where = f"shop = {shop}{condition}"
-        newest = f"(SELECT MAX(started_at) FROM {{0}} WHERE {where})"  # the shop is escaped
-        sql = f"SELECT {columns} FROM {{0}} WHERE {where} AND started_at = {newest}"  # as above
-        for row in query(client, sql, "_loop_sync_runs"):
+        table, where = reader.name("_loop_sync_runs"), f"shop = %s{condition}"
+        newest = f"(SELECT MAX(started_at) FROM {table} WHERE {where})"
+        for row in reader.rows(f"SELECT {columns} FROM {table} WHERE {where} AND started_at = {newest}", shop, shop):
             run = dict(zip(_LEDGER, row, strict=True))
             run["started_at"], run["finished_at"] = _iso(run["started_at"]), _iso(run["finished_at"])
             found[run["run_id"]] = run

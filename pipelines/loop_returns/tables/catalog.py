@@ -24,6 +24,10 @@ ARRAYS: Final = {  # the field of a return that holds each child table's rows
     "labels": LABELS,
     "shopify_refund_object": REFUNDS,
 }
+KEYS: Final = {
+    RETURNS.name: ("id",),
+    ASN.name: ("id", "return_line_item_id"),
+}  # of rows that the API lists, without the shop
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (*DATA, STATE_CHANGES, RUNS)}
 
 _ARROW: Final = {
@@ -72,16 +76,15 @@ def _dlt_column(column: Column) -> dict[str, Any]:
     return hint
 
 
-def dlt_hints(table: Table, *, append: bool = False) -> dict[str, Any]:
-    """The arguments of `dlt.resource` for a declared table: disposition, keys, columns, description.
+def dlt_hints(table: Table) -> dict[str, Any]:
+    """The arguments of `dlt.resource` for a declared table: disposition, keys, columns.
 
-    Children are replaced as a set by `merge_key`; the rest by their natural key. With `append` rows are only added, which
-    takes a fraction of the time; it is for rows of which the destination has nothing.
+    Children are replaced as a set by `merge_key`; the rest by their natural key.
     """
     keys = {"merge_key": table.replace_by} if table.replace_by else {"primary_key": table.key}
     return {
         "name": table.name,
-        "write_disposition": "append" if append else {"disposition": "merge", "strategy": "delete-insert"},
+        "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
         "columns": dlt_columns(table),
         **keys,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final
 
 
 class Type(StrEnum):
@@ -36,9 +36,7 @@ class Pii(StrEnum):
 PRECISION: Final = 18
 SCALE: Final = 4
 
-HIDDEN: Final = frozenset(
-    {"_unparsed", "_row_hash", "_previous_state", "_seen_at", "_removed", "_dlt_load_id", "_deleted_at"}
-)
+HIDDEN: Final = frozenset({"_unparsed", "_row_hash", "_previous_state", "_removed", "_dlt_load_id", "_deleted_at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,6 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     replace_by: tuple[str, ...] = ()
-    disposition: Literal["merge", "append"] = "merge"
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError when the table has none."""

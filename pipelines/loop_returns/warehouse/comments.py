@@ -12,11 +12,13 @@ from loop_returns.tables.catalog import TABLES
 from loop_returns.warehouse.reader import connected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import dlt
 
-    from loop_returns.warehouse.reader import Stored
+    from loop_returns.warehouse.reader import Reader
+
+Comment = tuple[str, str, str]  # table, column or '' for the table itself, text
 
 # Every table and column of the schema with its comment or null; the column is '' for the table itself.
 _READ: Final = {
@@ -47,54 +49,42 @@ _READ: Final = {
 }
 
 
-def write_comments(pipeline: dlt.Pipeline) -> None:
-    """Comments every table, every column and every mart's columns; does nothing where comments are not known.
-
-    The marts' own comments are written by `marts.refresh`, with which they are created.
-    """
-    with connected(pipeline) as stored:
-        if stored is None or not are_known(stored):
+def write_comments(pipeline: dlt.Pipeline, more: Iterable[Comment] = ()) -> None:
+    """Comments every table and every column, and `more` of what exists; does nothing where comments are not known."""
+    with connected(pipeline) as reader:
+        if reader is None or not are_known(reader):
             return
-        there = read(stored)
+        there = read(reader)
         todo = [
-            statement(stored, table, text, column=column)
-            for table, column, text in _wanted()
+            statement(reader, table, text, column=column)
+            for table, column, text in (*_declared(), *more)
             if (table, column) in there and there[table, column] != text
         ]
         if todo:
-            stored.run(*todo)
+            reader.run(*todo)
 
 
-def are_known(stored: Stored) -> bool:
+def are_known(reader: Reader) -> bool:
     """True where comments can be written and read: DuckDB (and DuckLake, MotherDuck) and PostgreSQL."""
-    return stored.dialect in _READ
+    return reader.dialect in _READ
 
 
-def read(stored: Stored) -> dict[tuple[str, str], str | None]:
+def read(reader: Reader) -> dict[tuple[str, str], str | None]:
     """The comment, or None, of each table (column '') and column that exists; empty where comments are not known."""
-    if not are_known(stored):
+    if not are_known(reader):
         return {}
-    rows = stored.rows(_READ[stored.dialect].format(dataset=stored.literal(stored.dataset)))
+    rows = reader.rows(_READ[reader.dialect].format(dataset=reader.literal(reader.dataset)))
     return {(table, column): text for table, column, text in rows}
 
 
-def statement(stored: Stored, table: str, text: str, *, column: str = "", kind: Literal["TABLE", "VIEW"] = "TABLE") -> str:
+def statement(reader: Reader, table: str, text: str, *, column: str = "", kind: Literal["TABLE", "VIEW"] = "TABLE") -> str:
     """The statement that comments a table or view, or one of its columns."""
-    if column:
-        what = f"COLUMN {stored.name(table)}.{stored.sql.escape_column_name(column)}"
-    else:
-        what = f"{kind} {stored.name(table)}"
-    return f"COMMENT ON {what} IS {stored.literal(text)}"
+    what = f"COLUMN {reader.name(table)}.{reader.column(column)}" if column else f"{kind} {reader.name(table)}"
+    return f"COMMENT ON {what} IS {reader.literal(text)}"
 
 
-def _wanted() -> Iterator[tuple[str, str, str]]:
-    """(table, column or '', text) of everything that has a meaning to write down."""
-    from loop_returns.marts.files import all_marts
-
+def _declared() -> Iterator[Comment]:
     for table in TABLES.values():
         yield table.name, "", f"{table.description} Key: {', '.join(table.key)}."
         for column in table.columns:
             yield table.name, column.name, column.description
-    for mart in all_marts():
-        for name, meaning in mart.columns.items():
-            yield mart.name, name, meaning

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
 import pyarrow as pa
 
 from loop_returns.api.decode import decode_json
@@ -15,26 +14,75 @@ from loop_returns.tables.values import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
+
+    import duckdb
 
 OWN: Final = frozenset({"_deleted_at", "_row_hash", "_previous_state", "_removed", "_dlt_load_id", COPY})
 
 
-def differing(name: str, shop: pa.Table, warehouse: pa.Table, *, by: Sequence[str]) -> set[tuple[str, ...]]:
-    """The `by` values of all rows that are not the same on both sides, value by value.
+def differing(
+    db: duckdb.DuckDBPyConnection, name: str, shop: pa.Table, warehouse: pa.Table, *, by: Sequence[str]
+) -> pa.Table:
+    """The distinct `by` values of all rows that are not the same on both sides, value by value; the first is named `id`.
 
     Columns of this project's own making are left out; a column that one side lacks counts as null there.
     """
     columns = sorted({*shop.column_names, *warehouse.column_names} - OWN)
-    ours, theirs = _comparable(name, shop, columns), _comparable(name, warehouse, columns)
-    with duckdb.connect(config={"threads": 2}) as connection:
-        connection.register("ours", ours)
-        connection.register("theirs", theirs)
-        keys = ", ".join(f'"{key}"' for key in by)
-        rows = connection.execute(
-            f"SELECT DISTINCT {keys} FROM (FROM ours EXCEPT ALL FROM theirs) UNION "
-            f"SELECT DISTINCT {keys} FROM (FROM theirs EXCEPT ALL FROM ours)"
-        ).fetchall()
-    return set(rows)
+    db.register("ours", _comparable(name, shop, columns))
+    db.register("theirs", _comparable(name, warehouse, columns))
+    keys = ", ".join([f"{by[0]} AS id", *by[1:]])
+    found = db.execute(
+        f"SELECT DISTINCT {keys} FROM (FROM ours EXCEPT ALL FROM theirs) UNION "
+        f"SELECT DISTINCT {keys} FROM (FROM theirs EXCEPT ALL FROM ours)"
+    ).to_arrow_table()
+    db.unregister("ours")
+    db.unregister("theirs")
+    return found
+
+
+def drift_counts(
+    db: duckdb.DuckDBPyConnection, differs: pa.Table, newest: pa.Table, known: pa.Table, *, since: datetime | None
+) -> dict[str, int]:
+    """How many of the `newest` rows that Loop shows are missing, changed, or newer: changed since the shop was synced."""
+    keys = ", ".join(differs.column_names)
+    db.register("differs", differs)
+    db.register("newest_rows", newest)
+    db.register("known", known)
+    found = db.execute(
+        f"""
+        SELECT CASE WHEN late THEN 'newer' WHEN is_known THEN 'changed' ELSE 'missing' END AS kind, count(*)
+        FROM (
+            SELECT ({keys}) IN (SELECT ({keys}) FROM known) AS is_known,
+                   ({keys}) IN (SELECT ({keys}) FROM differs) AS differs,
+                   $since IS NULL OR coalesce(greatest(updated_at, label_updated_at) >= $since, false) AS late
+            FROM newest_rows
+        ) WHERE differs OR NOT is_known GROUP BY kind ORDER BY kind DESC
+        """,
+        {"since": since},
+    ).fetchall()
+    return dict(found)
+
+
+def believed(db: duckdb.DuckDBPyConnection, known: pa.Table, differs: pa.Table, newest: pa.Table) -> pa.Table:
+    """What the warehouse is known to have, with fingerprints that say what the comparison said."""
+    keys = ", ".join(name for name in known.column_names if name in {"id", "return_line_item_id"})
+    db.register("differs", differs)
+    db.register("newest_rows", newest)
+    db.register("known", known)
+    return (
+        db.execute(
+            f"""
+        SELECT k.* REPLACE (
+            NULL::VARCHAR AS previous_state,
+            CASE WHEN ({keys}) IN (SELECT ({keys}) FROM differs) THEN NULL ELSE n._row_hash END AS row_hash
+        )
+        FROM known AS k LEFT JOIN newest_rows AS n USING ({keys})
+        """
+        )
+        .to_arrow_table()
+        .cast(known.schema)
+    )
 
 
 def _comparable(name: str, table: pa.Table, columns: Sequence[str]) -> pa.Table:

@@ -1,11 +1,11 @@
-"""Keeps a DuckDB file open for longer than one of dlt's statements, and says how much it may take meanwhile.
+"""Keeps a DuckDB file open for a whole run: dlt opens it for each statement, which takes as long as the statements.
 
 Elsewhere than in a DuckDB file all of this does nothing.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -14,94 +14,49 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from loop_returns.warehouse.failures import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from loop_returns.warehouse.destination import Target
 
 _HEADERS: Final = 3 * 4096  # bytes of an empty DuckDB file
 _PATIENCE: Final = 10.0  # seconds to wait for another program that has the DuckDB file open
-_ADDING: Final = 1.0  # megabytes for DuckDB for each column of the widest table, in the chunk and in the warehouse
-_REPLACING: Final = 4.5  # likewise: several times what it needs to replace rows all over millions (a quarter was too little)
-_SPARING: Final = 400  # megabytes with which checks of millions of rows take no longer than with a gigabyte
+# With that much DuckDB replaces 100,000 of 2,000,000 returns as fast as with more; a processor is left to those who read.
+_LIMITS: Final = "SET threads = 1; SET memory_limit = '250MB'"
 
 
-class HeldFile:
-    """The file of a target, closed at first.
-
-    Open, it keeps readers from slipping in between two of dlt's own connections, and spares dlt to open it for each
-    statement, which takes several times as long.
-    """
+class OpenFile:
+    """The DuckDB file of a target, closed at first."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._columns = 0
-        self._drop_stump()
+        self._remove_stump()
 
-    @property
-    def is_open(self) -> bool:
-        """True between `hold` and `release`, and within `held`."""
-        return self._connection is not None
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Open meanwhile, if it is there. Waits briefly for a reader; raises WarehouseHeld when it does not let go."""
-        if self.is_open or not self._exists():
-            yield
+    def open(self, *, make: bool) -> None:
+        """Opens it until `close`; a new one only with `make`. Raises WarehouseHeld when a reader does not let go."""
+        file = self._target.file
+        if self._connection is not None or file is None or not (make or file.exists()):
             return
-        self._open()
-        try:
-            yield
-        finally:
-            self.release()
-
-    def hold(self, *, columns: int, make: bool) -> None:
-        """Opens it until `release` for loads beside which pages are read; with `make` also a new file.
-
-        DuckDB leaves the other processors alone, and holds no more in memory than it needs to look up rows and to add some;
-        `columns` are those of the widest tables. Raises WarehouseHeld like `held`.
-        """
-        if self._target.file is None or not (make or self._exists()):
-            return
-        connection = self._connection or self._open()
-        self._columns = columns
-        connection.execute(f"SET threads = 1; SET memory_limit = '{round(_ADDING * columns)}MB'")
-
-    def allow(self) -> None:
-        """Where it is open after `hold`, DuckDB gets the memory that it takes to replace rows, until the next `hold`."""
-        if self._connection is not None and self._columns:
-            self._connection.execute(f"SET memory_limit = '{round(_REPLACING * self._columns)}MB'")
-
-    def spare(self) -> None:
-        """Where it is open, DuckDB holds little in memory until it is closed, and works beside the file instead."""
-        if self._connection is not None:
-            self._connection.execute(f"SET memory_limit = '{_SPARING}MB'")
-
-    def release(self) -> None:
-        """Closes it, so that others get at it."""
-        connection, self._connection, self._columns = self._connection, None, 0
-        if connection is not None:
-            with suppress(duckdb.Error):  # what is left to write is written with all there is; a broken database says no
-                connection.execute("RESET threads")
-            connection.close()
-
-    def _exists(self) -> bool:
-        return self._target.file is not None and self._target.file.exists()
-
-    def _open(self) -> duckdb.DuckDBPyConnection:
-        tries = Retrying(
+        wait = Retrying(
             retry=retry_if_exception_type(duckdb.IOException),
             stop=stop_after_delay(_PATIENCE),
             wait=wait_fixed(0.2),
             reraise=True,
         )
         try:
-            self._connection = tries(lambda: duckdb.connect(str(self._target.file)))
+            self._connection = wait(lambda: duckdb.connect(str(file)))
         except duckdb.Error as error:
             raise explain(error, self._target) from error
-        return self._connection
+        self._connection.execute(_LIMITS)
 
-    def _drop_stump(self) -> None:
+    def close(self) -> None:
+        """Closes it, so that others get at it, and a database that broke can be opened anew."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(duckdb.Error):  # a broken database says no
+                connection.execute("RESET threads")  # what is left to write is written with all processors
+            with suppress(duckdb.Error):
+                connection.close()
+
+    def _remove_stump(self) -> None:
         """Removes a file that a full disk or a kill left half begun: nothing is in it, and nothing can open it."""
         file = self._target.file
         if file is None or not file.is_file() or file.stat().st_size >= _HEADERS:

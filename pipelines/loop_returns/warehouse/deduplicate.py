@@ -1,239 +1,185 @@
 """Decides, for one load, which copy of each row lands: the newest, with its own children, and only if it says something new.
 
-Pure: what the warehouse has comes in as `Known` rows, what is to be loaded goes out as Arrow tables.
+The questions are about sets (newest of its key, known or not, older or not, gone or not), so a DuckDB in memory answers them
+from the Arrow tables that were read, and from what the warehouse has, as an Arrow table with the columns of `KNOWN`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loop_returns.tables.catalog import CHILDREN, TABLES, arrow_schema
+from loop_returns.tables.catalog import CHILDREN, KEYS, TABLES, arrow_schema
+from loop_returns.tables.children import LABELS
+from loop_returns.tables.chunk import Chunk, Tally
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import STATE_CHANGES
 from loop_returns.tables.shape import COPY
 from loop_returns.tables.shipping import ASN
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
+    from datetime import date, datetime
 
-Key = tuple[str, ...]
-Tables = dict[str, pa.Table]
-_FIRST_DAY: Final = date(1970, 1, 1)
-_DAY: Final = 86_400_000_000  # microseconds
-_NEVER: Final = -(2**62)  # sorts before every time: a copy without `updated_at` never beats one that has it
+    import duckdb
 
+    from loop_returns.tables.chunk import Tables
 
-class Known(NamedTuple):
-    """What the warehouse has of one row. `row_hash` is None unless the load that wrote the row was completed."""
+_TIME: Final = pa.timestamp("us", tz="UTC")
+KNOWN: Final = {  # of each row that the warehouse has; `row_hash` is null unless the load that wrote the row was completed
+    name: pa.schema(
+        [*((one, pa.string()) for one in key), ("updated_at", _TIME), ("label_updated_at", _TIME), ("state", pa.string()),
+         ("previous_state", pa.string()), ("row_hash", pa.string()), ("deleted", pa.bool_())]
+    )
+    for name, key in KEYS.items()
+}  # fmt: skip
+NOTHING_LOOSE: Final = pa.table({"id": pa.array([], pa.string())})
 
-    updated_at: int | None  # microseconds since 1970, UTC
-    state: str | None
-    row_hash: str | None
-    deleted: bool = False
-    previous_state: str | None = None
-    label_updated_at: int | None = None  # likewise
-
-
-class _Copy(NamedTuple):
-    updated_at: int
-    number: int  # order of observation
-    row: int
-    state: str | None
-    row_hash: str
-
-
-@dataclass
-class Tally:
-    """What became of the rows read: counts by table, and what was left out."""
-
-    new: dict[str, int] = field(default_factory=dict)
-    changed: dict[str, int] = field(default_factory=dict)
-    unchanged: int = 0
-    older: int = 0
-
-    def add(self, other: Tally) -> None:
-        """Adds the counts of another load."""
-        for mine, theirs in ((self.new, other.new), (self.changed, other.changed)):
-            for table, count in theirs.items():
-                mine[table] = mine.get(table, 0) + count
-        self.unchanged += other.unchanged
-        self.older += other.older
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What to load, by table name, and the counts. `tables` is empty when nothing says anything new.
-
-    `fresh` names tables of which the warehouse has no row with these keys, nor children of these returns.
-    """
-
-    tables: Tables
-    tally: Tally
-    fresh: frozenset[str] = frozenset()
-    days: frozenset[date] = frozenset()  # on which the warehouse had the returns that are replaced
+_CHOOSE: Final = """
+CREATE OR REPLACE TEMP TABLE copies AS
+SELECT {key}, state, _row_hash AS hash, _copy AS number, row, coalesce(epoch_us(updated_at), -4611686018427387904) AS time
+FROM rows;
+CREATE OR REPLACE TEMP TABLE newest AS
+SELECT c.*, k.id IS NULL AS is_new, k.state AS previous, k.updated_at, k.label_updated_at,
+       l.id IS NOT NULL AS is_loose,
+       NOT is_new AND NOT k.deleted AND k.updated_at IS NOT NULL AND c.time < epoch_us(k.updated_at) AS is_older,
+       NOT is_new AND NOT k.deleted AND NOT is_older AND NOT is_loose AND coalesce(k.row_hash = c.hash, false) AS is_same
+FROM (FROM copies QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY time DESC, number DESC) = 1) AS c
+LEFT JOIN (SELECT DISTINCT ON ({key}) * FROM known) AS k USING ({key})
+LEFT JOIN loose AS l ON l.id = c.id;
+CREATE OR REPLACE TEMP TABLE chosen AS FROM newest WHERE NOT is_older AND NOT is_same;
+"""
+_CHANGES: Final = """
+WITH steps AS (
+    SELECT id, previous_state AS state, 0 AS time, 0 AS rank, 0 AS number FROM known
+    WHERE row_hash IS NULL AND previous_state IS NOT NULL
+    UNION ALL SELECT id, state, coalesce(epoch_us(updated_at), 0), 1, 0 FROM known
+    UNION ALL SELECT c.id, c.state, c.time, 2, number FROM copies AS c LEFT JOIN known AS k USING (id)
+    WHERE k.updated_at IS NULL OR c.time >= epoch_us(k.updated_at)
+), pairs AS (
+    SELECT id, time, state, rank, number, lag(state) OVER (PARTITION BY id ORDER BY rank, time, number) AS before FROM steps
+)
+SELECT $shop AS shop, id AS return_id, before AS from_state, state AS to_state, $at AS observed_at,
+       make_timestamptz(greatest(time, 0)) AS updated_at
+FROM pairs SEMI JOIN chosen USING (id) WHERE before <> state ORDER BY id, rank, time, number
+"""
+_DAYS: Final = "SELECT DISTINCT make_timestamp(unnest([epoch_us(updated_at), epoch_us(label_updated_at)]))::DATE FROM chosen"
 
 
-def settle_returns(
+def newest_returns(
+    db: duckdb.DuckDBPyConnection,
     tables: Tables,
-    known: Mapping[Key, Known] | None,
+    known: pa.Table | None,
     *,
     shop: str,
     observed_at: datetime,
-    always: bool = False,
-    left: Collection[str] = (),
-) -> Settled:
+    loose: pa.Table = NOTHING_LOOSE,
+) -> Chunk:
     """The newest copy of every return with its children, tombstones for children that are gone, and state changes.
 
-    `tables` has `returns` and its children with `_copy` numbers; they are taken out of it, so that no copy of them fills the
-    memory. Where it is not known what the warehouse has, `known` is
-    None: then every return may have had children, as the returns in `left` may. `always` lands rows also where the
-    fingerprint says that the warehouse has them (reconcile has seen otherwise).
+    `tables` has `returns` and its children with copy numbers. Where it is not known what the warehouse has, `known` is None:
+    then every return may have had children, as the returns in `loose` may, by whose rows nothing can be told.
     """
-    anything = known is None
-    known = known or {}
-    root = tables.pop(RETURNS.name)
-    chosen, tally, chains = _choose(root, ("id",), known, always=always)
-    if not chosen:
-        return Settled({}, tally)
-    everything = len(chosen) == root.num_rows  # as in a first sync: then nothing has to be copied
-    keep = root if everything else root.take(pa.array([copy.row for copy in chosen.values()], pa.int64()))
-    del root
-    numbers = keep.column(COPY)
-    before = [known[key].state if key in known else None for key in chosen]
-    position = keep.schema.get_field_index("_previous_state")
-    keep = keep.set_column(position, "_previous_state", pa.array(before, pa.string()))
-    fresh = {copy.number for key, copy in chosen.items() if key not in known}
-    settled = {RETURNS.name: keep.drop_columns([COPY])}
-    _count(tally, RETURNS.name, rows=len(chosen), new=len(fresh))
-    new_numbers = pa.array(sorted(fresh), pa.int64())
-    held = [key[0] for key in chosen if anything or key in known or key[0] in left]
+    root = tables[RETURNS.name]
+    chosen, tally = _choose(db, root, RETURNS.name, known, loose)
+    if not chosen.num_rows:
+        _forget(db)
+        return Chunk({}, tally)
+    changes = db.execute(_CHANGES, {"shop": shop, "at": observed_at}).to_arrow_table().cast(arrow_schema(STATE_CHANGES.name))
+    days = {day for (day,) in db.execute(_DAYS).fetchall() if day is not None}
+    everything = chosen.num_rows == root.num_rows  # as in a first sync: then nothing has to be copied
+    keep = root if everything else root.take(chosen["row"])
+    numbers, is_new = chosen["number"].combine_chunks(), chosen["is_new"].combine_chunks()
+    place = keep.schema.get_field_index("_previous_state")
+    found = {RETURNS.name: keep.set_column(place, "_previous_state", chosen["previous"]).drop_columns([COPY])}
+    held = chosen["id"] if known is None else chosen["id"].filter(pc.or_(pc.invert(is_new), chosen["is_loose"]))
     for child in CHILDREN:
-        rows = tables.pop(child.name)
-        if not everything:
-            rows = rows.filter(pc.is_in(rows.column(COPY), value_set=numbers.combine_chunks()))
-        new = rows.num_rows
-        if len(fresh) < len(chosen):
-            new = pc.sum(pc.is_in(rows.column(COPY), value_set=new_numbers)).as_py() or 0
-        _count(tally, child.name, rows=rows.num_rows, new=new)
+        rows = tables[child.name]
+        rows = rows if everything else rows.filter(pc.is_in(rows[COPY], value_set=numbers))
+        new = pc.sum(pc.is_in(rows[COPY], value_set=numbers.filter(is_new))).as_py() or 0
+        tally.count(child.name, rows=rows.num_rows, new=new)
         rows = _with_tombstones(rows.drop_columns([COPY]), child.name, held, shop)
         if rows.num_rows:
-            settled[child.name] = rows
-    changes = _state_changes(chains, chosen, known, shop=shop, observed_at=observed_at)
-    if changes is not None:
-        settled[STATE_CHANGES.name] = changes
-        _count(tally, STATE_CHANGES.name, rows=changes.num_rows, new=changes.num_rows)
-    untouched = frozenset() if held else frozenset(settled) - {STATE_CHANGES.name}
-    return Settled(settled, tally, untouched, frozenset(_days(known[key] for key in chosen if key in known)))
+            found[child.name] = rows
+    _forget(db)
+    if changes.num_rows:
+        found[STATE_CHANGES.name] = changes
+        tally.count(STATE_CHANGES.name, rows=changes.num_rows, new=changes.num_rows)
+    return Chunk(found, tally, frozenset(days | _notice_days(found)))
 
 
-def settle_notices(tables: Tables, known: Mapping[Key, Known], *, always: bool = False) -> Settled:
-    """The newest copy of every row of the shipping notice report that says something new; taken out of `tables`."""
-    rows = tables.pop(ASN.name)
-    chosen, tally, _ = _choose(rows, ("id", "return_line_item_id"), known, always=always)
-    if not chosen:
-        return Settled({}, tally)
-    keep = rows.take(pa.array([copy.row for copy in chosen.values()], pa.int64()))
-    _count(tally, ASN.name, rows=len(chosen), new=sum(key not in known for key in chosen))
-    untouched = frozenset() if any(key in known for key in chosen) else frozenset({ASN.name})
-    return Settled({ASN.name: keep.drop_columns([COPY])}, tally, untouched)
+def newest_notices(db: duckdb.DuckDBPyConnection, tables: Tables, known: pa.Table | None) -> Chunk:
+    """The newest copy of every row of the shipping notice report that says something new."""
+    rows = tables[ASN.name]
+    chosen, tally = _choose(db, rows, ASN.name, known, NOTHING_LOOSE)
+    _forget(db)
+    if not chosen.num_rows:
+        return Chunk({}, tally)
+    return Chunk({ASN.name: rows.take(chosen["row"]).drop_columns([COPY])}, tally)
+
+
+def missing(db: duckdb.DuckDBPyConnection, held: pa.Table, seen: Sequence[pa.Table]) -> pa.Table:
+    """The rows of `held` that are in none of the tables `seen`; all have the same key columns."""
+    db.register("held", held)
+    db.register("seen", pa.concat_tables([held.slice(0, 0), *seen], promote_options="default"))
+    return db.execute(f"FROM held ANTI JOIN seen USING ({', '.join(held.column_names)})").to_arrow_table()
+
+
+def distinct(db: duckdb.DuckDBPyConnection, parts: Sequence[pa.Table]) -> pa.Table:
+    """The rows of all parts, each once."""
+    db.register("parts", pa.concat_tables(parts))
+    return db.execute("SELECT DISTINCT * FROM parts").to_arrow_table()
 
 
 def _choose(
-    rows: pa.Table, key: Sequence[str], known: Mapping[Key, Known], *, always: bool
-) -> tuple[dict[Key, _Copy], Tally, dict[Key, list[_Copy]]]:
-    """For every key the copy to load, the counts, and all copies of the chosen keys, oldest first."""
-    times = rows.column("updated_at").cast(pa.int64()).to_pylist()
-    keys = list(zip(*(rows.column(name).to_pylist() for name in key), strict=True))
-    states = rows.column("state").to_pylist()
-    hashes = rows.column("_row_hash").to_pylist()
-    numbers = rows.column(COPY).to_pylist()
-    copies: dict[Key, list[_Copy]] = {}
-    for row, (one, time) in enumerate(zip(keys, times, strict=True)):
-        copy = _Copy(_NEVER if time is None else time, numbers[row], row, states[row], hashes[row])
-        copies.setdefault(one, []).append(copy)
-    tally = Tally()
-    chosen: dict[Key, _Copy] = {}
-    for one, found in copies.items():
-        found.sort()
-        newest = found[-1]
-        have = known.get(one)
-        if have is not None and not have.deleted:
-            if have.updated_at is not None and newest.updated_at < have.updated_at:
-                tally.older += 1
-                continue
-            if have.row_hash == newest.row_hash and not always:
-                tally.unchanged += 1
-                continue
-        chosen[one] = newest
-    return chosen, tally, copies
+    db: duckdb.DuckDBPyConnection, rows: pa.Table, name: str, known: pa.Table | None, loose: pa.Table
+) -> tuple[pa.Table, Tally]:
+    """The copies to load, and the counts; leaves `copies`, `known` and `chosen` in the database."""
+    key = ", ".join(KEYS[name])
+    columns = rows.select([*KEYS[name], "state", "_row_hash", COPY, "updated_at"])
+    db.register("rows", columns.append_column("row", pa.array(range(rows.num_rows), pa.int64())))
+    db.register("known", KNOWN[name].empty_table() if known is None else known)
+    db.register("loose", loose)
+    for statement in _CHOOSE.format(key=key).strip().split(";")[:-1]:
+        db.execute(statement)
+    counts: Any = db.execute("SELECT count(*) FILTER (is_same), count(*) FILTER (is_older) FROM newest").fetchone()
+    chosen = db.execute("SELECT id, row, number, is_new, is_loose, previous FROM chosen ORDER BY row").to_arrow_table()
+    tally = Tally(unchanged=counts[0], older=counts[1])
+    if chosen.num_rows:
+        tally.count(name, rows=chosen.num_rows, new=pc.sum(chosen["is_new"]).as_py())
+    return chosen, tally
 
 
-def _days(rows: Iterable[Known]) -> Iterator[date]:
-    for row in rows:
-        for time in (row.updated_at, row.label_updated_at):
-            if time is not None:
-                yield _FIRST_DAY + timedelta(days=time // _DAY)
+def _forget(db: duckdb.DuckDBPyConnection) -> None:
+    """Lets go of the rows that were asked about: they would stay in memory until the next question."""
+    for name in ("rows", "known", "loose"):
+        db.unregister(name)
 
 
-def _with_tombstones(rows: pa.Table, name: str, held: Sequence[str], shop: str) -> pa.Table:
+def _with_tombstones(rows: pa.Table, name: str, held: pa.ChunkedArray, shop: str) -> pa.Table:
     """`rows` and one `_removed` row for every return in `held` that has none, so that its old rows go."""
-    present = set(rows.column("return_id").to_pylist())
-    gone = [return_id for return_id in held if return_id not in present]
-    if not gone:
+    gone = held.filter(pc.invert(pc.is_in(held, value_set=rows["return_id"].combine_chunks())))
+    if not len(gone):
         return rows
-    blank = {fld.name: pa.nulls(len(gone), fld.type) for fld in rows.schema}
-    blank["shop"] = pa.array([shop] * len(gone), pa.string())
-    blank["return_id"] = pa.array(gone, pa.string())
-    blank["_removed"] = pa.array([True] * len(gone), pa.bool_())
-    key = TABLES[name].key[-1]
-    blank[key] = pa.array([0 if pa.types.is_integer(blank[key].type) else ""] * len(gone), blank[key].type)
-    return pa.concat_tables([rows, pa.table(blank, schema=rows.schema)])
+    last = TABLES[name].key[-1]
+    made = {"shop": shop, "_removed": True, last: 0 if pa.types.is_integer(rows.schema.field(last).type) else ""}
+    blank = [
+        gone if one.name == "return_id" else pa.array([made.get(one.name)] * len(gone), one.type) for one in rows.schema
+    ]
+    return pa.concat_tables([rows, pa.Table.from_arrays(blank, schema=rows.schema)])
 
 
-def _state_changes(
-    chains: Mapping[Key, Sequence[_Copy]],
-    chosen: Mapping[Key, _Copy],
-    known: Mapping[Key, Known],
-    *,
-    shop: str,
-    observed_at: datetime,
-) -> pa.Table | None:
-    """One row for each step from the state the warehouse knew through every copy read."""
-    made: list[dict[str, object]] = []
-    for key in chosen:
-        have = known.get(key)
-        steps: list[tuple[str | None, int]] = []
-        if have is not None:
-            if have.row_hash is None and have.previous_state is not None:  # that load may have died before it told
-                steps.append((have.previous_state, _NEVER))
-            steps.append((have.state, have.updated_at or 0))
-        since = have.updated_at if have is not None and have.updated_at is not None else _NEVER
-        steps += [(copy.state, copy.updated_at) for copy in chains[key] if copy.updated_at >= since]
-        for (old, _), (new, time) in pairwise(steps):
-            if old is not None and new is not None and old != new:
-                made.append(
-                    {
-                        "shop": shop,
-                        "return_id": key[0],
-                        "from_state": old,
-                        "to_state": new,
-                        "observed_at": observed_at,
-                        "updated_at": max(time, 0),
-                    }
-                )
-    if not made:
-        return None
-    schema = arrow_schema(STATE_CHANGES.name)
-    return pa.Table.from_pylist(made, schema=schema)
+def _notice_days(tables: Tables) -> set[date]:
+    """The days by which the shipping notices of these returns may be found, whichever time the report filters on.
 
-
-def _count(tally: Tally, table: str, *, rows: int, new: int) -> None:
-    tally.new[table] = tally.new.get(table, 0) + new
-    tally.changed[table] = tally.changed.get(table, 0) + rows - new
+    Their return was created on one and last updated on another, its labels on others.
+    """
+    found: set[date] = set()
+    times = ("created_at", "updated_at", "label_updated_at")
+    for table, columns in ((RETURNS.name, times), (LABELS.name, ("updated_at",))):
+        for column in columns if table in tables else ():
+            days = pc.unique(tables[table].column(column).cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.date32()))
+            found |= {day for day in days.to_pylist() if day is not None}
+    return found

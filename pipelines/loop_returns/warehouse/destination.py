@@ -11,9 +11,9 @@ import dlt
 from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
-from dlt.common.runtime.run_context import active
 
 from loop_returns.api.errors import ChangeSettings
+from loop_returns.warehouse.dlt_internals import configuration, data_folder
 
 if TYPE_CHECKING:
     from dlt.common.destination.client import DestinationClientConfiguration
@@ -32,9 +32,17 @@ class Target:
 
     @property
     def folder(self) -> Path:
-        """dlt's working folder for this warehouse: one each, so that packages never land in another one."""
+        """Where this machine keeps what belongs to the warehouse: the lock, the journal, dlt's scratch."""
         name = hashlib.blake2b(f"{self.location}|{self.dataset}".encode(), digest_size=8).hexdigest()
-        return Path(active().data_dir) / "loop_returns" / name
+        return data_folder() / "loop_returns" / name
+
+    @property
+    def scratch(self) -> Path:
+        """dlt's working folder, which is made for a run and gone after it.
+
+        Not in the system's temporary folder, which may be memory. Version 0.1.0 kept its folder here.
+        """
+        return self.folder / "loop_returns"
 
 
 def find_target(*, destination: str = "duckdb", dataset: str = "loop_returns", file: str = DUCKDB_FILE) -> Target:
@@ -81,17 +89,13 @@ def _setting(key: str) -> object:
 
 def _configuration(made: Any, name: str, dataset: str) -> DestinationClientConfiguration:
     try:
-        spec = made.spec()
-        if hasattr(spec, "_bind_dataset_name"):
-            spec = spec._bind_dataset_name(dataset)
-        config: DestinationClientConfiguration = made.configuration(spec)
+        return configuration(made, dataset)
     except ConfigurationException as error:
         lines = str(error).splitlines()
         raise ChangeSettings(
             f"The destination `{name}` is not configured: {lines[0]} Put its credentials into .dlt/secrets.toml under "
             f"[destination.{name}.credentials], or into the environment as DESTINATION__{name.upper()}__CREDENTIALS."
         ) from error
-    return config
 
 
 def _duckdb_file(config: Any, dataset: str) -> Path | None:

@@ -5,12 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from loop_returns.api.errors import (
-    LoopReturnsError,
-    PendingPackage,
-    WarehouseHeld,
-    WarehouseTrouble,
-)
+from loop_returns.api.errors import LoopReturnsError, WarehouseHeld, WarehouseTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +22,10 @@ _AWAY: Final = re.compile(
     r"|terminating connection",
     re.IGNORECASE,
 )
-_TERMINAL: Final = ("LoadClientJobFailed", "DestinationTerminalException", "DatabaseTerminalException")
 _NEXT: Final = "Nothing is lost: the next run goes on from here."
 
 
-def explain(error: BaseException, target: Target, *, pending: bool = False) -> LoopReturnsError:
+def explain(error: BaseException, target: Target) -> LoopReturnsError:
     """The error of this project that stands for `error`, an exception of dlt or of the database."""
     chain = list(_chain(error))
     for one in chain:
@@ -44,13 +38,11 @@ def explain(error: BaseException, target: Target, *, pending: bool = False) -> L
             "DuckDB lets nobody write meanwhile. Close it there (a BI tool, a notebook, a shell) and run again, or let "
             f"readers use a read copy (see `--publish`). {_NEXT}"
         )
-    refused = pending and any(type(one).__name__ in _TERMINAL for one in chain)
-    what, next_step = _cause(text, refused=refused)
-    message = f"{what.format(where=target.location, last=_last(chain))} {next_step}"
-    return PendingPackage(message) if refused else WarehouseTrouble(message)
+    what, next_step = _cause(text)
+    return WarehouseTrouble(f"{what.format(where=target.location, last=_last(chain))} {next_step}")
 
 
-def _cause(text: str, *, refused: bool) -> tuple[str, str]:
+def _cause(text: str) -> tuple[str, str]:
     """What happened, with `{where}` and `{last}` for the place and the innermost message, and the next step."""
     if _FULL.search(text):
         return "No space is left for {where}.", f"Make room on that disk and run again. {_NEXT}"
@@ -61,12 +53,6 @@ def _cause(text: str, *, refused: bool) -> tuple[str, str]:
         )
     if _AWAY.search(text):
         return "The warehouse {where} cannot be reached: {last}", f"See that it is up, and run again. {_NEXT}"
-    if refused:
-        return (
-            "An earlier run left a load package that {where} refuses for good: {last}",
-            "Run again with `--abort-pending`: the package is given up and its rows are read from Loop again, so nothing is "
-            "lost.",
-        )
     return (
         "Loading into {where} failed: {last}",
         f"Run again; if it fails again, run with --debug and report what it prints. {_NEXT}",

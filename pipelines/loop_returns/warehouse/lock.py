@@ -22,6 +22,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from loop_returns.api.errors import Busy, WarehouseTrouble
+from loop_returns.warehouse.dlt_internals import configuration
 from loop_returns.warehouse.failures import explain
 
 if TYPE_CHECKING:
@@ -159,8 +160,8 @@ def _database_lock(target: Target, me: Holder) -> Iterator[None]:
 
 
 def _dsn(target: Target) -> str:
-    spec = target.destination.spec()._bind_dataset_name(target.dataset)
-    return str(target.destination.configuration(spec).credentials.to_native_representation())
+    credentials: Any = configuration(target.destination, target.dataset).credentials
+    return str(credentials.to_native_representation())
 
 
 def _acquire(cursor: Any, target: Target) -> None:

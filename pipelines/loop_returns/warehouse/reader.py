@@ -1,31 +1,38 @@
-"""What the destination has, and a connection to ask it: shared by marts, comments and checks."""
+"""Reads a dataset in a destination, and runs the statements that this project adds to dlt's: the only place that does.
+
+Values travel as parameters or as tables; a literal is made only where a statement takes no parameters (comments).
+"""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import time
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
-from dlt.destinations.job_client_impl import SqlJobClientBase
+import dlt
+import duckdb
+import pyarrow as pa
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+
+from loop_returns.api.errors import LoopReturnsError, WarehouseHeld, WarehouseTrouble
+from loop_returns.warehouse.dlt_internals import has_sql, sql_client, stored_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
-    import dlt
+    from dlt.destinations.job_client_impl import SqlJobClientBase
 
+    from loop_returns.warehouse.destination import Target
 
-@contextmanager
-def connected(pipeline: dlt.Pipeline) -> Iterator[Stored | None]:
-    """An open connection to the pipeline's dataset; None before the first load and where there is no SQL (files)."""
-    client = pipeline.destination_client() if pipeline.default_schema_name else None
-    if not isinstance(client, SqlJobClientBase):
-        yield None
-        return
-    with client:
-        yield Stored(client)
+PIPELINE: Final = "loop_returns"  # the name under which dlt keeps the state
+SOURCE: Final = "loop_returns"  # the name of the dlt source and its schema
+_VALUES: Final = "loop_returns_values"  # a table of one connection
+_PATIENCE: Final = 10.0  # seconds to wait for a load that has the DuckDB file open
 
 
-class Stored:
-    """A dataset in a destination, open for SQL."""
+class Reader:
+    """A dataset, open for SQL."""
 
     def __init__(self, client: SqlJobClientBase) -> None:
         self._client = client
@@ -33,26 +40,125 @@ class Stored:
         self.dialect: str = client.capabilities.sqlglot_dialect or "postgres"
         self.dataset: str = self.sql.fully_qualified_dataset_name(quote=False).split(".")[-1]
 
-    def columns(self, tables: Iterable[str]) -> dict[str, set[str]]:
-        """The columns of the tables or views that exist, in lower case, by table."""
-        stored = self._client.get_storage_tables(sorted(tables))
-        return {name: {column.lower() for column in columns} for name, columns in stored if columns}
-
     def name(self, table: str) -> str:
         """The full name of a table, quoted for this destination."""
         return str(self.sql.make_qualified_table_name(table))
+
+    def column(self, name: str) -> str:
+        """The name of a column, quoted for this destination."""
+        return str(self.sql.escape_column_name(name))
 
     def literal(self, value: str) -> str:
         """The text as an SQL literal of this destination."""
         escape: Any = self._client.capabilities.escape_literal
         return str(escape(value))
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
-        return [tuple(row) for row in self.sql.execute_sql(sql) or ()]
+    def among(self, column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
+        """A condition that the column is one of the values, and its parameters; for the next statement only."""
+        if self.dialect == "duckdb":  # as a table: a list is looked through value by value, in Python
+            self.sql.native_connection.register(_VALUES, pa.table({"value": pa.array(values, pa.string())}))
+            return f"{column} IN (SELECT value FROM {_VALUES})", []
+        if self.dialect == "postgres":
+            return f"{column} = ANY(%s::text[])", [list(values)]
+        return f"{column} IN ({', '.join(['%s'] * len(values))})", list(values)
+
+    def columns(self, tables: Iterable[str]) -> dict[str, set[str]]:
+        """The columns of the tables or views that exist, in lower case, by table."""
+        stored = self._client.get_storage_tables(sorted(tables))
+        return {name: {column.lower() for column in columns} for name, columns in stored if columns}
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query in which `%s` stand for the values; none where a table is not there yet."""
+        try:
+            with self.sql.execute_query(sql, *values) as cursor:
+                return [tuple(row) for row in cursor.fetchall()]
+        except DatabaseUndefinedRelation:
+            return []
+
+    def table(self, sql: str, *values: Any, schema: pa.Schema) -> pa.Table:
+        """The rows of a query as an Arrow table of that schema; as `rows` otherwise."""
+        try:
+            with self.sql.execute_query(sql, *values) as cursor:
+                if self.dialect == "duckdb":
+                    return cursor.native_cursor.to_arrow_table().rename_columns(schema.names).cast(schema)
+                found = [*zip(*cursor.fetchall(), strict=True)] or [()] * len(schema)
+        except DatabaseUndefinedRelation:
+            return schema.empty_table()
+        return pa.Table.from_arrays([pa.array(v, f.type) for v, f in zip(found, schema, strict=True)], schema=schema)
 
     def run(self, *statements: str) -> None:
         """Runs the statements as one transaction: all or none."""
         with self.sql.begin_transaction():
             for statement in statements:
                 self.sql.execute_sql(statement)
+
+    def execute(self, sql: str, *values: Any) -> None:
+        """Runs a statement in which `%s` stand for the values."""
+        self.sql.execute_sql(sql, *values)
+
+    def state(self, shop: str) -> dict[str, Any]:
+        """What dlt's state in the destination holds about the shop; empty when there is nothing yet."""
+        return shop_of(stored_state(self._client, PIPELINE), shop)
+
+
+def shop_of(state: dict[str, Any], shop: str) -> dict[str, Any]:
+    """What a pipeline's state holds about the shop."""
+    shops: dict[str, Any] = state.get("sources", {}).get(SOURCE, {}).get("shops", {})
+    return dict(shops.get(shop, {}))
+
+
+@contextmanager
+def connected(pipeline: dlt.Pipeline) -> Iterator[Reader | None]:
+    """A reader of the pipeline's dataset; None before the first load and where there is no SQL (files)."""
+    client: Any = pipeline.destination_client() if pipeline.default_schema_name else None
+    if not has_sql(client):
+        yield None
+        return
+    with client:
+        yield Reader(client)
+
+
+@contextmanager
+def looking(target: Target) -> Iterator[Reader]:
+    """A reader that takes no lock and writes nothing; DuckDB's file is opened for reading only.
+
+    Raises WarehouseHeld while a run has the file open, WarehouseTrouble when it can't be read.
+    """
+    try:
+        if target.file is None:
+            yield from _reader(target.destination, target.dataset)
+            return
+        with closing(_open_duckdb(target.file)) as connection:
+            yield from _reader(dlt.destinations.duckdb(connection), target.dataset)
+    except LoopReturnsError:
+        raise
+    except Exception as error:  # each destination has errors of its own
+        line = " ".join(str(error).split())[:300].rstrip(".")
+        raise WarehouseTrouble(
+            f"The warehouse {target.location} cannot be read: {line}. "
+            "See that it is up and that this user may read it, and ask again."
+        ) from error
+
+
+def _reader(destination: Any, dataset: str) -> Iterator[Reader]:
+    client = sql_client(destination, dataset, SOURCE)
+    assert client is not None  # noqa: S101 # find_target has refused files
+    with client.sql_client:
+        yield Reader(client)
+
+
+def _open_duckdb(file: Path) -> duckdb.DuckDBPyConnection:
+    """A connection that cannot write; waits a little for a run that has the file open."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return duckdb.connect(str(file), read_only=True)
+        except duckdb.IOException as error:
+            if "lock" not in str(error):
+                raise
+            if time.monotonic() > end:
+                raise WarehouseHeld(
+                    f"A program is writing to {file}, and DuckDB lets nobody read meanwhile. If it is a run of "
+                    "loop-returns, ask again when it has ended; readers can use a read copy (see `--publish`)."
+                ) from error
+        time.sleep(0.2)

@@ -1,0 +1,174 @@
+"""What is read, as plain data: the windows of a sync, a backfill, a reconcile, and of the shipping notices.
+
+Source, commands and `--dry-run` all take their plans from here. Nothing is asked of Loop or of the warehouse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
+from typing import TYPE_CHECKING, Final
+
+from loop_returns.api.windows import DayWindow, Window, cover, days, split
+from loop_returns.extract.days import DAY
+from loop_returns.extract.tasks import list_tasks, notice_tasks, params_of
+from loop_returns.settings import ASN_PATH, RETURNS_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from loop_returns.config import Settings
+    from loop_returns.extract.state import ShopState
+    from loop_returns.extract.tasks import Column, Task
+
+_ROWS_AT_ONCE: Final = 20_000  # rows of the shipping notice report that one answer should hold at most
+
+
+@dataclass(frozen=True)
+class ReturnsPlan:
+    """Windows of the returns list, in the order of reading; what becomes of the state is decided by the two last fields.
+
+    `now` is Loop's clock where reading moves the cursor; `backfill` the name under which loaded windows are remembered.
+    """
+
+    windows: tuple[Window, ...]
+    column: Column
+    now: datetime | None = None
+    backfill: str | None = None
+
+    def tasks(self) -> list[Task]:
+        """The first request of every window in every state."""
+        return [*list_tasks(self.windows, column=self.column)]
+
+    def label(self, root: int) -> str:
+        """A window's name for people."""
+        window = self.windows[root]
+        return f"{window.start:%Y-%m-%d %H:%M} – {window.end:%Y-%m-%d %H:%M}"
+
+    def after(self, state: ShopState, whole: Collection[int], newest: Mapping[int, datetime]) -> ShopState:
+        """The state once the windows at the positions `whole` are loaded; `newest` has each one's greatest time.
+
+        The cursor moves over windows as far as they adjoin, to the greatest `updated_at` seen in them: Loop's clock may run
+        ahead of the data that it serves.
+        """
+        if self.backfill is not None:
+            return state.with_backfill(self.backfill, {backfill_label(self.windows[root]) for root in whole})
+        if self.now is None:
+            return state
+        reached = takewhile(whole.__contains__, range(len(self.windows)))
+        seen = [min(newest[root], self.windows[root].end) for root in reached if root in newest]
+        return state.up_to(max(seen), now=self.now) if seen else state
+
+    def ended(self, state: ShopState) -> ShopState:
+        """The state when all of it is loaded."""
+        return state if self.backfill is None else state.with_backfill(self.backfill, ())
+
+
+@dataclass(frozen=True)
+class NoticesPlan:
+    """Windows of days of the shipping notice report; `due` are the days of changed returns among them.
+
+    `read` is the day up to which all notices were read afterwards, None where that says nothing.
+    """
+
+    windows: tuple[DayWindow, ...]
+    due: frozenset[date] = frozenset()
+    read: date | None = None
+
+    def tasks(self) -> list[Task]:
+        """One request for each window."""
+        return [*notice_tasks(self.windows)]
+
+    def label(self, root: int) -> str:
+        """A window's name for people."""
+        return f"shipping notices {self.windows[root].first} – {self.windows[root].last}"
+
+    def after(self, state: ShopState, whole: Collection[int], newest: Mapping[int, datetime]) -> ShopState:  # noqa: ARG002
+        """The state as it is: notices are remembered when all of them are loaded."""
+        return state
+
+    def ended(self, state: ShopState) -> ShopState:
+        """The state when all of it is loaded."""
+        return state.with_notices(self.due, read=self.read)
+
+
+Plan = ReturnsPlan | NoticesPlan
+
+
+def sync_plan(settings: Settings, state: ShopState, *, now: datetime) -> ReturnsPlan:
+    """What changed since the cursor, less the lookback; everything the first time."""
+    start = settings.start_date if state.cursor is None else min(state.cursor, now) - settings.lookback
+    return changed_plan(settings, start, now, now=now)
+
+
+def changed_plan(settings: Settings, start: datetime, end: datetime, *, now: datetime) -> ReturnsPlan:
+    """What was updated from `start` to `end`; `now` is Loop's clock."""
+    windows = split(min(start, end), end, width=timedelta(days=settings.window_days))
+    return ReturnsPlan(tuple(windows), "updated_at", now=now)
+
+
+def backfill_plan(
+    settings: Settings,
+    state: ShopState,
+    start: datetime,
+    end: datetime,
+    *,
+    newest_first: bool = False,
+    restart: bool = False,
+) -> tuple[ReturnsPlan, int]:
+    """What was created from `start` to `end`, without windows that are loaded already; and how many those are."""
+    name = f"{start.isoformat()}/{end.date().isoformat()}"
+    loaded = frozenset() if restart else state.backfills.get(name, frozenset())
+    every = split(start, end, width=timedelta(days=settings.window_days))[:: -1 if newest_first else 1]
+    left = tuple(window for window in every if backfill_label(window) not in loaded)
+    return ReturnsPlan(left, "created_at", backfill=name), len(every) - len(left)
+
+
+def reconcile_plan(settings: Settings, start: datetime, end: datetime) -> ReturnsPlan:
+    """What was created from `start` to `end`; nothing is remembered."""
+    return ReturnsPlan(tuple(split(start, end, width=timedelta(days=settings.window_days))), "created_at")
+
+
+def backfill_label(window: Window) -> str:
+    """How a window of a backfill is remembered."""
+    return f"{window.start.isoformat()}/{window.end.isoformat()}"
+
+
+def horizon(settings: Settings, state: ShopState, *, now: datetime) -> tuple[date, date]:
+    """First and last day of shipping notices that a sync reads: the rolling horizon, stretched back to the last time."""
+    today = now.astimezone(UTC).date()
+    first = today - timedelta(days=settings.asn_horizon_days)
+    return min(first, (state.notices_read or today) - DAY), today + DAY
+
+
+def notices_plan(
+    settings: Settings, first: date, last: date, *, due: Iterable[date] = (), units: int = 0, read: date | None = None
+) -> NoticesPlan:
+    """Every day from `first` to `last`, and the days around those in `due`.
+
+    `units` is how many items were returned from `first` to `last`, as far as is known: many make the windows narrower, as
+    an answer has no pages.
+    """
+    a_day = max(units / max((last - first).days, 1), 1)
+    width = max(1, min(settings.window_days, int(_ROWS_AT_ONCE / a_day)))
+    due = frozenset(due)
+    near = {day + DAY * n for day in due for n in (-1, 0, 1)}  # in which zone Loop cuts days is not documented
+    windows = days(first, last, width=width) + cover((day for day in near if not first < day < last), width=width)
+    return NoticesPlan(tuple(windows), due=due, read=read)
+
+
+@dataclass(frozen=True)
+class PlannedRequest:
+    """One request that a run would send at least; a page that is full leads to more."""
+
+    method: str
+    path: str
+    params: dict[str, str | int]
+    note: str = ""
+
+
+def requests_of(plan: Plan, settings: Settings) -> list[PlannedRequest]:
+    """The requests that the plan begins with."""
+    path = RETURNS_PATH if isinstance(plan, ReturnsPlan) else ASN_PATH
+    return [PlannedRequest("GET", path, params_of(task, page_size=settings.page_size)) for task in plan.tasks()]

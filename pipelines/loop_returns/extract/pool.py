@@ -1,0 +1,154 @@
+"""Shapes pages in other processes, so that a long run reads, shapes and loads at the same time: Python runs one thread.
+
+Whatever goes wrong with the processes, the caller shapes its page itself. They see no secret, and end with their parent,
+however that ends. (A pool of a library was tried: its processes inherit the environment, and one that is killed while it
+answers leaves the parent waiting for ever.)
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import re
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from loop_returns.extract.worker import GONE, receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loop_returns.extract.page import ShapedPage
+    from loop_returns.tables.shape import Shaper
+
+log = logging.getLogger(__name__)
+
+WORTH_IT: Final = 4_000_000  # bytes that are shaped before a process is started: a few full pages
+MOST: Final = 2  # processes: two shape faster than one can load
+BEHIND: Final = 2  # pages that wait for a process before another is started; at the API's own pace hardly one does
+_SECRET_NAME: Final = re.compile(
+    r"SOURCES__|DESTINATION__|KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL|AUTH|PRIVATE|COOKIE|DSN|_PAT$", re.IGNORECASE
+)
+_PASSWORD_IN_ADDRESS: Final = re.compile(r"//[^/@\s]*:[^/@\s]+@")
+
+
+class ShapingPool:
+    """The processes of one run; thread-safe. `numbers` are the first copy numbers of pages."""
+
+    def __init__(self, shaper: Shaper, numbers: Iterator[int]) -> None:
+        self._shaper = shaper
+        self._numbers = numbers
+        self._seen = 0  # bytes
+        self._waiting = 0  # pages that have no process yet
+        self._workers: list[subprocess.Popen[bytes]] = []
+        self._starting = 0
+        self._idle: queue.SimpleQueue[subprocess.Popen[bytes] | None] = queue.SimpleQueue()  # None: there are none any more
+        self._changing = threading.Lock()
+        self._ended = _processors() == 1 or not sys.executable  # nothing to win
+
+    def shape(self, path: str, body: bytes) -> ShapedPage | None:
+        """The page in a body that `path` answered with HTTP 200, or None: the caller has to shape it, or to refuse it.
+
+        Waits for a process, but never for one that is being started. Raises nothing.
+        """
+        with self._changing:
+            self._seen += len(body)
+            if self._ended or self._seen < WORTH_IT:
+                return None
+            ready = len(self._workers) - self._starting
+            if not self._starting and len(self._workers) < MOST and (ready == 0 or self._waiting >= BEHIND):
+                self._start()
+            if ready == 0:
+                return None
+            self._waiting += 1
+        worker = self._idle.get()
+        with self._changing:
+            self._waiting -= 1
+            number = next(self._numbers)
+        if worker is None:
+            self._idle.put(None)  # for the next one who waits
+            return None
+        try:
+            send(worker.stdin, (path, body, number))  # type: ignore[arg-type] # both ends are pipes
+            page: ShapedPage | None = receive(worker.stdout)  # type: ignore[arg-type] # as above
+        except GONE as error:
+            self._lost(worker, error)
+            return None
+        self._idle.put(worker)
+        return page
+
+    def close(self) -> None:
+        """Ends the processes, whatever they are doing; none is started afterwards."""
+        with self._changing:
+            self._ended = True
+            workers = list(self._workers)
+        for worker in workers:
+            _end(worker)
+        self._idle.put(None)
+
+    def _start(self) -> None:
+        """Starts a process; a thread waits until it can be asked."""
+        command = [sys.executable, "-P", "-m", "loop_returns.extract.worker"]
+        try:
+            worker = subprocess.Popen(  # noqa: S603 - this very program
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C is for the parent
+            )
+        except OSError as error:
+            self._ended = not self._workers
+            log.info("no process to shape pages: %s", error)
+            return
+        self._workers.append(worker)
+        self._starting += 1
+        threading.Thread(target=self._greet, args=(worker,), name="loop-worker", daemon=True).start()
+
+    def _greet(self, worker: subprocess.Popen[bytes]) -> None:
+        try:
+            send(worker.stdin, self._shaper)  # type: ignore[arg-type] # both ends are pipes
+            receive(worker.stdout)  # type: ignore[arg-type] # as above
+        except GONE as error:
+            self._lost(worker, error, started=False)
+            return
+        with self._changing:
+            self._starting -= 1
+        self._idle.put(worker)
+
+    def _lost(self, worker: subprocess.Popen[bytes], error: BaseException, *, started: bool = True) -> None:
+        """A process has ended: it is not replaced, and after the last one there are none any more."""
+        log.info("a process that shaped pages ended: %r", error)
+        _end(worker)
+        with self._changing:
+            self._starting -= not started
+            self._workers = [one for one in self._workers if one is not worker]
+            self._ended = self._ended or not self._workers
+            if self._ended:
+                self._idle.put(None)
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    worker.kill()
+    worker.wait()
+    for pipe in (worker.stdin, worker.stdout):
+        with suppress(OSError):  # what was not sent is lost with it
+            pipe.close()  # type: ignore[union-attr] # both are pipes
+
+
+def _environment() -> dict[str, str]:
+    """The environment without what may be a key or a password."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not _SECRET_NAME.search(name) and not _PASSWORD_IN_ADDRESS.search(value)
+    }
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

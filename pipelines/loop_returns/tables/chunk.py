@@ -1,0 +1,48 @@
+"""What one load takes, and what became of the rows that were read for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import pyarrow as pa
+
+    Tables = dict[str, pa.Table]
+
+
+@dataclass
+class Tally:
+    """Counts of rows: new and changed ones by table, and what was left out."""
+
+    new: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    unchanged: int = 0
+    older: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Adds the counts of another load."""
+        self.new.update(other.new)
+        self.changed.update(other.changed)
+        self.unchanged += other.unchanged
+        self.older += other.older
+
+    def count(self, table: str, *, rows: int, new: int) -> None:
+        """Adds rows of a table, of which so many are new."""
+        self.new[table] += new
+        self.changed[table] += rows - new
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Tables to load by name, none when nothing says anything new; the counts; and days whose shipping notices are due.
+
+    The days are those on which the warehouse had the returns that are replaced, and those on which Loop has them now.
+    """
+
+    tables: Tables
+    tally: Tally
+    days: frozenset[date] = frozenset()
