@@ -11,8 +11,9 @@ from typing import NoReturn
 
 import pytest
 
-from loop_returns.api.errors import Busy, ChangeSettings, DataCheckFailed, LoopReturnsError, Unreachable
-from loop_returns.shell import Voice, guarded
+from loop_returns.api.errors import Busy, ChangeSettings, LoopReturnsError, Unreachable
+from loop_returns.cli.options import OutputOptions
+from loop_returns.cli.runner import run_guarded
 
 KEY = "sup3r-secret-key"
 
@@ -22,11 +23,11 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__LOOP_RETURNS__API_KEY", KEY)
 
 
-def failing(error: BaseException, voice: Voice) -> int:
+def failing(error: BaseException, output: OutputOptions) -> int:
     def work() -> NoReturn:
         raise error
 
-    return guarded(work, voice)
+    return run_guarded(work, output)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,6 @@ def failing(error: BaseException, voice: Voice) -> int:
         (LoopReturnsError("It failed."), 1),
         (Unreachable("It is away."), 1),
         (ChangeSettings("Set it."), 2),
-        (DataCheckFailed("It is wrong."), 3),
         (Busy("Another one works."), 75),
         (KeyboardInterrupt(), 1),
         (RuntimeError("oops"), 1),
@@ -44,7 +44,7 @@ def failing(error: BaseException, voice: Voice) -> int:
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_ending(error: BaseException, code: int, log_format: str, capsys: pytest.CaptureFixture[str]):
     """Each kind of error has its exit code and one line without a traceback, as text or as a JSON object."""
-    assert failing(error, Voice(log_format)) == code  # type: ignore[arg-type] # one of the two
+    assert failing(error, OutputOptions(log_format=log_format)) == code  # type: ignore[arg-type] # one of the two
     (line,) = capsys.readouterr().err.splitlines()
     message = json.loads(line)["message"] if log_format == "json" else line
     assert str(error) in message
@@ -56,7 +56,7 @@ def test_interrupted(capsys: pytest.CaptureFixture[str]):
     wrapped = LoopReturnsError("Loading failed.")
     wrapped.__cause__ = KeyboardInterrupt()
     for error in (KeyboardInterrupt(), wrapped):
-        assert failing(error, Voice(as_json=True)) == 1
+        assert failing(error, OutputOptions(as_json=True)) == 1
         shown = capsys.readouterr()
         assert "nothing is lost" in shown.err
         assert json.loads(shown.out)["outcome"] == "interrupted"
@@ -72,7 +72,7 @@ def test_signals(number: signal.Signals, capsys: pytest.CaptureFixture[str]):
         signal.pause()
         return 0
 
-    assert guarded(work, Voice()) == 1
+    assert run_guarded(work, OutputOptions()) == 1
     assert "nothing is lost" in capsys.readouterr().err
     assert signal.getsignal(number) is before
 
@@ -80,7 +80,7 @@ def test_signals(number: signal.Signals, capsys: pytest.CaptureFixture[str]):
 @pytest.mark.parametrize("debug", [False, True])
 def test_key_is_hidden(debug: bool, capsys: pytest.CaptureFixture[str]):  # a parameter of the test
     """A library that puts the key into its error does not get it onto the screen; only --debug shows a traceback."""
-    assert failing(RuntimeError(f"header X-Authorization: {KEY}"), Voice(debug=debug)) == 1
+    assert failing(RuntimeError(f"header X-Authorization: {KEY}"), OutputOptions(debug=debug)) == 1
     shown = capsys.readouterr()
     assert KEY not in shown.out + shown.err
     assert ("Traceback" in shown.err) is debug
@@ -89,7 +89,7 @@ def test_key_is_hidden(debug: bool, capsys: pytest.CaptureFixture[str]):  # a pa
 
 def test_good_ending(capsys: pytest.CaptureFixture[str]):
     """What works is passed on in silence."""
-    assert guarded(lambda: 3, Voice()) == 3
+    assert run_guarded(lambda: 3, OutputOptions()) == 3
     shown = capsys.readouterr()
     assert shown.out + shown.err == ""
 
@@ -98,7 +98,8 @@ def test_second_signal():
     """A second Ctrl-C ends the process at once, also where the run would take its time to end in order."""
     program = """
 import signal
-from loop_returns.shell import Voice, guarded
+from loop_returns.cli.options import OutputOptions
+from loop_returns.cli.runner import run_guarded
 
 def work():
     try:
@@ -109,7 +110,7 @@ def work():
         while True:
             signal.pause()
 
-guarded(work, Voice())
+run_guarded(work, OutputOptions())
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

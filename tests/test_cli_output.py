@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from loop_returns.cli.console import show_run
+from loop_returns.cli.options import OutputOptions
+from loop_returns.cli.progress import make, show_line
 from loop_returns.runs.ledger import Run
-from loop_returns.runs.progress import Lines, Progress, Silent, duration, make
-from loop_returns.runs.report import show_run
-from loop_returns.warehouse.deduplicate import Tally
+from loop_returns.runs.progress import Progress, Silent, duration
+from loop_returns.tables.chunk import Tally
 
 
 def work(progress: Progress) -> None:
@@ -32,7 +34,7 @@ def work(progress: Progress) -> None:
 def test_lines(capsys: pytest.CaptureFixture[str]):
     """Without a terminal there is one line for each window, and standard output stays free for results."""
     progress = make("text")
-    assert isinstance(progress, Lines)
+    assert progress.show is show_line
     work(progress)
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -74,8 +76,8 @@ def test_silent(capsys: pytest.CaptureFixture[str]):
 def test_terminal():
     """On a terminal one line is redrawn in place, and gone at the end; notes stay."""
     program = (
-        "from loop_returns.runs.progress import Live, make\n"
-        "progress = make('text'); assert isinstance(progress, Live)\n"
+        "from loop_returns.cli.progress import Bar, make\n"
+        "progress = make('text'); assert isinstance(progress.show, Bar)\n"
         "progress.windows(3); progress.rows(1000); progress.budget(7); progress.window_done('x')\n"
         "progress.note('a note'); progress.close(); progress.close()\n"
     )
@@ -121,7 +123,7 @@ def done() -> Run:
 
 def test_report(done: Run, capsys: pytest.CaptureFixture[str]):
     """The report has every number that matters, in columns, without escape sequences where there is no terminal."""
-    show_run(done)
+    show_run(done, OutputOptions())
     text = capsys.readouterr().out
     for pattern in (
         r"a check of the data failed",
@@ -141,8 +143,8 @@ def test_report(done: Run, capsys: pytest.CaptureFixture[str]):
 
 def test_report_as_json(done: Run, capsys: pytest.CaptureFixture[str]):
     """As JSON the report is the ledger's record; in JSON logs it takes one line."""
-    show_run(done, as_json=True)
+    show_run(done, OutputOptions(as_json=True))
     assert json.loads(capsys.readouterr().out)["rows_new"] == {"returns": 1200}
-    show_run(done, one_line=True)
+    show_run(done, OutputOptions(log_format="json"))
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["checks"] == done.checks

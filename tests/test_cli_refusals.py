@@ -10,7 +10,7 @@ import pytest
 
 from loop_returns.api.errors import ChangeSettings
 from loop_returns.cli import run
-from loop_returns.words import range_of, resources_of
+from loop_returns.cli.arguments import range_of, resources_of
 
 if TYPE_CHECKING:
     from pathlib import Path

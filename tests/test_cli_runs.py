@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from loop_returns.cli import run
-from loop_returns.demo import QUESTIONS
+from loop_returns.cli.demo import QUESTIONS
 from loop_returns.sandbox import Quirks, Sandbox, Shop
 
 if TYPE_CHECKING:
@@ -241,9 +241,9 @@ def test_demo(script: Script, monkeypatch: pytest.MonkeyPatch):
     (script.folder / "loop_demo.duckdb").write_text("of an older demo")
     out, _ = script("demo", "--returns", "60")
     assert out.count("sync · done") == 2
-    for question in QUESTIONS:
-        _, _, answer = out.partition(question.sql)
-        assert question.words in out
+    for words, sql in QUESTIONS:
+        _, _, answer = out.partition(sql)
+        assert words in out
         assert len(answer.strip().splitlines()) > 2
     assert sorted(path.name for path in script.folder.iterdir()) == ["loop_demo.duckdb", "loop_demo_report.html"]
     assert str(script.folder / "loop_demo_report.html") in out

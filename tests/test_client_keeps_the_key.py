@@ -10,8 +10,8 @@ import pytest
 from loop_returns.api.client import LoopClient
 from loop_returns.api.errors import ChangeSettings, LoopReturnsError
 from loop_returns.api.pace import Pace
+from loop_returns.cli.runner import hide_key
 from loop_returns.settings import BASE_URL, RETURNS_PATH
-from loop_returns.shell import hide_key
 
 from .loopback import KEY, Loopback, Scripted, client_of
 

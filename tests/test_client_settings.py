@@ -11,10 +11,8 @@ from loop_returns.api.errors import LoopReturnsError
 
 
 def test_the_defaults_are_within_the_limits() -> None:
-    """Windows are narrower than the cap, pages not larger than documented, and waits outlast the budget's minute."""
+    """Windows are narrower than the cap, and waits outlast the budget's minute."""
     assert timedelta(days=settings.WINDOW_DAYS) < settings.MAX_RANGE
-    assert settings.PAGE_SIZES[0] == settings.MAX_PAGE_SIZE
-    assert list(settings.PAGE_SIZES) == sorted(settings.PAGE_SIZES, reverse=True)
     assert sum(settings.FIRST_WAIT * 2**n for n in range(settings.ATTEMPTS - 1)) > settings.PACE_WINDOW
     assert settings.BUDGET_SECONDS > settings.MAX_WAIT
     assert settings.PACE_WINDOW > 60
@@ -43,12 +41,12 @@ def test_times_are_written_as_documented() -> None:
 
 
 def test_every_error_ends_with_a_contracted_exit_code() -> None:
-    """The tree of errors uses the exit codes of the contract only, and each group its own."""
+    """The tree of errors uses the exit codes of the contract only, and each group its own; 3 is for runs that were done."""
     kinds = [LoopReturnsError]
     for kind in kinds:
         kinds += kind.__subclasses__()
     codes = {kind.__name__: kind.exit_code for kind in kinds}
-    assert set(codes.values()) == {1, 2, 3, 75}
+    assert set(codes.values()) == {1, 2, 75}
     assert {codes[name] for name in ("ChangeSettings", "BadKeyOrScope", "RangeRefused")} == {2}
     assert {codes[name] for name in ("TryAgainLater", "Unreachable", "NotFound", "WarehouseHeld")} == {1}
-    assert (codes["Busy"], codes["DataCheckFailed"]) == (75, 3)
+    assert codes["Busy"] == 75

@@ -15,7 +15,17 @@ from loop_returns.cli import app
 
 COMMANDS = ("sync", "backfill", "reconcile", "check", "status", "report", "demo", "sandbox")
 RUNNER = CliRunner()
-HEAVY = ("dlt", "duckdb", "pyarrow", "httpx", "pendulum", "rich", "msgspec", "loop_returns.commands")
+HEAVY = (
+    "dlt",
+    "duckdb",
+    "pyarrow",
+    "httpx",
+    "pendulum",
+    "rich",
+    "msgspec",
+    "loop_returns.runs.session",
+    "loop_returns.sandbox",
+)
 
 
 def test_overview():

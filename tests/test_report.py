@@ -12,8 +12,7 @@ import pytest
 
 from loop_returns import marts
 from loop_returns.api.errors import ChangeSettings, WarehouseTrouble
-from loop_returns.report import build
-from loop_returns.report.command import write_report
+from loop_returns.report import build, write_report
 from loop_returns.report.queries import QUERIES, TOP_PRODUCTS
 from loop_returns.runs.session import Options
 from loop_returns.warehouse.destination import Target, find_target
@@ -292,7 +291,7 @@ def test_command(home: Path, monkeypatch: pytest.MonkeyPatch):
     """The command needs no key, writes into the current folder, and chooses the shop that the settings name."""
     monkeypatch.setenv("SOURCES__LOOP_RETURNS__SHOP", "south")
     made(home, SHOP)
-    page = write_report(Options(file="test.duckdb"))
+    page = write_report(Options(file="test.duckdb").target())
     assert page == home / "loop_returns_report.html"
     assert record(page)["shop"] == "south"
 

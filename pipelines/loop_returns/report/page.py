@@ -6,19 +6,29 @@ import json
 import os
 import re
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from loop_returns.api.errors import ChangeSettings
+from loop_returns.config import load
 from loop_returns.report.facts import read_facts
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from loop_returns.warehouse.destination import Target
 
+OUTPUT: Final = "loop_returns_report.html"
 DAYS: Final = 731  # two years: this one and the one to compare it with
 _PLACE: Final = re.compile(r"\{\{([\w.]+)\}\}")
 _DATA: Final = "data"
+
+
+def write_report(target: Target, *, output: str | Path = OUTPUT, days: int = DAYS, shop: str | None = None) -> Path:
+    """Writes the report on a warehouse and returns its path; needs no API key and asks nothing of Loop.
+
+    `shop` is the one that is chosen when the page opens; None: the one that the settings name, if it has data.
+    Raises what `build` raises, and ChangeSettings for settings that are wrong.
+    """
+    return build(target, path=Path(output), shop=shop or load(need_key=False).shop, days=days)
 
 
 def build(target: Target, *, path: Path, shop: str | None = None, days: int = DAYS) -> Path:

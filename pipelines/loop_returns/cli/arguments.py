@@ -8,18 +8,12 @@ from typing import Final
 
 from loop_returns.api.errors import ChangeSettings
 from loop_returns.dates import parse_when
+from loop_returns.runs.session import RESOURCES
 from loop_returns.settings import FIRST_DAY
+from loop_returns.tables.catalog import CHILDREN
+from loop_returns.tables.runs import STATE_CHANGES
 
-RESOURCES: Final = ("returns", "advanced_shipping_notices")
-CAME_WITH_RETURNS: Final = (
-    "return_line_items",
-    "return_exchanges",
-    "return_labels",
-    "return_refunds",
-    "return_state_changes",
-)
-"""Tables that one answer of the API fills together with `returns`."""
-
+CAME_WITH_RETURNS: Final = tuple(table.name for table in (*CHILDREN, STATE_CHANGES))  # in the same answers of the API
 _DATE_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DAY: Final = timedelta(days=1)
 

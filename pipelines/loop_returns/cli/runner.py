@@ -1,7 +1,9 @@
-"""Stands between the commands and the terminal: errors become a paragraph and an exit code, signals end a run in order."""
+"""Runs the commands: errors become a paragraph and an exit code, signals end a run in order."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import os
 import re
@@ -9,16 +11,22 @@ import signal
 import sys
 import traceback
 import warnings
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NoReturn
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from typer import Exit, Typer
 
 from loop_returns.api.errors import LoopReturnsError
-from loop_returns.runs.progress import LogFormat, write_event
+from loop_returns.cli.console import show_run
+from loop_returns.cli.options import OUTPUT, SHARED, OutputOptions, run_options
+from loop_returns.cli.progress import make, write_event
+from loop_returns.warehouse.dlt_internals import had_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+
+    from loop_returns.runs.ledger import Run
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; what systemd, Kubernetes and CI send
 _TELLING: Final = 8  # letters; anything shorter is no real key, and stands inside ordinary words
@@ -29,57 +37,83 @@ _INTERRUPTED: Final = (
 )
 
 
-@dataclass(frozen=True)
-class Voice:
-    """How a command speaks: log lines as text or JSON, its result as JSON, tracebacks or none."""
+def command(app: Typer, short_help: str, *names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Makes a command of a function that returns an exit code; `names` are the shared options that it takes.
 
-    log_format: LogFormat = "text"
-    as_json: bool = False
-    debug: bool = False
+    What is made of those arrives in its parameters `options` and `output`; its keywords are options of its own. Errors
+    and signals are handled as `run_guarded` does.
+    """
+    taken = (*names, "log_format", "debug")
 
-    @property
-    def one_line(self) -> bool:
-        """True when even the result is one line of JSON."""
-        return self.log_format == "json"
+    def register(work: Callable[..., int]) -> Callable[..., int]:
+        has = inspect.signature(work).parameters
+        own = [one for one in has.values() if one.kind == one.KEYWORD_ONLY]
+        parameters = [*own, *(SHARED[name] for name in taken)]
+
+        @functools.wraps(work)
+        def entry(**given: Any) -> NoReturn:
+            shared = {name: given.pop(name) for name in taken}
+            output = OutputOptions(**{name: shared.pop(name) for name in OUTPUT if name in shared})
+
+            def run() -> int:
+                made = {"options": run_options(output, **shared)} if "options" in has else {}
+                return work(**made, output=output, **given)
+
+            raise Exit(run_guarded(run, output))
+
+        entry.__annotations__ = {one.name: one.annotation for one in parameters}
+        entry.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # where typer looks for options
+        app.command(short_help=short_help)(entry)
+        return work
+
+    return register
 
 
-def guarded(work: Callable[[], int], voice: Voice) -> int:
+def run_with_progress(output: OutputOptions, work: Callable[..., Run], *given: Any, quiet: bool = False, **more: Any) -> int:
+    """Calls a function that runs something, shows its progress unless it is to be quiet, and returns the exit code."""
+    with closing(make(output.log_format, quiet=quiet)) as progress:
+        run = work(*given, **more, progress=progress)
+    show_run(run, output)
+    return run.exit_code or 0
+
+
+def run_guarded(work: Callable[[], int], output: OutputOptions) -> int:
     """Runs `work` and returns its exit code, or that of the error that ended it, which is said on standard error."""
-    _quieten(voice)
+    _quieten(output)
     try:
         with _signals():
             return work()
     except LoopReturnsError as error:
-        interrupted = _was_interrupted(error)
-        say = _INTERRUPTED if interrupted else error.message
-        return _failed("Interrupted" if interrupted else type(error).__name__, say, error.exit_code, voice)
+        if _was_interrupted(error):
+            return _failed("Interrupted", _INTERRUPTED, error.exit_code, output)
+        return _failed(type(error).__name__, error.message, error.exit_code, output)
     except KeyboardInterrupt:
-        return _failed("Interrupted", _INTERRUPTED, 1, voice)
+        return _failed("Interrupted", _INTERRUPTED, 1, output)
     except BrokenPipeError:  # `loop-returns status | head`: whoever read it has enough
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at exit
         return 1
     except Exception as error:  # noqa: BLE001 # the last place where an error can become a sentence
-        said = f"Something went wrong that should not: {type(error).__name__}: {_one_line(error)} "
+        kind, said = type(error).__name__, " ".join(str(error).split())[:500].rstrip(".")
         advice = "What had been loaded stays. Run again; if it stays so, run with --debug and report what that prints."
-        return _failed(type(error).__name__, said + advice, 1, voice)
+        return _failed(kind, f"Something went wrong that should not: {kind}: {said}. {advice}", 1, output)
 
 
 def refused(message: str, *, arguments: list[str]) -> int:
     """Says what is wrong with the command line, in the log format that it asks for; returns exit code 2."""
-    asked = {"--log-format=json"} & set(arguments) or "--log-format json" in " ".join(arguments)
-    return _failed("UsageError", message, 2, Voice("json" if asked else "text"), trace=False)
+    asked = "--log-format=json" in arguments or "--log-format json" in " ".join(arguments)
+    return _failed("UsageError", message, 2, OutputOptions(log_format="json" if asked else "text"))
 
 
-def _failed(kind: str, message: str, code: int, voice: Voice, *, trace: bool = True) -> int:
-    if voice.debug and trace:
+def _failed(kind: str, message: str, code: int, output: OutputOptions) -> int:
+    if output.debug:
         sys.stderr.write(hide_key(traceback.format_exc()))
     message = hide_key(message)
-    if voice.one_line:
+    if output.one_line:
         write_event("error", error_class=kind, message=message, exit_code=code)
     else:
         sys.stderr.write(f"{message}\n")
-    if voice.as_json:  # whoever parses standard output finds an object there, whatever happened
+    if output.as_json:  # whoever parses standard output finds an object there, whatever happened
         outcome = "interrupted" if kind == "Interrupted" else "failed"
         found = {"outcome": outcome, "exit_code": code, "error_class": kind, "error_message": message}
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
@@ -100,10 +134,6 @@ def hide_key(text: str) -> str:
     return text
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:500].rstrip(".") + "."
-
-
 def _was_interrupted(error: BaseException) -> bool:
     """True when the error only wraps a signal, as dlt does with one that comes while it loads."""
     one: BaseException | None = error
@@ -112,12 +142,12 @@ def _was_interrupted(error: BaseException) -> bool:
     return one is not None
 
 
-def _quieten(voice: Voice) -> None:
+def _quieten(output: OutputOptions) -> None:
     """Libraries speak in the log format that was asked for, and only of what matters."""
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")  # dlt's reports to its makers are for who wants them
-    if voice.one_line:
+    if output.one_line:
         os.environ.setdefault("RUNTIME__LOG_FORMAT", "JSON")
-    if not voice.debug:
+    if not output.debug:
         warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError):  # tests put other streams there
@@ -127,31 +157,24 @@ def _quieten(voice: Voice) -> None:
 @contextmanager
 def _signals() -> Iterator[None]:
     """The first signal raises KeyboardInterrupt, so that the run ends in order; the second ends the process at once."""
-    try:
-        before = [signal.signal(number, _first_signal) for number in _SIGNALS]
-    except ValueError:  # not the main thread, which alone may do that: whoever runs it there handles signals
-        yield
-        return
+    before: dict[signal.Signals, Any] = {}
+    with suppress(ValueError):  # not the main thread, which alone may do that: whoever runs it there handles signals
+        before = {number: signal.signal(number, _first_signal) for number in _SIGNALS}
     try:
         yield
     finally:
-        for number, handler in zip(_SIGNALS, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def _first_signal(number: int, frame: FrameType | None) -> None:
-    if _dlt_had_one():  # dlt keeps the first one back until a load is at rest, and hands over the second
+    if had_signal():  # dlt keeps the first one back until a load is at rest, and hands over the second
         _exit_at_once(number, frame)
     for one in _SIGNALS:
         signal.signal(one, _exit_at_once)
     if sys.stderr.isatty():
         os.write(2, b"\nStopping in order; Ctrl-C again stops at once.\n")
     raise KeyboardInterrupt
-
-
-def _dlt_had_one() -> bool:
-    signals = sys.modules.get("dlt.common.runtime.signals")
-    return signals is not None and bool(signals.was_signal_received())
 
 
 def _exit_at_once(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 # as signal handlers are called

@@ -1,0 +1,186 @@
+"""Shows results on standard output: tables for people, JSON for programs.
+
+On a terminal tables have rules and colours; elsewhere they are plain text in aligned columns that never wrap.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from loop_returns.runs.progress import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rich.console import Console
+
+    from loop_returns.cli.options import OutputOptions
+    from loop_returns.extract.planning import PlannedRequest
+    from loop_returns.runs.check import Finding
+    from loop_returns.runs.ledger import Run
+    from loop_returns.runs.status import Status
+
+_WIDE: Final = 1000  # columns where there is no terminal whose width would count
+_NUMBER: Final = re.compile(r"-?[\d,]*\.?[\d,]*\d|-")
+_OUTCOMES: Final = {  # in words and colour
+    "done": ("done", "green"),
+    "drift": ("done, and it found differences", "yellow"),
+    "check_failed": ("loaded, but a check of the data failed", "yellow"),
+}
+_EXTRA_REQUESTS: Final = {"retries": "repeated", "too_many_requests": "answered 429", "edge_checks": "to look at page edges"}
+
+
+def show_run(run: Run, output: OutputOptions) -> None:
+    """Prints what a run did: `Run.record()` as JSON, or a short table."""
+    record = run.record()
+    if show_as_json(record, output):
+        return
+    said, style = _OUTCOMES.get(run.outcome, (run.outcome, "red"))
+    show_text(f"{run.command} · {said}", style=f"bold {style}")
+    new, changed = record["rows_new"], record["rows_changed"]
+    tables = [name for name in dict.fromkeys((*new, *changed)) if new.get(name) or changed.get(name)]
+    if tables:
+        rows = [(name, f"{new.get(name, 0):,}", f"{changed.get(name, 0):,}") for name in tables]
+        show_table(("table", "new", "changed"), rows)
+    show_facts([*([] if tables else [("rows", "nothing new")]), *_run_facts(run, record), *_run_lists(record)])
+
+
+def _run_facts(run: Run, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    yield "unchanged", f"{record['unchanged']:,} rows"
+    if record["older_copies"]:
+        yield "left out", f"{record['older_copies']:,} copies older than what the warehouse has"
+    extra = [f"{record[name]:,} {said}" for name, said in _EXTRA_REQUESTS.items() if record[name]]
+    yield "requests", ", ".join((f"{record['requests']:,}", *extra))
+    yield "windows", f"{record['windows']:,}"
+    yield "time", duration(run.seconds)
+    if run.cursor_after is not None and run.cursor_after == run.cursor_before:
+        yield "cursor", f"{when(run.cursor_after)}, as before"
+    elif run.cursor_after is not None:
+        yield "cursor", f"{when(run.cursor_before)} → {when(run.cursor_after)}"
+
+
+def _run_lists(record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    drift = {
+        table: ", ".join(f"{count:,} {name}" for name, count in found.items() if count)
+        for table, found in record["drift"].items()
+    }
+    lists = {
+        "undeclared columns": record["new_columns"],
+        "differences": [f"{table}: {counts}" for table, counts in drift.items() if counts],
+        "failed checks": [f"{one['severity']}: {one['message']}" for one in record["checks"] if one.get("failed")],
+        "notices": record["notices"],
+    }
+    for title, lines in lists.items():
+        yield from zip([title] + [""] * len(lines), lines, strict=False)  # the title stands on the first line
+
+
+def show_plan(planned: Sequence[PlannedRequest], a_minute: int, output: OutputOptions) -> int:
+    """Prints the requests of a plan and how long they take at so many `a_minute`; returns 0."""
+    requests = [asdict(one) for one in planned]
+    if not show_as_json({"least_requests": len(requests), "requests": requests}, output):
+        parameters = [" ".join(f"{name}={value}" for name, value in one.params.items()) for one in planned]
+        rows = [(one.method, one.path, words, one.note) for one, words in zip(planned, parameters, strict=True)]
+        show_table(("method", "path", "parameters", ""), rows)
+        show_text(
+            f"At least {len(planned):,} requests (full pages lead to more), "
+            f"{duration(len(planned) / a_minute * 60)} at {a_minute} a minute. Nothing was asked or loaded."
+        )
+    return 0
+
+
+def show_findings(findings: Sequence[Finding], code: int, output: OutputOptions) -> int:
+    """Prints what `check` found; returns `code`, the exit code that this means."""
+    found = [{**asdict(one), "is_well": one.is_well} for one in findings]
+    if not show_as_json({"exit_code": code, "findings": found}, output):
+        for one in findings:
+            show_facts([("ok" if one.is_well else "TROUBLE", f"{one.subject}: {one.message}")])
+        show_text("All is well." if code == 0 else "Not all is well: see above for what to do.")
+    return code
+
+
+def show_status(found: Status, output: OutputOptions) -> int:
+    """Prints what the warehouse has; returns 0."""
+    if show_as_json(found.record(), output):
+        return 0
+    show_text(f"{found.location} · {found.dataset} · shop {found.shop}", style="bold")
+    if found.is_empty:
+        show_text("Nothing synced yet. Run `loop-returns sync`.")
+    else:
+        rows = [(one.table, f"{one.rows:,}", f"{one.deleted:,}", when(one.newest)) for one in found.tables]
+        show_table(("table", "rows", "deleted", "newest"), rows)
+    show_facts(_status_facts(found))
+    return 0
+
+
+def _status_facts(found: Status) -> Iterable[tuple[str, str]]:
+    if found.cursor is not None:
+        yield "cursor", when(found.cursor)
+    if found.last_success is not None and found.age_seconds is not None:
+        yield "last good sync", f"{when(found.last_success['started_at'])}, {duration(found.age_seconds)} ago"
+    if found.last_run is not None:
+        last = found.last_run
+        yield "last run", f"{last['command']} at {when(last['started_at'])}: {last['outcome']}"
+        if last["error_message"]:
+            yield "", str(last["error_message"])
+    for name, done in found.backfills.items():
+        yield "unfinished", f"backfill {name} ({done} windows done): run the same backfill again to go on"
+    if found.working is not None:
+        yield "at work now", f"{found.working['command']}, process {found.working['pid']}"
+
+
+def when(moment: datetime | str | None) -> str:
+    """A moment, or ISO text of one, for people, in UTC; `-` where there is none."""
+    moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def show_as_json(value: object, output: OutputOptions) -> bool:
+    """Prints a value as JSON, in one line or for the eye, and returns True where that was asked for."""
+    if output.as_json or output.one_line:
+        text = json.dumps(value, ensure_ascii=False, default=str, indent=None if output.one_line else 2)
+        print(text, flush=True)  # noqa: T201 # this is where the program speaks
+    return output.as_json or output.one_line
+
+
+def show_text(text: str, *, style: str | None = None) -> None:
+    """Prints a paragraph as it is."""
+    _console().print(text, style=style)
+
+
+def show_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Prints names and values in two columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    for name, value in facts:
+        grid.add_row(Text(f"  {name}", style="dim"), value)
+    if grid.row_count:
+        _console().print(grid)
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table; columns whose values all look like numbers are set right."""
+    from rich import box
+    from rich.table import Table
+
+    console = _console()
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=True, show_edge=False)
+    for place, name in enumerate(columns):
+        numbers = bool(rows) and all(_NUMBER.fullmatch(row[place]) for row in rows)
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _console() -> Console:
+    """Made anew for each use, because tests and demos exchange standard output."""
+    from rich.console import Console  # help and logs need not wait for it
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_WIDE)

@@ -1,0 +1,87 @@
+"""The options that several commands share, each once, and what becomes of them.
+
+Annotations are evaluated here, in `app.py` and in `demo.py`, because typer reads them.
+"""
+
+import inspect
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final
+
+from typer import Option
+
+from loop_returns.cli.progress import LogFormat, make
+from loop_returns.warehouse.dlt_internals import apply_log_level
+
+if TYPE_CHECKING:
+    from loop_returns.config import Settings
+    from loop_returns.runs.session import Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """How a command speaks: log lines as text or JSON, its result as JSON, tracebacks or none."""
+
+    log_format: Annotated[LogFormat, Option(help="json: one JSON object a line, result and errors included.")] = "text"
+    as_json: Annotated[bool, Option("--json", help="Print the result as JSON on standard output.")] = False
+    debug: Annotated[bool, Option("--debug", help="Show the traceback of an error.")] = False
+
+    @property
+    def one_line(self) -> bool:
+        """True when even the result is one line of JSON."""
+        return self.log_format == "json"
+
+
+def run_options(
+    output: OutputOptions,
+    *,
+    destination: Annotated[
+        str, Option(metavar="NAME", help="Where to: duckdb, postgres, snowflake … any dlt destination that can merge.")
+    ] = "duckdb",
+    dataset: Annotated[str, Option(metavar="NAME", help="Schema of the tables there.")] = "loop_returns",
+    only: Annotated[
+        str | None, Option(metavar="NAMES", help="Only these: returns, advanced_shipping_notices; by commas.")
+    ] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show the planned requests; ask and load nothing.")] = False,
+    abort_pending: Annotated[
+        bool, Option("--abort-pending", help="No longer needed: a load that was cut off is read again.")
+    ] = False,
+    publish: Annotated[
+        str | None, Option(metavar="PATH", help="DuckDB: afterwards put a copy for readers there, replaced whole.")
+    ] = None,
+) -> "Options":
+    """The options of a run. Raises ChangeSettings when `only` names what cannot be synced."""
+    from loop_returns.cli.arguments import resources_of
+    from loop_returns.runs.session import Options
+
+    if not output.debug:
+        _quieten_dlt()
+    chosen = resources_of(only)
+    if abort_pending:  # scripts of version 0.1.0 may still give it
+        make(output.log_format).note(
+            "--abort-pending is no longer needed: what a run had read and not loaded is read again by the next one."
+        )
+    return Options(destination, dataset, only=chosen, dry_run=dry_run, publish=publish)
+
+
+def settings_for(options: "Options", *, need_key: bool = True) -> "Settings":
+    """The settings of this folder and environment; raises what `load` raises."""
+    from loop_returns.config import load
+
+    return load(need_key=need_key, publish=options.publish)
+
+
+def _quieten_dlt() -> None:
+    """Keeps dlt's log to itself unless somebody set its level: what matters in it is raised, and said by us."""
+    import dlt
+
+    with suppress(Exception):  # a broken file: `load` says so
+        if dlt.config.get("runtime.log_level") is None:
+            dlt.config["runtime.log_level"] = "CRITICAL"
+            apply_log_level()
+
+
+TARGET: Final = ("destination", "dataset")
+READING: Final = (*TARGET, "only", "dry_run", "abort_pending", "publish")
+OUTPUT: Final = inspect.signature(OutputOptions).parameters
+SHARED: Final = {**inspect.signature(run_options).parameters, **OUTPUT}
