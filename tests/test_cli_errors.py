@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from typing import NoReturn
 
+import duckdb
 import pytest
 
 from loop_returns.api.errors import Busy, ChangeSettings, LoopReturnsError, Unreachable
@@ -49,6 +51,20 @@ def test_ending(error: BaseException, code: int, log_format: str, capsys: pytest
     message = json.loads(line)["message"] if log_format == "json" else line
     assert str(error) in message
     assert "Traceback" not in line
+
+
+def test_interrupted_while_the_database_works(capsys: pytest.CaptureFixture[str]):
+    """Ctrl-C during a query of DuckDB, which makes an error of its own of it, is an interruption like any other."""
+
+    def work() -> NoReturn:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        duckdb.execute(
+            "SELECT count(*) FROM range(1000000000) AS a, range(1000000000) AS b WHERE (a.range + b.range) % 7 = 1"
+        )
+        raise AssertionError("it takes for ever")
+
+    assert run_guarded(work, OutputOptions()) == 1
+    assert capsys.readouterr().err.startswith("Interrupted.")
 
 
 def test_interrupted(capsys: pytest.CaptureFixture[str]):

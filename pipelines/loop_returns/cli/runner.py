@@ -21,6 +21,7 @@ from loop_returns.cli.console import show_run
 from loop_returns.cli.options import OUTPUT, SHARED, OutputOptions, run_options
 from loop_returns.cli.progress import make, write_event
 from loop_returns.warehouse.dlt_internals import had_signal
+from loop_returns.warehouse.failures import was_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,20 +84,19 @@ def run_guarded(work: Callable[[], int], output: OutputOptions) -> int:
     try:
         with _signals():
             return work()
-    except LoopReturnsError as error:
-        if _was_interrupted(error):
-            return _failed("Interrupted", _INTERRUPTED, error.exit_code, output)
-        return _failed(type(error).__name__, error.message, error.exit_code, output)
-    except KeyboardInterrupt:
-        return _failed("Interrupted", _INTERRUPTED, 1, output)
     except BrokenPipeError:  # `loop-returns status | head`: whoever read it has enough
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at exit
         return 1
-    except Exception as error:  # noqa: BLE001 # the last place where an error can become a sentence
-        kind, said = type(error).__name__, " ".join(str(error).split())[:500].rstrip(".")
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 # the last place where an error can become a sentence
+        kind, code = type(error).__name__, error.exit_code if isinstance(error, LoopReturnsError) else 1
+        if was_interrupted(error):
+            return _failed("Interrupted", _INTERRUPTED, code, output)
+        if isinstance(error, LoopReturnsError):
+            return _failed(kind, error.message, code, output)
+        said = " ".join(str(error).split())[:500].rstrip(".")
         advice = "What had been loaded stays. Run again; if it stays so, run with --debug and report what that prints."
-        return _failed(kind, f"Something went wrong that should not: {kind}: {said}. {advice}", 1, output)
+        return _failed(kind, f"Something went wrong that should not: {kind}: {said}. {advice}", code, output)
 
 
 def refused(message: str, *, arguments: list[str]) -> int:
@@ -132,14 +132,6 @@ def hide_key(text: str) -> str:
         whole = re.escape(key) if len(key) >= _TELLING else rf"(?<!\w){re.escape(key)}(?!\w)"
         text = re.sub(whole, "…", text)
     return text
-
-
-def _was_interrupted(error: BaseException) -> bool:
-    """True when the error only wraps a signal, as dlt does with one that comes while it loads."""
-    one: BaseException | None = error
-    while one is not None and not isinstance(one, KeyboardInterrupt):
-        one = one.__cause__ or one.__context__
-    return one is not None
 
 
 def _quieten(output: OutputOptions) -> None:

@@ -24,6 +24,7 @@ from loop_returns.runs.progress import Silent
 from loop_returns.source import loop_returns_source
 from loop_returns.tables.runs import RUNS
 from loop_returns.warehouse.destination import DUCKDB_FILE, find_target
+from loop_returns.warehouse.failures import was_interrupted
 from loop_returns.warehouse.load import Warehouse
 from loop_returns.warehouse.lock import hold
 from loop_returns.warehouse.publish import publish, publish_path
@@ -214,7 +215,7 @@ def _close(opened: Session, error: BaseException | None = None) -> None:
             run.outcome, run.exit_code = "done", 0
         return
     run.error_class, run.synced_up_to = type(error).__name__, None
-    if isinstance(error, KeyboardInterrupt | GeneratorExit):
+    if isinstance(error, GeneratorExit) or was_interrupted(error):
         run.outcome, run.exit_code, run.error_message = "interrupted", 1, "Interrupted."
     else:
         run.outcome, run.cursor_after = "failed", None

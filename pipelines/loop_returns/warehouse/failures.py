@@ -42,6 +42,11 @@ def explain(error: BaseException, target: Target) -> LoopReturnsError:
     return WarehouseTrouble(f"{what.format(where=target.location, last=_last(chain))} {next_step}")
 
 
+def was_interrupted(error: BaseException) -> bool:
+    """True when the error only wraps a signal: dlt does that while it loads, and DuckDB while it works on a query."""
+    return any(isinstance(one, KeyboardInterrupt) or "Query interrupted" in str(one) for one in _chain(error))
+
+
 def _cause(text: str) -> tuple[str, str]:
     """What happened, with `{where}` and `{last}` for the place and the innermost message, and the next step."""
     if _FULL.search(text):
