@@ -65,10 +65,10 @@ class ShapingPool:
             if ready == 0:
                 return None
             self._waiting += 1
+            number = next(self._numbers)  # before waiting: of equally new copies the one that was read last is to win
         worker = self._idle.get()
         with self._changing:
             self._waiting -= 1
-            number = next(self._numbers)
         if worker is None:
             self._idle.put(None)  # for the next one who waits
             return None
