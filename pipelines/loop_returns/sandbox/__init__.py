@@ -3,6 +3,18 @@
 shop = Shop.generate(returns=100)
 with Sandbox(shop) as sandbox:
     ...  # a client with base_url=sandbox.url and api_key=sandbox.api_key
+
+Its modules form layers; each imports only from those above it in this list:
+
+    times, catalogue, money, clock, quirks    formats, invented goods and amounts, the clock, the switches
+    lines, bodies, events, history            a return's items, a new return, what happens to it, past returns
+    notices, other_records                    ASN rows, allowlist, blocklist and label requests
+    store, shop_contents, shop                returns by id; what endpoints read; what tests and demos change
+    responses, parameters, cursors            what every endpoint uses
+    listing, asn_report, details, small_endpoints
+    routes                                    which endpoint answers a path
+    type_variants, limiter, wire, server      other types for the same values, rate limit, sockets, the server
+    serving                                   the server as a program of its own
 """
 
 from loop_returns.sandbox.quirks import FAULT_NAMES, SCOPES, FaultName, Faults, Quirks

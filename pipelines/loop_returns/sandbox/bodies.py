@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from loop_returns.sandbox import catalogue
-from loop_returns.sandbox.lines import TAX, Numbers, chance, line, swap
+from loop_returns.sandbox.lines import TAX, Numbers, chance, exchange_line, line_item
 from loop_returns.sandbox.money import add_up, money, price_line
 from loop_returns.sandbox.times import DAY, bare, iso
 
@@ -21,8 +21,8 @@ _FEES: Final = ("0.00", "0.00", "0.00", "0.00", "0.00", "3.50", "5.00")
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What Loop knows of a return and the returns list does not tell; times are seconds."""
+class UnlistedFields:
+    """What Loop knows of a return and the returns list does not show; times are seconds."""
 
     ordered: int  # when the original order was placed
     closed: int | None = None
@@ -34,10 +34,10 @@ class Facts:
 
 @dataclass
 class Return:
-    """A return being built or changed: its canonical body, and what the body does not tell."""
+    """A return being built or changed: its canonical body, and what the body does not show."""
 
     body: dict[str, Any]
-    facts: Facts
+    unlisted: UnlistedFields
 
 
 def submit(rng: random.Random, numbers: Numbers, *, at: int) -> Return:
@@ -48,7 +48,6 @@ def submit(rng: random.Random, numbers: Numbers, *, at: int) -> Return:
     currency = rng.choices(list(numbers.currencies), weights=list(numbers.currencies.values()))[0]
     multi = presented != currency and chance(rng, 0.5)
     rate = catalogue.RATES[presented] / catalogue.RATES.get(currency, 1.0) if multi else None
-    shipping = rng.choice((0, 0, 0, 0, 400, 595))
     body: dict[str, Any] = {
         "id": str(number),
         "state": "open",
@@ -62,6 +61,26 @@ def submit(rng: random.Random, numbers: Numbers, *, at: int) -> Return:
         "origin_country_code": code,
         "multi_currency": multi,
         "currency": currency,
+        **_initial_amounts(rng),
+        "line_items": [line_item(rng, numbers, at=at + 1) for _ in range(rng.choice((1, 1, 2, 2, 2, 3, 3, 3, 4, 5)))],
+        "presentment": {"currency": presented, "total": "0.00", "refund": "0.00"} if multi else None,
+        "exchanges": [],
+        **_unshipped(rng, number),
+        "refund_before_inspection": chance(rng, 0.1),
+        "was_processed": False,
+        "outcomes_processed_at": _nothing_processed(rng),
+        "shopify_refund_object": [],
+    }
+    _choose_outcome(rng, numbers, body)
+    add_up(body, rate)
+    ordered = at - rng.randint(3 * DAY, 45 * DAY)
+    return Return(body, UnlistedFields(ordered=ordered, rate=rate, notes=_notes(rng, number, at)))
+
+
+def _initial_amounts(rng: random.Random) -> dict[str, Any]:
+    """Amounts before the outcome is chosen: only shipping and fee are known."""
+    shipping = rng.choice((0, 0, 0, 0, 400, 595))
+    return {
         **dict.fromkeys(("return_product_total", "return_discount_total", "return_tax_total", "return_total"), "0.00"),
         "refund_shipping_total": money(shipping),
         "refund_shipping_tax_total": money(round(shipping * TAX)),
@@ -78,27 +97,15 @@ def submit(rng: random.Random, numbers: Numbers, *, at: int) -> Return:
         "handling_fee": rng.choice(_FEES),
         "refund": "0.00",
         "upsell": "0.00",
-        "line_items": [line(rng, numbers, at=at + 1) for _ in range(rng.choice((1, 1, 2, 2, 2, 3, 3, 3, 4, 5)))],
-        "presentment": {"currency": presented, "total": "0.00", "refund": "0.00"} if multi else None,
-        "exchanges": [],
-        **_unshipped(rng, number),
-        "refund_before_inspection": chance(rng, 0.1),
-        "was_processed": False,
-        "outcomes_processed_at": _nothing_processed(rng),
-        "shopify_refund_object": [],
     }
-    _choose_outcome(rng, numbers, body)
-    add_up(body, rate)
-    ordered = at - rng.randint(3 * DAY, 45 * DAY)
-    return Return(body, Facts(ordered=ordered, rate=rate, notes=_notes(rng, number, at)))
 
 
 def _choose_outcome(rng: random.Random, numbers: Numbers, body: dict[str, Any]) -> None:
-    wish = rng.choices(("refund", "exchange", "credit", "mixed"), weights=(52, 26, 12, 10))[0]
+    wanted = rng.choices(("refund", "exchange", "credit", "mixed"), weights=(52, 26, 12, 10))[0]
     for row in body["line_items"]:
-        choice = rng.choice(("refund", "exchange", "credit")) if wish == "mixed" else wish
+        choice = rng.choice(("refund", "exchange", "credit")) if wanted == "mixed" else wanted
         if choice == "exchange":
-            body["exchanges"].append(swap(rng, numbers, row))
+            body["exchanges"].append(exchange_line(rng, numbers, row))
         elif choice == "credit":
             price_line(row, refunded=False)
             row["outcome"] = rng.choice(("default", "default", "keep"))

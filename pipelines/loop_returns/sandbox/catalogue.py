@@ -61,7 +61,7 @@ COUNTRIES: Final = (
     ("United Kingdom", "GB", "GBP", 6),
     ("Germany", "DE", "EUR", 4),
 )
-RATES: Final = {"USD": 1.0, "CAD": 1.36, "GBP": 0.79, "EUR": 0.92}  # worth of one dollar
+RATES: Final = {"USD": 1.0, "CAD": 1.36, "GBP": 0.79, "EUR": 0.92}  # value of one dollar
 GIVEN_NAMES: Final = (
     "ada",
     "ben",

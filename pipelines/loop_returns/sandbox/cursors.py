@@ -1,4 +1,4 @@
-"""Page cursors in Laravel's form: base64url of JSON naming the column and value of the page's edge."""
+"""Page cursors in Laravel's form: base64url of JSON naming the column and value of the page's position."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECRET = b"sandbox"
 
 
 @dataclass(frozen=True)
-class Edge:
+class CursorPosition:
     """The row at which a page ended; `number` only where the cursor has a tiebreaker."""
 
     second: int
@@ -21,12 +21,12 @@ class Edge:
     forward: bool = True
 
 
-def write(column: str, edge: Edge, *, opaque: bool) -> str:
+def encode(column: str, position: CursorPosition, *, opaque: bool) -> str:
     """Encode an edge as the API does: `{"created_at":"2022-06-27 16:25:01","_pointsToNextItems":true}`."""
-    parts: dict[str, object] = {column: bare(edge.second)}
-    if edge.number is not None:
-        parts["id"] = edge.number
-    parts["_pointsToNextItems"] = edge.forward
+    parts: dict[str, object] = {column: bare(position.second)}
+    if position.number is not None:
+        parts["id"] = position.number
+    parts["_pointsToNextItems"] = position.forward
     plain = json.dumps(parts, separators=(",", ":")).encode()
     if opaque:
         nonce = hashlib.sha256(plain).digest()[:16]
@@ -39,7 +39,7 @@ def write(column: str, edge: Edge, *, opaque: bool) -> str:
     return _b64(plain)
 
 
-def read(text: str) -> Edge | None:
+def decode(text: str) -> CursorPosition | None:
     """Decode a cursor of either form; None when it is none, which Laravel takes for the first page."""
     try:
         parts = json.loads(_unb64(text))
@@ -48,7 +48,7 @@ def read(text: str) -> Edge | None:
         forward = bool(parts.pop("_pointsToNextItems", True))
         number = parts.pop("id", None)
         (moment,) = parts.values()
-        return Edge(int(parse(moment)), number, forward)
+        return CursorPosition(int(parse(moment)), number, forward)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

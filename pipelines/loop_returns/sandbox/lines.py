@@ -41,10 +41,10 @@ class Numbers:
         return number
 
 
-def line(rng: random.Random, numbers: Numbers, *, at: int) -> dict[str, Any]:
+def line_item(rng: random.Random, numbers: Numbers, *, at: int) -> dict[str, Any]:
     """A returned unit; it is refunded until an outcome is chosen."""
     title, product, price, prefix, variants = rng.choice(catalogue.PRODUCTS)
-    place = rng.randrange(len(variants))
+    index = rng.randrange(len(variants))
     number = numbers.take("line")
     parent, reasons = rng.choices(catalogue.REASONS, weights=catalogue.REASON_WEIGHTS)[0]
     discount = rng.choice((0, 0, 0, 10, 20)) * price // 100
@@ -52,9 +52,9 @@ def line(rng: random.Random, numbers: Numbers, *, at: int) -> dict[str, Any]:
         "line_item_id": str(number),
         "provider_line_item_id": str(23_984_000_000_000 + number),
         "product_id": str(product),
-        "variant_id": str(product + 13_600_000_000_000 + place),
-        "sku": f"{prefix}-{variants[place]}" if not chance(rng, 0.02) else None,
-        "title": f"{title} - {variants[place]}",
+        "variant_id": str(product + 13_600_000_000_000 + index),
+        "sku": f"{prefix}-{variants[index]}" if not chance(rng, 0.02) else None,
+        "title": f"{title} - {variants[index]}",
         "price": money(price),
         "discount": money(discount),
         "tax": money(round((price - discount) * TAX)),
@@ -66,7 +66,7 @@ def line(rng: random.Random, numbers: Numbers, *, at: int) -> dict[str, Any]:
         "return_reason": rng.choice(reasons) if not chance(rng, 0.04) else None,
         "parent_return_reason": parent,
         "return_comment": rng.choice(catalogue.COMMENTS) if chance(rng, 0.4) else None,
-        "barcode": rng.choice((str(290_000_000_000 + product % 10**6 * 10 + place), "", None)),
+        "barcode": rng.choice((str(290_000_000_000 + product % 10**6 * 10 + index), "", None)),
         "outcome": "default",
         "provider_restock_location_id": rng.choice((None, "62241439")),
         "consolidation_tracking": None,
@@ -78,12 +78,12 @@ def line(rng: random.Random, numbers: Numbers, *, at: int) -> dict[str, Any]:
     return row
 
 
-def swap(rng: random.Random, numbers: Numbers, row: dict[str, Any]) -> dict[str, Any]:
-    """Turn a line into an exchange and give its exchange item, of the same worth, dearer or cheaper."""
+def exchange_line(rng: random.Random, numbers: Numbers, row: dict[str, Any]) -> dict[str, Any]:
+    """Turn a line into an exchange and give its exchange item, of the same value, dearer or cheaper."""
     price_line(row, refunded=False)
-    title, product, _, prefix, variants = next(found for found in catalogue.PRODUCTS if str(found[1]) == row["product_id"])
-    place = rng.randrange(len(variants))
-    variant = str(product + 13_600_000_000_000 + place)
+    title, product, _, prefix, variants = next(item for item in catalogue.PRODUCTS if str(item[1]) == row["product_id"])
+    index = rng.randrange(len(variants))
+    variant = str(product + 13_600_000_000_000 + index)
     row["outcome"], row["exchange_variant"] = "exchange", variant
     price = max(500, cents(row["price"]) - cents(row["discount"]) + rng.choice((0, 0, 0, 0, 1500, -1000)))
     tax = round(price * TAX)
@@ -93,9 +93,9 @@ def swap(rng: random.Random, numbers: Numbers, row: dict[str, Any]) -> dict[str,
         "exchange_order_name": None,
         "product_id": row["product_id"],
         "variant_id": variant,
-        "sku": f"{prefix}-{variants[place]}",
+        "sku": f"{prefix}-{variants[index]}",
         "type": "exchange",
-        "title": f"{title} - {variants[place]}",
+        "title": f"{title} - {variants[index]}",
         "price": money(price),
         "discount": "0.00",
         "tax": money(tax),

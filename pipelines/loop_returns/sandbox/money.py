@@ -25,7 +25,7 @@ def money(amount: int) -> str:
 
 
 def price_line(line: dict[str, Any], *, refunded: bool) -> None:
-    """Set a line's refund fields: its whole worth after discount and tax, or nothing."""
+    """Set a line's refund fields: its whole value after discount and tax, or nothing."""
     item = cents(line["price"]) - cents(line["discount"]) if refunded else 0
     tax = cents(line["tax"]) if refunded else 0
     line["refund_item"], line["refund_tax"], line["refund"] = money(item), money(tax), money(item + tax)
@@ -42,11 +42,11 @@ def add_up(body: dict[str, Any], rate: float | None = None) -> None:
         body: a body of the returns list; changed in place.
         rate: presentment currency per unit of the shop's, for returns placed in another currency.
     """
-    lines, swaps = body["line_items"], body["exchanges"]
+    lines, exchanges = body["line_items"], body["exchanges"]
     product, discount, tax = (_total(lines, key) for key in ("price", "discount", "tax"))
-    refund, worth = _total(lines, "refund"), _total(swaps, "total")
+    refund, value = _total(lines, "refund"), _total(exchanges, "total")
     credit = product - discount + tax - refund
-    spent = min(credit, worth)
+    spent = min(credit, value)
     gift = credit - spent
     fee = min(cents(body.get("handling_fee")), refund)
     amounts = {
@@ -56,26 +56,26 @@ def add_up(body: dict[str, Any], rate: float | None = None) -> None:
         "return_tax_total": tax,
         "return_total": product - discount + tax,
         "return_credit_total": credit,
-        "exchange_product_total": _total(swaps, "price"),
-        "exchange_discount_total": _total(swaps, "discount"),
-        "exchange_tax_total": _total(swaps, "tax"),
-        "exchange_total": worth,
+        "exchange_product_total": _total(exchanges, "price"),
+        "exchange_discount_total": _total(exchanges, "discount"),
+        "exchange_tax_total": _total(exchanges, "tax"),
+        "exchange_total": value,
         "exchange_credit_total": spent,
         "gift_card": gift,
         "handling_fee": fee,
         "refund": refund,
-        "upsell": worth - spent,
+        "upsell": value - spent,
     }
     body.update({name: money(amount) for name, amount in amounts.items()})
-    body["outcome"] = _outcome(refund=refund, worth=worth, upsell=worth - spent, gift=gift)
+    body["outcome"] = _outcome(refund=refund, value=value, upsell=value - spent, gift=gift)
     body["gift_card_presentment"] = {"amount": money(gift), "currency": body["currency"]} if gift else None
     if rate is not None and isinstance(body.get("presentment"), dict):
         body["presentment"]["total"] = money(round((refund - fee) * rate))
         body["presentment"]["refund"] = money(round(refund * rate))
 
 
-def _outcome(*, refund: int, worth: int, upsell: int, gift: int) -> str:
-    if worth:
+def _outcome(*, refund: int, value: int, upsell: int, gift: int) -> str:
+    if value:
         return "upsell" if upsell else "exchange+refund" if refund else "exchange+credit" if gift else "exchange"
     if gift:
         return "credit+refund" if refund else "credit"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from loop_returns.sandbox.bodies import Return
 
 _SERVICES = {name: service for name, service, _, _ in catalogue.CARRIERS}
-_PLACES = {str(place["id"]): place for place in catalogue.DESTINATIONS}
+_DESTINATIONS = {str(destination["id"]): destination for destination in catalogue.DESTINATIONS}
 
 
 def _short(value: object) -> str | None:
@@ -25,59 +25,25 @@ def _short(value: object) -> str | None:
 
 def notices(ret: Return) -> list[dict[str, Any]]:
     """The report's rows of a return, in the order of its line items."""
-    body, facts = ret.body, ret.facts
-    tracked = body["tracking_number"] if body["labels"] else None
-    code, state, word, scannable = _method(body["return_method"])
-    shared_head = {
-        "order_id": body["order_id"],
-        "order_name": body["order_name"],
-        "order_number": body["order_number"],
-        "provider_order_number": body["provider_order_number"],
-        "state": body["state"],
-        "customer_email": body["customer"],
-    }
-    shared_tail = {
-        "carrier": body["carrier"],
-        "service": _SERVICES.get(body["carrier"]),
-        "label_status": body["label_status"],
-        "tracking_number": body["tracking_number"],
-        "integration_tracking_url": f"https://example.com/track/{tracked}" if tracked else None,
-    }
-    shared_end = {
-        "currency": body["currency"],
-        "label_updated_at": _short(body["label_updated_at"]),
-        "label_url": body["label_url"],
-        "label_rate": body["label_rate"],
-        "closed_at": None if facts.closed is None else iso_short(facts.closed),
-        "updated_at": _short(body["updated_at"]),
-        "created_at": _short(body["created_at"]),
-    }
-    method = {
-        "actioned_by": facts.actioned_by,
-        "return_method": word,
-        "return_method_rma_code": code,
-        "return_method_state": state,
-        "date_delivered": None if facts.delivered is None else bare(facts.delivered),
-        "outcome": body["outcome"],
-        "scannable_id": scannable,
-        "package_reference": body["package_reference"],
-        "shipping_box_barcode": f"SB-{body['id']}" if code else None,
-        "provider_created_at": iso_short(facts.ordered),
-        **_destination(body["destination_id"]),
-        "consolidation_tracking": None,
-    }
+    body, delivered = ret.body, ret.unlisted.delivered is not None
+    order, parcel, dates, method = (
+        _order_fields(body),
+        _parcel_fields(body),
+        _label_and_date_fields(ret),
+        _method_fields(ret),
+    )
     return [
         {
             "id": int(body["id"]),
             "return_line_item_id": line["line_item_id"],
-            **shared_head,
+            **order,
             "title": line["title"],
             "purchase_price": line["price"],
             "sku": line["sku"],
             "barcode": line["barcode"],
-            **shared_tail,
-            "restock_status": _restock(line, delivered=facts.delivered is not None),
-            **shared_end,
+            **parcel,
+            "restock_status": _restock(line, delivered=delivered),
+            **dates,
             "return_reason": line["return_reason"],
             **method,
         }
@@ -85,7 +51,62 @@ def notices(ret: Return) -> list[dict[str, Any]]:
     ]
 
 
+def _order_fields(body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "order_id": body["order_id"],
+        "order_name": body["order_name"],
+        "order_number": body["order_number"],
+        "provider_order_number": body["provider_order_number"],
+        "state": body["state"],
+        "customer_email": body["customer"],
+    }
+
+
+def _parcel_fields(body: dict[str, Any]) -> dict[str, Any]:
+    tracked = body["tracking_number"] if body["labels"] else None
+    return {
+        "carrier": body["carrier"],
+        "service": _SERVICES.get(body["carrier"]),
+        "label_status": body["label_status"],
+        "tracking_number": body["tracking_number"],
+        "integration_tracking_url": f"https://example.com/track/{tracked}" if tracked else None,
+    }
+
+
+def _label_and_date_fields(ret: Return) -> dict[str, Any]:
+    body = ret.body
+    return {
+        "currency": body["currency"],
+        "label_updated_at": _short(body["label_updated_at"]),
+        "label_url": body["label_url"],
+        "label_rate": body["label_rate"],
+        "closed_at": None if ret.unlisted.closed is None else iso_short(ret.unlisted.closed),
+        "updated_at": _short(body["updated_at"]),
+        "created_at": _short(body["created_at"]),
+    }
+
+
+def _method_fields(ret: Return) -> dict[str, Any]:
+    body, unlisted = ret.body, ret.unlisted
+    code, state, provider, scannable = _method(body["return_method"])
+    return {
+        "actioned_by": unlisted.actioned_by,
+        "return_method": provider,
+        "return_method_rma_code": code,
+        "return_method_state": state,
+        "date_delivered": None if unlisted.delivered is None else bare(unlisted.delivered),
+        "outcome": body["outcome"],
+        "scannable_id": scannable,
+        "package_reference": body["package_reference"],
+        "shipping_box_barcode": f"SB-{body['id']}" if code else None,
+        "provider_created_at": iso_short(unlisted.ordered),
+        **_destination(body["destination_id"]),
+        "consolidation_tracking": None,
+    }
+
+
 def _method(method: object) -> tuple[str | None, str | None, str | None, str | None]:
+    """RMA code, state, provider and scannable id of a return method in either of its forms."""
     if isinstance(method, dict):
         return method.get("rma_id"), method.get("state"), method.get("provider"), method.get("scannable_id")
     return None, None, method if isinstance(method, str) else None, None
@@ -98,11 +119,11 @@ def _restock(line: dict[str, Any], *, delivered: bool) -> str | None:
 
 
 def _destination(key: object) -> dict[str, Any]:
-    place = _PLACES.get(str(key), {})
-    address = place.get("address", {})
+    destination = _DESTINATIONS.get(str(key), {})
+    address = destination.get("address", {})
     parts = ("address1", "address2", "city", "state", "zip")
     return {
         "destination_id": None if key is None else str(key),
-        "destination_name": place.get("name"),
+        "destination_name": destination.get("name"),
         **{f"destination_{part}": address.get(part) for part in parts},
     }

@@ -22,7 +22,7 @@ class Faults:
 
     `too_many` is a 429, `server_error` a 500, `bad_gateway` a 502, 503 or 524 with HTML; `reset` breaks the
     connection before or in the middle of the body; `truncate` ends the body early, half the time under a
-    Content-Length that fits the stump; `html_200` and `error_200` are an HTML page and an error object under
+    Content-Length that fits what is sent; `html_200` and `error_200` are an HTML page and an error object under
     HTTP 200; `slow` answers after `slow_seconds`.
     """
 
@@ -85,7 +85,7 @@ class Quirks:
 
     latency: float = 0.0  # seconds before every answer
     gzip: bool = True
-    wobble: float = 0.0  # probability that a value comes in its other known type, drawn anew for every answer
+    type_variants: float = 0.0  # probability that a value comes in its other known type, drawn anew for every answer
 
     asn_filter: Literal["created_at", "updated_at", "label_updated_at"] = "created_at"
     asn_outside_rows: int = 0  # rows outside the asked window that come along

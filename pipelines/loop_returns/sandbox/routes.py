@@ -1,4 +1,4 @@
-"""Which endpoint answers a path, and the scope its key needs. Only GET exists here: a mirror never writes."""
+"""Which endpoint answers a path, and the scope its key needs. Only GET exists here: no client of the sandbox writes."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from loop_returns.sandbox.answers import Answer, RefusedError, not_found, unauthorized
+from loop_returns.sandbox.asn_report import asn_report
 from loop_returns.sandbox.details import details
-from loop_returns.sandbox.listing import listing
-from loop_returns.sandbox.others import (
+from loop_returns.sandbox.listing import returns_list
+from loop_returns.sandbox.responses import InvalidParameterError, SandboxResponse, not_found, unauthorized
+from loop_returns.sandbox.small_endpoints import (
     destination_list,
     label_request_page,
-    laravel_page,
     notes,
+    numbered_page,
     one_of,
 )
-from loop_returns.sandbox.report import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from loop_returns.sandbox.quirks import Quirks
-    from loop_returns.sandbox.shop import Shop
+    from loop_returns.sandbox.shop_contents import ShopContents
 
 _BASE: Final = re.compile(r"^/api(?:/(v1|latest|unstable|\d{4}-\d{2}))?(/.*)$")
 _OLDEST: Final = "2026-07"  # what a path without a version means
@@ -45,18 +45,18 @@ def split(path: str) -> tuple[str, str] | None:
 
 @dataclass(frozen=True)
 class Call:
-    """A GET request: `host` is this server's own address, `serve` turns a stored row into the one sent."""
+    """A GET request: `host` is this server's own address, `vary` turns a stored row into the one that is sent."""
 
-    shop: Shop
+    shop: ShopContents
     path: str
     params: Mapping[str, str]
     quirks: Quirks
     host: str
     authorized: bool
-    serve: Callable[[bytes], bytes]
+    vary: Callable[[bytes], bytes]
 
 
-def route(call: Call) -> Answer:
+def route(call: Call) -> SandboxResponse:
     """Answer a request."""
     parts = split(call.path)
     if parts is None:
@@ -65,27 +65,27 @@ def route(call: Call) -> Answer:
     scope = _SCOPES.get(endpoint.split("/")[1])
     if scope is not None and not (call.authorized and scope in call.quirks.scopes):
         return unauthorized(call.quirks.unauthorized_body)
-    large: dict[str, Callable[[], Answer]] = {
-        "/warehouse/return/list": lambda: listing(
-            call.shop, call.params, quirks=call.quirks, host=call.host, serve=call.serve
+    large: dict[str, Callable[[], SandboxResponse]] = {
+        "/warehouse/return/list": lambda: returns_list(
+            call.shop, call.params, quirks=call.quirks, host=call.host, vary=call.vary
         ),
-        "/warehouse/reporting/asn": lambda: report(
-            call.shop, call.params, version=version, quirks=call.quirks, serve=call.serve
+        "/warehouse/reporting/asn": lambda: asn_report(
+            call.shop, call.params, version=version, quirks=call.quirks, vary=call.vary
         ),
         "/warehouse/return/details": lambda: details(call.shop, call.params),
     }
     try:
-        return large[endpoint]() if endpoint in large else _smaller(call, endpoint)
-    except RefusedError as refused:
-        return refused.answer
+        return large[endpoint]() if endpoint in large else _small_endpoint(call, endpoint)
+    except InvalidParameterError as invalid:
+        return invalid.response
 
 
-def _smaller(call: Call, endpoint: str) -> Answer:
+def _small_endpoint(call: Call, endpoint: str) -> SandboxResponse:
     shop, params, url = call.shop, call.params, f"{call.host}/api/v1{endpoint}"
-    whole: dict[str, Callable[[], Answer]] = {
+    whole: dict[str, Callable[[], SandboxResponse]] = {
         "/destinations": lambda: destination_list(shop, call.quirks),
-        "/allowlists": lambda: laravel_page(shop.allowlist, params, url=url),
-        "/blocklists": lambda: laravel_page(shop.blocklist, params, url=url),
+        "/allowlists": lambda: numbered_page(shop.allowlist, params, url=url),
+        "/blocklists": lambda: numbered_page(shop.blocklist, params, url=url),
         "/label-requests": lambda: label_request_page(shop, params),
     }
     if endpoint in whole:

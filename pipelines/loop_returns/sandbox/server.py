@@ -1,4 +1,4 @@
-"""The sandbox: a local HTTP server that behaves like the Loop API, trouble included."""
+"""The sandbox: a local HTTP server that behaves like the Loop API, its faults included."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from loop_returns.sandbox.answers import Answer, html_answer, json_answer
 from loop_returns.sandbox.limiter import Limiter
 from loop_returns.sandbox.quirks import FaultName, Quirks
+from loop_returns.sandbox.responses import SandboxResponse, html_response, json_response
 from loop_returns.sandbox.routes import Call, route, split
+from loop_returns.sandbox.type_variants import vary_types
 from loop_returns.sandbox.wire import Cut, Server
-from loop_returns.sandbox.wobble import wobble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -114,7 +114,7 @@ class Sandbox:
     def start(self) -> Sandbox:
         """Serve in the background; after `stop()` again on the same port."""
         if self._server is None:
-            self._server = Server(self._address, self._answer, self._broken.append)
+            self._server = Server(self._address, self._respond, self._broken.append)
             self._address = (self._address[0], self._server.server_address[1])
             self._server.run_in_background()
         return self
@@ -150,7 +150,7 @@ class Sandbox:
 
     # One request
 
-    def _answer(self, method: str, target: str, headers: Mapping[str, str]) -> tuple[Answer, Cut | None]:
+    def _respond(self, method: str, target: str, headers: Mapping[str, str]) -> tuple[SandboxResponse, Cut | None]:
         quirks = self._quirks
         url = urlsplit(target)
         params = dict(parse_qsl(url.query, keep_blank_values=True))
@@ -160,21 +160,21 @@ class Sandbox:
         if self.on_request is not None:
             self.on_request(seen)
         time.sleep(quirks.latency)
-        answer, fault = self._decide(method, target, headers, quirks)
+        response, fault = self._decide(method, target, headers, quirks)
         cut = None
         if fault in ("reset", "truncate"):
             with self._lock:
-                cut = Cut(kind=fault, where=self._rng.random(), honest=self._rng.choice((True, False)))
-        answer = self._dress(answer, quirks, headers)
+                cut = Cut(kind=fault, where=self._rng.random(), early=self._rng.choice((True, False)))
+        response = self._with_headers(response, quirks, headers)
         with self._lock:
-            self.requests.append(replace(seen, status=answer.status, fault=fault))
-        return answer, cut
+            self.requests.append(replace(seen, status=response.status, fault=fault))
+        return response, cut
 
     def _decide(
         self, method: str, target: str, headers: Mapping[str, str], quirks: Quirks
-    ) -> tuple[Answer, FaultName | None]:
+    ) -> tuple[SandboxResponse, FaultName | None]:
         if method != "GET":
-            return json_answer({"message": f"The {method} method is not supported for this route."}, status=405), None
+            return json_response({"message": f"The {method} method is not supported for this route."}, status=405), None
         limits: dict[str, str] = {}
         if quirks.requests_per_minute is not None:
             allowed, left, wait = self._limiter.take(quirks.requests_per_minute, quirks.rate_window)
@@ -188,10 +188,10 @@ class Sandbox:
         fault = self._fault(target, quirks)
         if fault == "slow":
             time.sleep(quirks.faults.slow_seconds)
-        answer = self._faulty(fault, quirks) or self._honest(target, headers, quirks)
-        return replace(answer, headers=limits | answer.headers), fault
+        response = self._fault_response(fault, quirks) or self._endpoint_response(target, headers, quirks)
+        return replace(response, headers=limits | response.headers), fault
 
-    def _honest(self, target: str, headers: Mapping[str, str], quirks: Quirks) -> Answer:
+    def _endpoint_response(self, target: str, headers: Mapping[str, str], quirks: Quirks) -> SandboxResponse:
         url = urlsplit(target)
         call = Call(
             shop=self.shop,
@@ -200,7 +200,7 @@ class Sandbox:
             quirks=quirks,
             host=self.host,
             authorized=headers.get("x-authorization") == self.api_key,
-            serve=(lambda raw: wobble(raw, self._rng, quirks.wobble)) if quirks.wobble else bytes,
+            vary=(lambda raw: vary_types(raw, self._rng, quirks.type_variants)) if quirks.type_variants else bytes,
         )
         return route(call)
 
@@ -215,28 +215,28 @@ class Sandbox:
             self._in_a_row[target] = self._in_a_row.get(target, 0) + 1
             return fault
 
-    def _faulty(self, fault: FaultName | None, quirks: Quirks) -> Answer | None:
+    def _fault_response(self, fault: FaultName | None, quirks: Quirks) -> SandboxResponse | None:
         if fault == "too_many":
             return self._too_many(quirks, quirks.retry_after_seconds, {})
         if fault == "server_error":
-            return json_answer({"message": "Server Error"}, status=500)
+            return json_response({"message": "Server Error"}, status=500)
         if fault == "bad_gateway":
-            return html_answer(*self._rng.choice(_GATEWAY))
+            return html_response(*self._rng.choice(_GATEWAY))
         if fault == "html_200":
-            return html_answer(200, "Down for maintenance")
-        return json_answer(self._rng.choice(_ERRORS_200)) if fault == "error_200" else None
+            return html_response(200, "Down for maintenance")
+        return json_response(self._rng.choice(_ERRORS_200)) if fault == "error_200" else None
 
-    def _too_many(self, quirks: Quirks, wait: float, limits: dict[str, str]) -> Answer:
+    def _too_many(self, quirks: Quirks, wait: float, limits: dict[str, str]) -> SandboxResponse:
         headers = dict(limits)
         if quirks.retry_after == "seconds":
             headers["Retry-After"] = str(math.ceil(wait))
         elif quirks.retry_after == "date":
             headers["Retry-After"] = _http_date(self.shop.now + timedelta(seconds=math.ceil(wait)))
-        return replace(json_answer({"message": "Too Many Attempts."}, status=429), headers=headers)
+        return replace(json_response({"message": "Too Many Attempts."}, status=429), headers=headers)
 
-    def _dress(self, answer: Answer, quirks: Quirks, headers: Mapping[str, str]) -> Answer:
+    def _with_headers(self, response: SandboxResponse, quirks: Quirks, headers: Mapping[str, str]) -> SandboxResponse:
         extra = {"Date": _http_date(self.shop.now + timedelta(seconds=quirks.date_ahead))} if quirks.date_header else {}
-        return answer.packed(extra, gzip_it=quirks.gzip and "gzip" in headers.get("accept-encoding", ""))
+        return response.with_headers(extra, compress=quirks.gzip and "gzip" in headers.get("accept-encoding", ""))
 
 
 def _http_date(moment: datetime) -> str:

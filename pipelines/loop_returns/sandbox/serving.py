@@ -38,10 +38,10 @@ def serve(  # all are keywords
     """
     shop = Shop.generate(seed=seed, returns=returns)
     with Sandbox(shop, quirks=quirks, port=port) as sandbox:
-        out(f"A Loop shop with {len(shop)} returns answers at {sandbox.url} (Ctrl-C ends it). For a client:")
-        out(f"export SOURCES__LOOP_RETURNS__BASE_URL={sandbox.url}")
-        out(f"export SOURCES__LOOP_RETURNS__API_KEY={sandbox.api_key}")
         try:
+            out(f"A Loop shop with {len(shop)} returns answers at {sandbox.url} (Ctrl-C ends it). For a client:")
+            out(f"export SOURCES__LOOP_RETURNS__BASE_URL={sandbox.url}")
+            out(f"export SOURCES__LOOP_RETURNS__API_KEY={sandbox.api_key}")
             while not threading.Event().wait(live_every):
                 shop.live()
         except KeyboardInterrupt:

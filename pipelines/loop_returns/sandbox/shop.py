@@ -1,20 +1,16 @@
-"""The synthetic shop: its returns, its clock, and what happens in it between two runs."""
+"""The synthetic shop: how it is made, and what happens in it between two runs."""
 
 from __future__ import annotations
 
 import random
-import threading
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from loop_returns.sandbox import catalogue, life, others
+from loop_returns.sandbox import events, other_records
 from loop_returns.sandbox.bodies import Return, submit
-from loop_returns.sandbox.clock import Clock
 from loop_returns.sandbox.history import history
 from loop_returns.sandbox.lines import Numbers
-from loop_returns.sandbox.shelf import Shelf
+from loop_returns.sandbox.shop_contents import ShopContents
 from loop_returns.sandbox.times import DAY, iso
 
 if TYPE_CHECKING:
@@ -24,8 +20,8 @@ if TYPE_CHECKING:
 _CURRENCIES = {"USD": 0.85, "CAD": 0.1, "GBP": 0.05}
 
 
-class Shop:
-    """A shop whose returns can be read (by the sandbox's server) and changed (by tests, demos); thread-safe.
+class Shop(ShopContents):
+    """A shop whose returns can also be changed, by tests and demos; thread-safe.
 
     With a fixed clock (`now` given or set) every change that is not asked to share a second takes one
     second, so time passes; with the real clock changes are stamped with the second in which they are made.
@@ -39,15 +35,9 @@ class Shop:
         customers: int = 60,
         currencies: Mapping[str, float] | None = None,
     ) -> None:
-        self.lock = threading.RLock()
-        self.shelf = Shelf()
-        self.clock = Clock(now)
+        super().__init__(now)
         self._rng = random.Random(seed)  # noqa: S311  # synthetic data, repeatable by its seed
         self._numbers = Numbers(customers=max(1, customers), currencies=currencies or _CURRENCIES)
-        self.destinations: list[dict[str, Any]] = [dict(place) for place in catalogue.DESTINATIONS]
-        self.allowlist = others.allowlist()
-        self.blocklist = others.blocklist()
-        self.label_requests: list[dict[str, Any]] = []
 
     @classmethod
     def generate(
@@ -59,7 +49,7 @@ class Shop:
         now: datetime | None = None,
         currencies: Mapping[str, float] | None = None,
     ) -> Shop:
-        """A shop with `returns` returns submitted in the last `days` days, each with its life up to now.
+        """A shop with `returns` returns submitted in the last `days` days, each with its events up to now.
 
         Args:
             seed: the same seed, sizes and `now` make the same shop.
@@ -72,8 +62,8 @@ class Shop:
         end = int(shop.now.timestamp())
         rng = shop._rng
         for ret in history(rng, shop._numbers, returns, start=end - days * DAY, end=end):
-            shop.shelf.put(ret)
-        shop.label_requests = others.label_requests(rng, shop.shelf.ids(), end=end)
+            shop.store.put(ret)
+        shop.label_requests = other_records.label_requests(rng, shop.store.ids(), end=end)
         return shop
 
     @classmethod
@@ -90,86 +80,41 @@ class Shop:
         have the fields.
         """
         shop = cls(now=now)
-        shop.shelf.give(returns, asn)
+        shop.store.give(returns, asn)
         return shop
 
-    # The clock
-
-    @property
-    def now(self) -> datetime:
-        """The shop's time, UTC."""
-        return self.clock.read()
-
-    @now.setter
-    def now(self, moment: datetime) -> None:
-        self.clock.fix(moment)
-
-    def tick(self, seconds: float) -> None:
-        """Let time pass at once."""
-        with self.lock:
-            self.clock.tick(seconds)
+    # What happens in it
 
     def _second(self) -> int:
         return self.clock.second(apart=True)
 
-    # What it holds
-
-    def __len__(self) -> int:
-        return len(self.shelf)
-
-    def ids(self, state: str | None = None) -> list[str]:
-        """Ids of the returns, oldest submission last added; of one state if given."""
-        with self.lock:
-            return self.shelf.ids(state)
-
-    def body(self, number: str) -> dict[str, Any]:
-        """The canonical body of one return.
-
-        Raises:
-            KeyError: there is no such return.
-        """
-        with self.lock:
-            found: dict[str, Any] = msgspec.json.decode(self.shelf.raw(number))
-            return found
-
-    def returns_snapshot(self) -> list[dict[str, Any]]:
-        """Canonical bodies of all returns in all states; copies."""
-        return [self.body(number) for number in self.ids()]
-
-    def asn_snapshot(self) -> list[dict[str, Any]]:
-        """Canonical ASN rows of everything; copies."""
-        with self.lock:
-            return [msgspec.json.decode(raw) for notice in self.shelf.notices() for raw in notice.rows()]
-
-    # What happens in it
-
     def _pick(self, n: int, fits: Callable[[str], bool] | None = None) -> list[str]:
-        ids = self.shelf.ids()
+        ids = self.store.ids()
         if fits is None:
             return self._rng.sample(ids, min(n, len(ids)))
         self._rng.shuffle(ids)
         return list(islice(filter(fits, ids), n))
 
-    def _edit(self, number: str, what: Callable[[Return, int], object], *, at: int, silent: bool = False) -> None:
-        ret = self.shelf.take(number)
-        what(ret, at)
+    def _edit(self, number: str, change: Callable[[Return, int], object], *, at: int, silent: bool = False) -> None:
+        ret = self.store.take(number)
+        change(ret, at)
         if not silent:
             ret.body["updated_at"] = iso(at)
-        self.shelf.put(ret)
+        self.store.put(ret)
 
     def _edit_all(
         self,
         ids: list[str],
-        what: Callable[[Return, int], object],
+        change: Callable[[Return, int], object],
         *,
         silent: bool = False,
         same_second: bool = False,
     ) -> list[str]:
         at = self._second()
-        for place, number in enumerate(ids):
-            if place and not same_second:
+        for index, number in enumerate(ids):
+            if index and not same_second:
                 at = self._second()
-            self._edit(number, what, at=at, silent=silent)
+            self._edit(number, change, at=at, silent=silent)
         return ids
 
     def change(self, n: int, *, silent: bool = False, same_second: bool = False) -> list[str]:
@@ -186,7 +131,7 @@ class Shop:
         with self.lock:
             return self._edit_all(
                 self._pick(n),
-                lambda ret, at: life.change_at_random(ret, self._rng, self._numbers, at=at),
+                lambda ret, at: events.change_at_random(ret, self._rng, self._numbers, at=at),
                 silent=silent,
                 same_second=same_second,
             )
@@ -205,20 +150,20 @@ class Shop:
         with self.lock:
             return self._edit_all(
                 self._pick(n, lambda number: self.body(number)["label_status"] != "delivered"),
-                lambda ret, at: life.next_label(ret, self._rng, at=at),
+                lambda ret, at: events.next_label(ret, self._rng, at=at),
                 silent=not touch_return,
             )
 
     def move_state(self, number: str, state: str, *, silent: bool = False) -> None:
         """Move one return to a state."""
         with self.lock:
-            self._edit_all([number], lambda ret, at: life.move_state(ret, state, at=at), silent=silent)
+            self._edit_all([number], lambda ret, at: events.move_state(ret, state, at=at), silent=silent)
 
     def remove_line_items(self, n: int, *, silent: bool = False, all_of_it: bool = False) -> list[str]:
         """Remove a line item (or all of them) from each of up to n returns; returns the returns' ids."""
 
         def remove(ret: Return, at: int) -> None:
-            while life.drop_line(ret, self._rng, at=at) and all_of_it:
+            while events.drop_line(ret, self._rng, at=at) and all_of_it:
                 pass
 
         with self.lock:
@@ -227,22 +172,22 @@ class Shop:
     def add_returns(self, n: int, *, same_second: bool = False) -> list[str]:
         """Shoppers submit n returns now; returns their ids."""
         with self.lock:
-            at, made = self._second(), []
-            for place in range(n):
-                if place and not same_second:
+            at, added = self._second(), []
+            for index in range(n):
+                if index and not same_second:
                     at = self._second()
                 ret = submit(self._rng, self._numbers, at=at)
-                self.shelf.put(ret)
-                made.append(str(ret.body["id"]))
-            return made
+                self.store.put(ret)
+                added.append(str(ret.body["id"]))
+            return added
 
     def delete_returns(self, n: int) -> list[str]:
-        """Up to n returns vanish without a trace, with their ASN rows; returns their ids."""
+        """Up to n returns are deleted with their ASN rows, and no field shows it; returns their ids."""
         with self.lock:
-            gone = self._pick(n)
-            for number in gone:
-                self.shelf.remove(number)
-            return gone
+            deleted = self._pick(n)
+            for number in deleted:
+                self.store.remove(number)
+            return deleted
 
     def add_field(self, name: str, value: object, *, where: str = "return") -> None:
         """From now on every body carries a field nobody declared; `updated_at` does not move.
@@ -253,10 +198,10 @@ class Shop:
             where: "return", "line_item" or "asn".
         """
         with self.lock:
-            self.shelf.add_field(name, value, where)
+            self.store.add_field(name, value, where)
 
     def live(self, n: int = 10) -> None:
-        """A bit of everything: about n returns are touched."""
+        """Some events of every kind: about n returns are touched."""
         with self.lock:
             self.add_returns(max(1, n // 5))
             self.change(n)

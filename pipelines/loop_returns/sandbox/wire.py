@@ -1,4 +1,4 @@
-"""The socket side: HTTP/1.1 with keep-alive, and the ways to break an answer on its way."""
+"""The socket side: HTTP/1.1 with keep-alive, and the ways to break a response while it is sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any, Final, Literal
 
-from loop_returns.sandbox.answers import Answer
+from loop_returns.sandbox.responses import SandboxResponse
 
 _RESET: Final = struct.pack("ii", 1, 0)  # linger for no time: closing sends RST instead of FIN
 _POLL: Final = 0.01  # seconds until stop() is noticed
@@ -20,14 +20,17 @@ _POLL: Final = 0.01  # seconds until stop() is noticed
 
 @dataclass(frozen=True)
 class Cut:
-    """How an answer breaks: `where` in the body (0 to 1), and whether a stump has a fitting length."""
+    """How a response breaks: `where` in the body (0 to 1).
+
+    With `early` a reset comes before the first byte, and the Content-Length of a truncated body fits what is sent.
+    """
 
     kind: Literal["reset", "truncate"]
     where: float
-    honest: bool
+    early: bool
 
 
-Reply = Callable[[str, str, Mapping[str, str]], tuple[Answer, Cut | None]]
+Respond = Callable[[str, str, Mapping[str, str]], tuple[SandboxResponse, Cut | None]]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -41,27 +44,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.command != "GET"  # a body may follow that nobody reads
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
-            answer, cut = self.server.reply(self.command, self.path, headers)
-        except Exception as error:  # noqa: BLE001  # whatever a hook raises is for stop() to raise again
+            response, cut = self.server.reply(self.command, self.path, headers)
+        except Exception as error:  # noqa: BLE001  # what `on_request` raises is raised again by stop()
             self.server.report(error)
-            answer, cut = Answer(500, b'{"message":"The sandbox broke; stop() tells how."}'), None
-        self._send(answer, cut)
+            response, cut = SandboxResponse(500, b'{"message":"The sandbox broke; stop() tells how."}'), None
+        self._send(response, cut)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  # http.server's names
 
-    def _send(self, answer: Answer, cut: Cut | None) -> None:
-        body = answer.body
+    def _send(self, response: SandboxResponse, cut: Cut | None) -> None:
+        body = response.body
         if cut is not None:
             body = body[: int(len(body) * cut.where)]
             self.close_connection = True
-        length = len(body) if cut is not None and cut.kind == "truncate" and cut.honest else len(answer.body)
-        if cut is not None and cut.kind == "reset" and cut.honest:
+        length = len(body) if cut is not None and cut.kind == "truncate" and cut.early else len(response.body)
+        if cut is not None and cut.kind == "reset" and cut.early:
             self._reset()  # before a single byte
             return
-        self.send_response_only(answer.status)
-        for name, value in answer.headers.items():
+        self.send_response_only(response.status)
+        for name, value in response.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(length))
         if self.close_connection:
             self.send_header("Connection", "close")
@@ -77,17 +80,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # http.server's name
-        """Say nothing: the sandbox keeps its own log."""
+        """Print nothing: the sandbox keeps its own log."""
 
 
 class Server(ThreadingHTTPServer):
-    """Threads on loopback; `reply` makes the answers, `report` gets what it raises."""
+    """Threads on loopback; `reply` makes the responses, `report` gets what it raises."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], reply: Reply, report: Callable[[Exception], None]) -> None:
+    def __init__(self, address: tuple[str, int], reply: Respond, report: Callable[[Exception], None]) -> None:
         self.reply = reply
         self.report = report
         self._open: set[socket.socket] = set()
@@ -124,7 +127,7 @@ class Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget the connection; one that has to be reset is not shut down politely before."""
+        """Forget the connection; one that has to be reset is not shut down in an orderly way before."""
         with self._guard:
             self._open.discard(request)
         lingers = struct.unpack("ii", request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET)))
@@ -134,4 +137,4 @@ class Server(ThreadingHTTPServer):
             super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is none of our business."""
+        """Ignore it: the client hung up."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from loop_returns.sandbox import catalogue
-from loop_returns.sandbox.lines import TAX, Numbers, chance, swap
+from loop_returns.sandbox.lines import TAX, Numbers, chance, exchange_line
 from loop_returns.sandbox.money import add_up, cents, money, price_line
 from loop_returns.sandbox.times import bare, iso, php
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from loop_returns.sandbox.bodies import Return
 
 STATES: Final = ("open", "closed", "cancelled", "expired", "review")
-_LEAST: Final = 100  # cents that stay of a line's worth
+_MINIMUM_VALUE: Final = 100  # cents that stay of a line's value
 LABEL_STEPS: Final = ("new", "pre_transit", "in_transit", "out_for_delivery", "delivered")
 
 
@@ -63,7 +63,7 @@ def move_label(ret: Return, status: str, *, at: int) -> None:
     _show_label(ret, label)
     if isinstance(ret.body["return_method"], dict):
         ret.body["return_method"]["state"] = status
-    ret.facts = replace(ret.facts, delivered=at if status == "delivered" else None)
+    ret.unlisted = replace(ret.unlisted, delivered=at if status == "delivered" else None)
 
 
 def next_label(ret: Return, rng: random.Random, *, at: int) -> bool:
@@ -74,8 +74,8 @@ def next_label(ret: Return, rng: random.Random, *, at: int) -> bool:
     status = ret.body["labels"][0]["status"]
     if status == LABEL_STEPS[-1]:
         return False
-    place = LABEL_STEPS.index(status) if status in LABEL_STEPS else 1
-    move_label(ret, "error" if chance(rng, 0.03) and place else LABEL_STEPS[place + 1], at=at)
+    index = LABEL_STEPS.index(status) if status in LABEL_STEPS else 1
+    move_label(ret, "error" if chance(rng, 0.03) and index else LABEL_STEPS[index + 1], at=at)
     return True
 
 
@@ -86,7 +86,7 @@ def move_state(ret: Return, state: str, *, at: int) -> bool:
     ret.body["state"] = state
     closed = state == "closed"
     by = "automatic" if closed and at % 3 else "agent@example.com" if closed else None
-    ret.facts = replace(ret.facts, closed=at if closed else None, actioned_by=by)
+    ret.unlisted = replace(ret.unlisted, closed=at if closed else None, actioned_by=by)
     if not closed:
         ret.body["was_processed"] = False
     return True
@@ -137,21 +137,21 @@ def inspect(ret: Return, rng: random.Random, *, at: int) -> bool:
         return False
     row = rng.choice(ret.body["line_items"])
     grade = rng.choice(catalogue.GRADES)
-    who = rng.choice(catalogue.INSPECTORS)
+    inspector = rng.choice(catalogue.INSPECTORS)
     number = catalogue.GRADES.index(grade) + 1
     picture = f"https://cdn.example.com/inspections/{row['line_item_id']}-{at}.jpg"
     row["condition"] = {
         "description": row["return_reason"] or "As new",
         # On 2026-10 the grade may be an object; its keys are not documented.
         "condition_category": {"id": number, "name": grade} if chance(rng, 0.15) else grade,
-        "return_processor": who,
+        "return_processor": inspector,
         "note": rng.choice(("photo taken", None, "")),
         "inspected_at": bare(at),
         "images": [picture] if chance(rng, 0.6) else [],
     }
     row["disposition"] = {
         "disposition_outcome": rng.choice(catalogue.DISPOSITIONS),
-        "return_processor": who,
+        "return_processor": inspector,
         "note": None,
         "inspected_at": bare(at + 300),
     }
@@ -159,19 +159,19 @@ def inspect(ret: Return, rng: random.Random, *, at: int) -> bool:
 
 
 def reprice(ret: Return, rng: random.Random, *, at: int) -> bool:
-    """The merchant takes something off a line's worth and refund; False when no line allows it."""
-    rows = [row for row in ret.body["line_items"] if cents(row["price"]) - cents(row["discount"]) > _LEAST]
+    """The merchant takes something off a line's value and refund; False when no line allows it."""
+    rows = [row for row in ret.body["line_items"] if cents(row["price"]) - cents(row["discount"]) > _MINIMUM_VALUE]
     if not rows:
         return False
     row = rng.choice(rows)
-    worth = cents(row["price"]) - cents(row["discount"])
-    cut = max(1, worth * rng.randint(5, 30) // 100)
+    value = cents(row["price"]) - cents(row["discount"])
+    cut = max(1, value * rng.randint(5, 30) // 100)
     refunded = cents(row["refund"]) > 0
     row["discount"] = money(cents(row["discount"]) + cut)
-    row["tax"] = money(round((worth - cut) * TAX))
+    row["tax"] = money(round((value - cut) * TAX))
     price_line(row, refunded=refunded)
     ret.body["edited_at"] = iso(at)
-    add_up(ret.body, ret.facts.rate)
+    add_up(ret.body, ret.unlisted.rate)
     return True
 
 
@@ -184,14 +184,12 @@ def switch_outcome(ret: Return, rng: random.Random, numbers: Numbers, *, at: int
     if row["outcome"] == "exchange":
         _take_back_exchange(body, row)
         price_line(row, refunded=True)
-    elif (
-        cents(row["refund"]) and chance(rng, 0.6) and any(str(found[1]) == row["product_id"] for found in catalogue.PRODUCTS)
-    ):
-        body["exchanges"].append(swap(rng, numbers, row))
+    elif cents(row["refund"]) and chance(rng, 0.6) and any(str(item[1]) == row["product_id"] for item in catalogue.PRODUCTS):
+        body["exchanges"].append(exchange_line(rng, numbers, row))
     else:
         price_line(row, refunded=not cents(row["refund"]))
     body["edited_at"] = iso(at)
-    add_up(body, ret.facts.rate)
+    add_up(body, ret.unlisted.rate)
     return True
 
 
@@ -205,23 +203,23 @@ def drop_line(ret: Return, rng: random.Random, *, at: int) -> bool:
     for label in body["labels"]:
         label["line_items"] = [each for each in label["line_items"] if str(each) != row["line_item_id"]]
     body["edited_at"] = iso(at)
-    add_up(body, ret.facts.rate)
+    add_up(body, ret.unlisted.rate)
     return True
 
 
 def _take_back_exchange(body: dict[str, Any], row: dict[str, Any]) -> None:
     """Remove the one exchange item that was chosen for this line."""
     wanted = row["exchange_variant"]
-    for place, item in enumerate(body["exchanges"]):
+    for index, item in enumerate(body["exchanges"]):
         if wanted and item["variant_id"] == wanted:
-            del body["exchanges"][place]
+            del body["exchanges"][index]
             break
     row["outcome"], row["exchange_variant"] = "default", ""
 
 
 def change_at_random(ret: Return, rng: random.Random, numbers: Numbers, *, at: int) -> None:
     """One thing happens to the return, whatever fits; something visible always changes."""
-    happenings: list[Callable[[], bool]] = [
+    candidates: list[Callable[[], bool]] = [
         lambda: next_label(ret, rng, at=at),
         lambda: move_state(ret, rng.choices(STATES, weights=(3, 6, 2, 1, 1))[0], at=at),
         lambda: process(ret, rng, numbers, at=at),
@@ -230,6 +228,6 @@ def change_at_random(ret: Return, rng: random.Random, numbers: Numbers, *, at: i
         lambda: reprice(ret, rng, at=at),
         lambda: switch_outcome(ret, rng, numbers, at=at),
     ]
-    rng.shuffle(happenings)
-    if not any(happening() for happening in happenings):
+    rng.shuffle(candidates)
+    if not any(event() for event in candidates):
         move_state(ret, "open" if ret.body["state"] == "closed" else "closed", at=at)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from loop_returns.sandbox.answers import Answer, RefusedError
+from loop_returns.sandbox.responses import InvalidParameterError, SandboxResponse
 from loop_returns.sandbox.times import DAY, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from loop_returns.sandbox.quirks import Quirks
-    from loop_returns.sandbox.shop import Shop
+    from loop_returns.sandbox.shop_contents import ShopContents
 
 _CAPPED_FROM: Final = "2026-10"
 _DATE_LENGTH: Final = len("2026-10-01")
@@ -28,7 +28,7 @@ def _moment(text: str) -> float:
     try:
         return parse(text)
     except ValueError:
-        return 0.0  # the epoch, without a word
+        return 0.0  # the epoch; no error
 
 
 def _capped(version: str, now: float) -> bool:
@@ -37,30 +37,30 @@ def _capped(version: str, now: float) -> bool:
     return version == "unstable" or (version != "v1" and version >= _CAPPED_FROM)
 
 
-def report(
-    shop: Shop, params: Mapping[str, str], *, version: str, quirks: Quirks, serve: Callable[[bytes], bytes]
-) -> Answer:
-    """Answer a request for the report: a bare array; `serve` turns a stored row into the one that is sent.
+def asn_report(
+    shop: ShopContents, params: Mapping[str, str], *, version: str, quirks: Quirks, vary: Callable[[bytes], bytes]
+) -> SandboxResponse:
+    """Answer a request for the report: a bare array; `vary` turns a stored row into the one that is sent.
 
     Raises:
-        RefusedError: the range is too wide for this version.
+        InvalidParameterError: the range is too wide for this version.
     """
     now = shop.now.timestamp()
     today = now // DAY * DAY
     low = _moment(params["from"]) if params.get("from") else today - 7 * DAY
     high = _moment(params["to"]) if params.get("to") else today
     if _capped(version, now) and high - low >= quirks.max_range_days * DAY:
-        raise RefusedError("from", f"The date range must not exceed {quirks.max_range_days} days.")
+        raise InvalidParameterError("from", f"The date range must not exceed {quirks.max_range_days} days.")
     whole_day = len(params.get("to") or "") in (0, _DATE_LENGTH) and quirks.asn_to_end_of_day
     high = math.nextafter(high, math.inf) if not whole_day else high + DAY
     inside: list[bytes] = []
     outside: list[bytes] = []
     with shop.lock:
-        for notice in shop.shelf.notices():
+        for notice in shop.store.notices():
             second: int | None = getattr(notice, quirks.asn_filter)
             if second is not None and low <= second < high:
                 inside += notice.rows()
             elif len(outside) < quirks.asn_outside_rows:
                 outside += notice.rows()
     rows = inside + outside[: quirks.asn_outside_rows]
-    return Answer(200, b"[" + b",".join([serve(row) for row in rows]) + b"]")
+    return SandboxResponse(200, b"[" + b",".join([vary(row) for row in rows]) + b"]")

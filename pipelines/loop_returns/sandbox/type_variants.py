@@ -1,6 +1,6 @@
 """The same body in other types, as Loop's documentation and live data show them for the same field.
 
-A wobbled body means exactly what the canonical one does. Fields a warehouse keeps as JSON are left alone,
+A body with type variants means exactly what the canonical one does. Fields a warehouse keeps as JSON are left alone,
 and so are fields nobody declared.
 """
 
@@ -105,7 +105,7 @@ _INSIDE: Final = frozenset(
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 
 
-def wobble(raw: bytes, rng: random.Random, share: float) -> bytes:
+def vary_types(raw: bytes, rng: random.Random, share: float) -> bytes:
     """Return an encoded row with about `share` (0 to 1) of its values in another known type."""
     return msgspec.json.encode(_walk(msgspec.json.decode(raw), rng, share))
 
@@ -115,9 +115,9 @@ def _walk(row: dict[str, Any], rng: random.Random, share: float) -> dict[str, An
 
 
 def _value(key: str, value: Any, rng: random.Random, share: float) -> Any:
-    turn = _turn(key)
-    if turn is not None:
-        return turn(value, rng) if rng.random() < share else value
+    variant = _variant_of(key)
+    if variant is not None:
+        return variant(value, rng) if rng.random() < share else value
     if key not in _INSIDE:
         return value
     if isinstance(value, dict):
@@ -129,7 +129,7 @@ def _value(key: str, value: Any, rng: random.Random, share: float) -> Any:
     return rows[0] if single and rng.random() < share else rows
 
 
-def _turn(key: str) -> Callable[[Any, random.Random], Any] | None:
+def _variant_of(key: str) -> Callable[[Any, random.Random], Any] | None:
     return _id if key in _IDS else _money if key in _MONEY else _time if key in _TIMES else None
 
 
@@ -170,7 +170,7 @@ def _php(second: int, rng: random.Random) -> dict[str, Any]:
     local = moment.astimezone(_NEW_YORK)
     kind, zone, shown = rng.choice(((3, "UTC", moment), (3, "America/New_York", local), (1, local.strftime("%z"), local)))
     if kind == 3 and local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset():  # noqa: PLR2004  # PHP's number
-        zone, shown = "UTC", moment  # the hour that autumn repeats can't be told in local time
+        zone, shown = "UTC", moment  # the hour that autumn repeats can't be written in local time
     if kind == 1:
         zone = f"{zone[:3]}:{zone[3:]}"
     return {"date": f"{shown:%Y-%m-%d %H:%M:%S}.000000", "timezone_type": kind, "timezone": zone}

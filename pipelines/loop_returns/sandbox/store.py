@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from loop_returns.sandbox.bodies import Facts, Return
+from loop_returns.sandbox.bodies import Return, UnlistedFields
 from loop_returns.sandbox.notices import notices
 from loop_returns.sandbox.times import second_of
 
@@ -21,7 +21,7 @@ _encode = msgspec.json.encode
 
 
 @dataclass
-class Entry:
+class ReturnEntry:
     """A return: its encoded body and what it is found by; times are seconds."""
 
     number: int
@@ -29,35 +29,35 @@ class Entry:
     state: str
     created_at: int
     updated_at: int
-    facts: Facts
+    unlisted: UnlistedFields
 
 
 @dataclass
-class Notice:
+class NoticeEntry:
     """The ASN rows of a return (or one given row) and their times; encoded when first asked for."""
 
     number: int
     created_at: int | None
     updated_at: int | None
     label_updated_at: int | None
-    make: Callable[[], list[bytes]]
-    made: list[bytes] | None = field(default=None)
+    encode: Callable[[], list[bytes]]
+    encoded: list[bytes] | None = field(default=None)
 
     def rows(self) -> list[bytes]:
         """The encoded rows."""
-        if self.made is None:
-            self.made = self.make()
-        return self.made
+        if self.encoded is None:
+            self.encoded = self.encode()
+        return self.encoded
 
 
-class Shelf:
+class Store:
     """The returns by id; not thread-safe by itself: the shop's lock guards it."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
-        self._notices: dict[str, Notice] = {}
+        self._entries: dict[str, ReturnEntry] = {}
+        self._notices: dict[str, NoticeEntry] = {}
         self._given_notices = False
-        self._order: dict[Column, tuple[list[int], list[Entry]]] = {}
+        self._order: dict[Column, tuple[list[int], list[ReturnEntry]]] = {}
         self._extra: dict[str, dict[str, Any]] = {"return": {}, "line_item": {}, "asn": {}}
 
     def __len__(self) -> int:
@@ -74,37 +74,37 @@ class Shelf:
         """The encoded body; KeyError when there is no such return."""
         return self._entries[number].raw
 
-    def facts(self, number: str) -> Facts:
-        """What the body does not tell; KeyError when there is no such return."""
-        return self._entries[number].facts
+    def unlisted(self, number: str) -> UnlistedFields:
+        """What the body does not show; KeyError when there is no such return."""
+        return self._entries[number].unlisted
 
     def take(self, number: str) -> Return:
         """A return to be changed and put back; KeyError when there is no such return."""
         entry = self._entries[number]
-        return Return(msgspec.json.decode(entry.raw), entry.facts)
+        return Return(msgspec.json.decode(entry.raw), entry.unlisted)
 
     def put(self, ret: Return) -> None:
         """Add a return or replace it."""
         body = ret.body
         number = str(body["id"])
         self._add_extras(body, number)
-        entry = Entry(
+        entry = ReturnEntry(
             number=int(number),
             raw=_encode(body),
             state=body["state"],
             created_at=second_of(body["created_at"]) or 0,
             updated_at=second_of(body["updated_at"]) or 0,
-            facts=ret.facts,
+            unlisted=ret.unlisted,
         )
         self._entries[number] = entry
         self._order.clear()
         if not self._given_notices:
-            self._notices[number] = Notice(
+            self._notices[number] = NoticeEntry(
                 number=entry.number,
                 created_at=entry.created_at,
                 updated_at=entry.updated_at,
                 label_updated_at=second_of(body.get("label_updated_at")),
-                make=partial(self._derive, entry),
+                encode=partial(self._encode_notices, entry),
             )
 
     def remove(self, number: str) -> None:
@@ -118,19 +118,18 @@ class Shelf:
         """Hold the given bodies and ASN rows as they are."""
         self._given_notices = True
         for body in returns:
-            self.put(Return(dict(body), Facts(ordered=second_of(body["created_at"]) or 0)))
-        for place, row in enumerate(asn):
+            self.put(Return(dict(body), UnlistedFields(ordered=second_of(body["created_at"]) or 0)))
+        for index, row in enumerate(asn):
             times = {name: second_of(row.get(name)) for name in ("created_at", "updated_at", "label_updated_at")}
-            made = [_encode(row)]
-            self._notices[str(place)] = Notice(number=int(row["id"]), **times, make=list, made=made)
+            self._notices[str(index)] = NoticeEntry(number=int(row["id"]), **times, encode=list, encoded=[_encode(row)])
 
-    def _derive(self, entry: Entry) -> list[bytes]:
-        rows = notices(Return(msgspec.json.decode(entry.raw), entry.facts))
+    def _encode_notices(self, entry: ReturnEntry) -> list[bytes]:
+        rows = notices(Return(msgspec.json.decode(entry.raw), entry.unlisted))
         for row in rows:
             row.update(self._values("asn", str(entry.number)))
         return [_encode(row) for row in rows]
 
-    # Fields nobody declared
+    # Undeclared fields
 
     def add_field(self, name: str, value: object, where: str) -> None:
         """Add a field to all bodies, and to all that are put from now on."""
@@ -149,7 +148,7 @@ class Shelf:
 
     # Finding
 
-    def between(self, column: Column, low: float, high: float) -> list[Entry]:
+    def between(self, column: Column, low: float, high: float) -> list[ReturnEntry]:
         """Entries whose second lies in [low, high), by (second, id)."""
         if column not in self._order:
             entries = sorted(self._entries.values(), key=lambda entry: (getattr(entry, column), entry.number))
@@ -157,6 +156,6 @@ class Shelf:
         seconds, entries = self._order[column]
         return entries[bisect_left(seconds, low) : bisect_left(seconds, high)]
 
-    def notices(self) -> list[Notice]:
+    def notices(self) -> list[NoticeEntry]:
         """All ASN rows, by return."""
         return list(self._notices.values())
