@@ -1,6 +1,6 @@
 """Describes the tables and marts as a dbt source, for people who put dbt on top of them.
 
-`python -m loop_returns.tables.dbt_sources` prints it.
+`python -m loop_returns.docgen.dbt_sources` prints it.
 """
 
 from __future__ import annotations
