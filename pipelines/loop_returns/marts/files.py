@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
@@ -43,25 +44,16 @@ class Mart:
 
 @cache
 def all_marts() -> tuple[Mart, ...]:
-    """Every mart, each after those it reads.
-
-    Raises ValueError when marts read each other in a circle.
-    """
+    """Every mart, each after those it reads. Raises ValueError when marts read each other in a circle."""
     folder = files(__package__)
     texts = {
         entry.name.removesuffix(".sql"): entry.read_text(encoding="utf-8")
         for entry in folder.iterdir()
         if entry.name.endswith(".sql")
     }
-    left = {name: _parse(name, text, frozenset(texts)) for name, text in sorted(texts.items())}
-    ordered: list[Mart] = []
-    while left:
-        ready = [mart for mart in left.values() if not mart.reads & left.keys()]
-        if not ready:
-            raise ValueError(f"These marts read each other in a circle: {', '.join(left)}")
-        ordered += ready
-        left = {name: mart for name, mart in left.items() if mart not in ready}
-    return tuple(ordered)
+    marts = {name: _parse(name, text, frozenset(texts)) for name, text in sorted(texts.items())}
+    reads = {name: sorted(mart.reads & marts.keys()) for name, mart in marts.items()}
+    return tuple(marts[name] for name in TopologicalSorter(reads).static_order())
 
 
 def _parse(name: str, text: str, marts: frozenset[str]) -> Mart:

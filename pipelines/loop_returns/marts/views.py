@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
+import sqlglot
 from dlt.destinations.exceptions import DatabaseException
+from sqlglot import exp
 
 from loop_returns.marts.files import Mart, all_marts
 from loop_returns.tables.catalog import TABLES
+from loop_returns.tables.schema import PRECISION, SCALE, Type
 from loop_returns.warehouse import comments
 from loop_returns.warehouse.reader import Reader, connected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import dlt
 
 Kind = Literal["TABLE", "VIEW"]
+
+_TYPES: Final = {Type.DECIMAL: f"decimal({PRECISION}, {SCALE})", Type.TIMESTAMP: "timestamptz"}  # else as dlt names them
 
 
 def refresh(pipeline: dlt.Pipeline, *, as_tables: bool = False) -> list[str]:
@@ -54,11 +59,11 @@ def drop(pipeline: dlt.Pipeline) -> list[str]:
 
 
 def _mark(reader: Reader, columns: Mapping[str, set[str]]) -> str:
-    """A fingerprint of everything that decides how the views read; kept in their comments."""
+    """A fingerprint of everything that decides what the views say; kept in their comments."""
     declared = [sorted(columns.get(name, set()) & set(table.names)) for name, table in TABLES.items()]
     texts = [(mart.name, mart.description, mart.sql) for mart in all_marts()]
-    said = repr((reader.dialect, reader.name(""), texts, declared, [table.names for table in TABLES.values()]))
-    return hashlib.blake2b(said.encode(), digest_size=4).hexdigest()
+    everything = repr((reader.dialect, reader.name(""), texts, declared, [table.names for table in TABLES.values()]))
+    return hashlib.blake2b(everything.encode(), digest_size=4).hexdigest()
 
 
 def _comment(mart: Mart, mark: str) -> str:
@@ -73,29 +78,19 @@ def _is_current(reader: Reader, mark: str) -> bool:
 
 def _build(reader: Reader, columns: Mapping[str, set[str]], *, kind: Kind, mark: str) -> None:
     """Replaces views in place, which keeps what others built on them; where that is refused, drops and creates."""
-    from loop_returns.marts.render import render  # translating is slow to import and rarely needed
-
-    queries = {mart.name: render(mart, dialect=reader.dialect, qualify=reader.name, stored=columns) for mart in all_marts()}
-    said = [
-        comments.statement(reader, mart.name, _comment(mart, mark), kind=kind)
-        for mart in all_marts()
-        if comments.are_known(reader)
-    ]
+    queries = [f"{reader.name(mart.name)} AS {_translated(mart, reader, columns)}" for mart in all_marts()]
+    known = all_marts() if comments.are_known(reader) else ()
+    texts = [comments.statement(reader, mart.name, _comment(mart, mark), kind=kind) for mart in known]
     kinds = _kinds(reader)
     if kind == "VIEW" and "TABLE" not in kinds.values():
         try:
-            reader.run(*(_create("OR REPLACE VIEW", reader, name, sql) for name, sql in queries.items()), *said)
+            reader.run(*(f"CREATE OR REPLACE VIEW {query}" for query in queries), *texts)
         except DatabaseException:  # PostgreSQL keeps the columns of a view it replaces, so a new list needs a new view
             if not kinds:
                 raise
         else:
             return
-    creates = (_create(kind, reader, name, sql) for name, sql in queries.items())
-    reader.run(*_drops(reader, kinds), *creates, *said)
-
-
-def _create(what: str, reader: Reader, name: str, sql: str) -> str:
-    return f"CREATE {what} {reader.name(name)} AS {sql}"
+    reader.run(*_drops(reader, kinds), *(f"CREATE {kind} {query}" for query in queries), *texts)
 
 
 def _drops(reader: Reader, kinds: Mapping[str, Kind]) -> list[str]:
@@ -111,3 +106,29 @@ def _kinds(reader: Reader) -> dict[str, Kind]:
         f"SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = {dataset}"  # noqa: S608 - escaped
     )
     return {name.lower(): "VIEW" if kind == "VIEW" else "TABLE" for name, kind in rows if name.lower() in names}
+
+
+def _translated(mart: Mart, reader: Reader, stored: Mapping[str, Collection[str]]) -> str:
+    """The query of the mart in the destination's dialect, with every table by its full name there.
+
+    `stored` are the columns that each raw table has in the destination. Declared columns and tables that are not there (an
+    older warehouse) are replaced by nulls and no rows.
+    """
+    tree = sqlglot.parse_one(mart.sql, read="duckdb")
+    inner = {cte.alias for cte in tree.find_all(exp.CTE)}
+    for table in list(tree.find_all(exp.Table)):
+        if table.name not in inner:
+            table.replace(_source(table, exp.to_table(reader.name(table.name), dialect=reader.dialect), stored))
+    return tree.sql(dialect=reader.dialect, comments=False)
+
+
+def _source(table: exp.Table, qualified: exp.Table, stored: Mapping[str, Collection[str]]) -> exp.Expr:
+    name, alias = table.name, table.alias
+    there = stored.get(name, ())
+    missing = [column for column in TABLES[name].columns if column.name not in there] if name in TABLES else []
+    if not missing:
+        return exp.alias_(qualified, alias, table=True)
+    nulls = [f"cast(null as {_TYPES.get(column.type, column.type)}) as {column.name}" for column in missing]
+    if not there:
+        return exp.select(*nulls, dialect="duckdb").where("1 = 0").subquery(alias)
+    return exp.select("t.*", *nulls, dialect="duckdb").from_(exp.alias_(qualified, "t", table=True)).subquery(alias)

@@ -5,22 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from loop_returns.extract.days import DAY
+from loop_returns.api.windows import DAY
 from loop_returns.extract.planning import backfill_plan, notices_plan, requests_of
 from loop_returns.runs.comparing import Comparison
-from loop_returns.runs.finish import finish
 from loop_returns.runs.notices import planned, read_notices
-from loop_returns.runs.session import session
-from loop_returns.runs.status import remembered
+from loop_returns.runs.session import open_session
+from loop_returns.runs.status import shop_state
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from loop_returns.config import Settings
-    from loop_returns.extract.planning import PlannedRequest
+    from loop_returns.extract.planning import Plan, PlannedRequest
     from loop_returns.runs.ledger import Run
     from loop_returns.runs.progress import Progress
     from loop_returns.runs.session import Options
+    from loop_returns.settings import Settings
 
 
 def backfill(
@@ -35,40 +34,39 @@ def backfill(
 ) -> Run:
     """Reads all returns created from `start` to `end`, and their shipping notices; returns the account of the run.
 
-    Windows that are loaded are remembered in the warehouse, so a killed backfill goes on where it was; `restart` starts
+    Windows that are loaded are noted in the warehouse, so a killed backfill goes on where it was; `restart` starts
     over. Settings and options default as in `sync`. Raises LoopReturnsError; the ledger is written by then.
     """
-    with session("backfill", settings, options, progress) as opened:
-        options, run = opened.options, opened.run
-        compare = Comparison(opened)
-        end = max(min(end, opened.now), start)
+    with open_session("backfill", settings, options, progress) as session:
+        options, run = session.options, session.run
+        compare = Comparison(session)
+        end = max(min(end, session.now), start)
         if options.wants("returns"):
             returns, loaded = backfill_plan(
-                opened.settings, opened.state, start, end, newest_first=newest_first, restart=restart
+                session.settings, session.state, start, end, newest_first=newest_first, restart=restart
             )
             if restart:
-                opened.state = opened.state.with_backfill(str(returns.backfill), ())
+                session.state = session.state.with_backfill(str(returns.backfill), ())
             if loaded:
-                whole = loaded + len(returns.windows)
-                run.notices.append(f"Went on with a backfill that had {loaded} of {whole} windows.")
-            opened.read(returns, compare)
+                run.notices.append(f"Went on with a backfill that had {loaded} of {loaded + len(returns.windows)} windows.")
+            session.read(returns, compare)
         if options.wants("advanced_shipping_notices"):
-            notices = planned(opened, *_days(start, end), due=opened.state.days_due)
-            read_notices(opened, notices, compare, to_now=False)
-        finish(opened)
+            notices = planned(session, *_days(start, end), due=session.state.days_due)
+            read_notices(session, notices, compare, to_now=False)
+        session.finish()
         return run
 
 
 def plan(settings: Settings, options: Options, *, start: datetime, end: datetime) -> list[PlannedRequest]:
     """The requests that a backfill would send at least; asks nothing of Loop."""
-    state = remembered(settings, options)
+    state = shop_state(settings, options)
     end = max(min(end, datetime.now(UTC)), start)
-    requests: list[PlannedRequest] = []
+    plans: list[Plan] = []
     if options.wants("returns"):
-        requests += requests_of(backfill_plan(settings, state, start, end)[0], settings)
+        plans.append(backfill_plan(settings, state, start, end)[0])
     if options.wants("advanced_shipping_notices"):
-        requests += requests_of(notices_plan(settings, *_days(start, end), due=state.days_due), settings)
-    return requests
+        plans.append(notices_plan(settings, *_days(start, end), due=state.days_due))
+    return [request for one in plans for request in requests_of(one, settings)]
 
 
 def _days(start: datetime, end: datetime) -> tuple[date, date]:

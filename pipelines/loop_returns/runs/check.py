@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from loop_returns.api.client import LoopClient
-from loop_returns.api.errors import Busy, ChangeSettings, LoopReturnsError
-from loop_returns.api.pace import Pace
-from loop_returns.api.page import page_of
-from loop_returns.api.params import smallest_params
+from loop_returns.api.facts import ASN_PATH, DATE_FORMAT
+from loop_returns.api.pages import page_of
+from loop_returns.api.rate_limit import RateLimiter
+from loop_returns.errors import ConfigurationError, LockedError, LoopReturnsError
 from loop_returns.runs.progress import duration
-from loop_returns.settings import ASN_PATH, DATE_FORMAT, RETURNS_PATH
 from loop_returns.warehouse.dlt_internals import sql_client
 from loop_returns.warehouse.failures import explain
 from loop_returns.warehouse.lock import hold
@@ -21,9 +20,8 @@ from loop_returns.warehouse.reader import SOURCE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from loop_returns.config import Settings
     from loop_returns.runs.session import Options
-    from loop_returns.warehouse.destination import Target
+    from loop_returns.settings import Settings
 
 _ATTEMPTS: Final = 3
 _BUDGET: Final = 60.0  # seconds for one request with its retries: somebody is waiting for the answer
@@ -48,42 +46,41 @@ class Finding:
 def check(settings: Settings, options: Options) -> list[Finding]:
     """Looks at each resource (one small request) and at the destination (a table that is made, filled and dropped).
 
-    Trouble becomes a finding; only settings that no client can be made of raise ChangeSettings.
+    Trouble becomes a finding; only settings that no client can be made of raise ConfigurationError.
     """
-    pace = Pace(settings.requests_per_minute)
     client = LoopClient(
         api_key=settings.api_key,
         base_url=settings.base_url,
-        pace=pace,
+        rate_limiter=RateLimiter(settings.requests_per_minute),
         attempts=_ATTEMPTS,
         budget_seconds=_BUDGET,
     )
     with client:
         findings = [
-            _judged("returns", lambda: _returns(client)),
-            _judged("advanced_shipping_notices", lambda: _notices(client)),
+            _checked("returns", lambda: _returns(client)),
+            _checked("advanced_shipping_notices", lambda: _notices(client)),
         ]
-    return [*findings, _judged("warehouse", lambda: _warehouse(options))]
+    return [*findings, _checked("warehouse", lambda: _warehouse(options))]
 
 
 def worst(findings: Iterable[Finding]) -> int:
     """The exit code: 0 when all is well, 2 when the operator must change something, else that of the first trouble."""
     codes = [finding.exit_code for finding in findings if not finding.is_well]
-    return ChangeSettings.exit_code if ChangeSettings.exit_code in codes else (codes[0] if codes else 0)
+    return ConfigurationError.exit_code if ConfigurationError.exit_code in codes else (codes[0] if codes else 0)
 
 
-def _judged(subject: str, look: Callable[[], str]) -> Finding:
+def _checked(subject: str, look_at: Callable[[], str]) -> Finding:
     try:
-        return Finding(subject, look())
+        return Finding(subject, look_at())
     except LoopReturnsError as error:
         return Finding(subject, error.message, error.exit_code)
 
 
 def _returns(client: LoopClient) -> str:
-    here = datetime.now(UTC)
-    answer = client.get(RETURNS_PATH, params=smallest_params(here), expect="list")
-    page_of(answer.body)
-    ahead = timedelta(0) if answer.server_time is None else here - answer.server_time
+    now = datetime.now(UTC)
+    response = client.probe()
+    page_of(response.body)
+    ahead = timedelta(0) if response.server_time is None else now - response.server_time
     if abs(ahead) > _TOO_FAR:
         which = "ahead of" if ahead > timedelta(0) else "behind"
         return (
@@ -106,8 +103,12 @@ def _warehouse(options: Options) -> str:
     where = str(target.file or target.location)
     try:
         with hold(target, command="check"):
-            _probe(target)
-    except Busy as busy:  # whoever holds it writes to it
+            client: Any = sql_client(target.destination, target.dataset, SOURCE)
+            with client.sql_client as sql:
+                _try_table(sql)
+                with sql.with_staging_dataset():
+                    _try_table(sql)
+    except LockedError as busy:  # whoever holds it writes to it
         return f"Not looked at, because a run is at work on {where} right now ({busy.command or 'unknown'})."
     except LoopReturnsError:
         raise
@@ -116,15 +117,7 @@ def _warehouse(options: Options) -> str:
     return f"{where} can be written, dataset `{target.dataset}`."
 
 
-def _probe(target: Target) -> None:
-    client: Any = sql_client(target.destination, target.dataset, SOURCE)
-    with client.sql_client as sql:
-        _write(sql)
-        with sql.with_staging_dataset():
-            _write(sql)
-
-
-def _write(sql: Any) -> None:
+def _try_table(sql: Any) -> None:
     if not sql.has_dataset():
         sql.create_dataset()
     table = sql.make_qualified_table_name(_PROBE)

@@ -12,23 +12,26 @@ import socket
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pyarrow as pa
 
 from loop_returns import __version__
+from loop_returns.errors import WarehouseError
 from loop_returns.tables.catalog import arrow_schema
 from loop_returns.tables.chunk import Tally
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.values import to_json
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable
     from pathlib import Path
 
-_JSON = ("rows_new", "rows_changed", "drift", "checks", "new_columns", "notices")
+_JSON: Final = ("rows_new", "rows_changed", "drift", "checks", "new_columns", "notices")
 
 
 @dataclass
@@ -50,7 +53,7 @@ class Run:
     too_many_requests: int = 0
     edge_checks: int = 0
     tally: Tally = field(default_factory=Tally)
-    drift: dict[str, dict[str, int]] = field(default_factory=dict)  # table -> {"missing": 1, "changed": 2, "deleted": 0}
+    drift: dict[str, Counter[str]] = field(default_factory=dict)  # table -> {"missing": 1, "changed": 2, "deleted": 0}
     checks: list[dict[str, Any]] = field(default_factory=list)  # name, table, severity, failed, message
     new_columns: list[str] = field(default_factory=list)  # table.column
     notices: list[str] = field(default_factory=list)
@@ -65,14 +68,9 @@ class Run:
 
     def record(self) -> dict[str, Any]:
         """The run as JSON can hold it: the ledger's columns by name, times as ISO text."""
-        times = ("started_at", "finished_at", "synced_up_to", "cursor_before", "cursor_after")
-        plain = (
-            "run_id", "shop", "command", "outcome", "exit_code", "error_class", "error_message", "windows", "requests",
-            "retries", "too_many_requests", "edge_checks", "drift", "checks", "new_columns", "notices",
-        )  # fmt: skip
+        own = {name: value for name, value in vars(self).items() if name != "tally"}
         return {
-            **{name: getattr(self, name) for name in plain},
-            **{name: _iso(getattr(self, name)) for name in times},
+            **{name: value.isoformat() if isinstance(value, datetime) else value for name, value in own.items()},
             "older_copies": self.tally.older,
             "unchanged": self.tally.unchanged,
             "rows_new": self.tally.new,
@@ -88,55 +86,54 @@ class Run:
 def to_table(records: Iterable[dict[str, Any]]) -> pa.Table:
     """Ledger records as the Arrow table that is loaded into `_loop_sync_runs`."""
     schema = arrow_schema(RUNS.name)
-    columns: dict[str, list[Any]] = {fld.name: [] for fld in schema}
-    for record in records:
-        for name, values in columns.items():
-            value = record.get(name)
-            values.append(to_json(value) if name in _JSON and value is not None else value)
-    arrays = []
-    for fld in schema:
-        values = columns[fld.name]
-        if pa.types.is_timestamp(fld.type):
-            values = [None if v is None else datetime.fromisoformat(v) for v in values]
-        if pa.types.is_decimal(fld.type):
-            arrays.append(pa.array([None if v is None else f"{v:.3f}" for v in values], pa.string()).cast(fld.type))
-        else:
-            arrays.append(pa.array(values, fld.type))
-    return pa.Table.from_arrays(arrays, schema=schema)
+    rows = [{one.name: _value(one, record.get(one.name)) for one in schema} for record in records]
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
-class Notebook:
-    """Runs that the warehouse has not heard of yet, one small file each in dlt's working folder."""
+def _value(field: pa.Field, value: Any) -> Any:
+    if value is None:
+        return None
+    if field.name in _JSON:
+        return to_json(value)
+    if pa.types.is_timestamp(field.type):
+        return datetime.fromisoformat(value)
+    return Decimal(str(value)) if pa.types.is_decimal(field.type) else value
+
+
+class RunJournal:
+    """Runs that are not yet in the warehouse's ledger, one small file each in the warehouse's folder on this machine."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "runs"
 
     def note(self, run: Run) -> None:
-        """Keeps the run as it is now."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Keeps the run as it is now. Raises WarehouseError when the folder cannot be written."""
         path = self._folder / f"{run.run_id}.json"
         part = path.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(run.record()))
-        os.replace(part, path)  # noqa: PTH105 - Path.replace is the same call; this one says that it is atomic
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(msgspec.json.encode(run.record()))
+            os.replace(part, path)  # noqa: PTH105 - Path.replace is the same call; this one says that it is atomic
+        except OSError as error:
+            raise WarehouseError(
+                f"The run cannot be noted in {self._folder}: {error.strerror}. "
+                "Give this user the right to write there, or set DLT_DATA_DIR to another folder, and run again."
+            ) from error
 
-    def unheard(self) -> list[dict[str, Any]]:
-        """Records of earlier runs. One that still says `running` was killed: only one run works at a time."""
-        found = []
+    def unreported(self) -> list[dict[str, Any]]:
+        """Records of earlier runs. One that is still `running` was killed: only one run works at a time."""
+        records = []
         for path in sorted(self._folder.glob("*.json")):
             try:
                 record: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-            except (OSError, msgspec.DecodeError):  # half-written by a full disk: nothing to tell
+            except (OSError, msgspec.DecodeError):  # a full disk left it incomplete
                 continue
             if record["outcome"] == "running":
-                record |= {"outcome": "killed", "finished_at": _iso(datetime.now(UTC)), "error_class": "Killed"}
-            found.append(record)
-        return found
+                record |= {"outcome": "killed", "finished_at": datetime.now(UTC).isoformat(), "error_class": "Killed"}
+            records.append(record)
+        return records
 
-    def forget(self, run_ids: Iterable[str]) -> None:
-        """Drops runs that the warehouse has heard of now."""
+    def acknowledge(self, run_ids: Iterable[str]) -> None:
+        """Drops runs that are in the warehouse's ledger now."""
         for run_id in run_ids:
             (self._folder / f"{run_id}.json").unlink(missing_ok=True)
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

@@ -1,28 +1,29 @@
-"""Everything a run needs, opened in the right order and closed whatever happens: lock, warehouse, client, ledger."""
+"""Everything a run needs, session in the right order and closed whatever happens: lock, warehouse, client, ledger."""
 
 from __future__ import annotations
 
-import gc
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import duckdb
-import pyarrow as pa
 
-from loop_returns.api.errors import ChangeSettings, LoopReturnsError
-from loop_returns.config import Settings, load
+from loop_returns import __version__, marts
+from loop_returns.errors import ConfigurationError, LoopReturnsError
 from loop_returns.extract.api_reader import ApiReader
 from loop_returns.extract.planning import ReturnsPlan
 from loop_returns.extract.reading import LIMITS, Limits, Reading
 from loop_returns.extract.scheduler import Answered, WindowDone
 from loop_returns.extract.state import ShopState
 from loop_returns.extract.tasks import is_recheck
-from loop_returns.runs.ledger import Notebook, Run, to_table
+from loop_returns.runs.checks import run_checks
+from loop_returns.runs.ledger import Run, RunJournal, to_table
 from loop_returns.runs.progress import Silent
+from loop_returns.settings import Settings, load
 from loop_returns.source import loop_returns_source
 from loop_returns.tables.runs import RUNS
+from loop_returns.warehouse.comments import write_comments
 from loop_returns.warehouse.destination import DUCKDB_FILE, find_target
 from loop_returns.warehouse.failures import was_interrupted
 from loop_returns.warehouse.load import Warehouse
@@ -32,9 +33,9 @@ from loop_returns.warehouse.publish import publish, publish_path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from loop_returns.extract.api_reader import Event
     from loop_returns.extract.planning import Plan
     from loop_returns.extract.reading import Compare
+    from loop_returns.extract.scheduler import Event
     from loop_returns.runs.progress import Progress
     from loop_returns.warehouse.destination import Target
 
@@ -58,13 +59,13 @@ class Options:
         return self.only is None or resource in self.only
 
     def target(self) -> Target:
-        """The warehouse. Raises ChangeSettings when there can be none."""
+        """The warehouse. Raises ConfigurationError when there can be none."""
         return find_target(destination=self.destination, dataset=self.dataset, file=self.file)
 
 
 @dataclass
 class Session:
-    """An open run.
+    """A run that has begun.
 
     Attributes:
         state: what is loaded so far, as the next load will write it.
@@ -89,25 +90,46 @@ class Session:
         """The configured shop name."""
         return self.settings.shop
 
-    def read(
-        self, plan: Plan, compare: Compare, *, limits: Limits | None = None, watch: Callable[[Event], None] = lambda _: None
-    ) -> None:
+    def read(self, plan: Plan, compare: Compare, *, watch: Callable[[Event], None] = lambda _: None) -> None:
         """Reads a plan and loads it chunk by chunk, what `compare` makes of each. `watch` sees every event as it comes.
 
         Raises what the API's client and the warehouse raise.
         """
         self.progress.windows(len(plan.windows))
 
-        def see(event: Event) -> None:
+        def note(event: Event) -> None:
             self._note(event, plan)
             watch(event)
 
-        reading = Reading(self.api, plan, self.state, compare, limits or self.options.limits, see)
+        reading = Reading(self.api, plan, self.state, compare, self.options.limits, note)
         with closing(reading):
             while reading.advance():
                 self._load(reading)
                 self.state = reading.state
         self.state = reading.state
+
+    def finish(self, *, check_all: bool = False) -> None:
+        """Refreshes marts and comments and checks the data, where that has not been done since the last load.
+
+        Where everything was sound before, only what this run loaded is checked, unless `check_all`. A failed check makes the
+        run's outcome `check_failed` and its exit code 3; warnings only stand in the report.
+        """
+        if self.options.dry_run or (self.state.verified == __version__ and not check_all):
+            return
+        self.progress.note("Refreshing marts, checking the data.")
+        loads = self.warehouse.loads if self.verified_before == __version__ and not check_all else None
+        pipeline, kind = self.warehouse.pipeline, self.settings.marts
+        with self.warehouse.explained():
+            if kind != "off":
+                marts.refresh(pipeline, as_tables=kind == "tables")
+            write_comments(pipeline, marts.column_comments())
+            checks = run_checks(pipeline, shop=self.shop, loads=loads)
+        self.run.checks = [asdict(check) for check in checks if check.failed]
+        sound = not any(check.failed and check.severity == "error" for check in checks)
+        if not sound:
+            self.run.outcome, self.run.exit_code = "check_failed", 3
+        # after a failed check the next run checks everything again
+        self.state = replace(self.state, verified=__version__ if sound else None)
 
     def _load(self, reading: Reading) -> None:
         assert reading.chunk is not None  # noqa: S101 # for mypy: `advance` was true
@@ -123,18 +145,18 @@ class Session:
             self.progress.window_done(plan.label(event.root))
         elif isinstance(event, Answered):
             self.run.edge_checks += is_recheck(event.task)
-            if event.page.shaped is not None and isinstance(plan, ReturnsPlan):
-                self.progress.rows(event.page.shaped.tables["returns"].num_rows)
-            self.progress.budget(self.api.pace.left())
+            if event.page.tables and isinstance(plan, ReturnsPlan):
+                self.progress.rows(event.page.tables["returns"].num_rows)
+            self.progress.budget(self.api.rate_limiter.left())
 
 
 @contextmanager
-def session(
+def open_session(
     command: str, settings: Settings | None, options: Options | None, progress: Progress | None
 ) -> Iterator[Session]:
-    """Opens a run and closes it: afterwards the ledger says what happened, in the warehouse or, if it is away, here.
+    """Opens a run and closes it: afterwards its outcome is in the ledger, or in the journal if the warehouse is away.
 
-    Raises Busy when another run holds the warehouse, and whatever the run raises.
+    Raises LockedError when another run holds the warehouse, and whatever the run raises.
     """
     settings, options, progress = settings or load(), options or Options(), progress or Silent()
     target = options.target()
@@ -142,72 +164,47 @@ def session(
     if copy is not None:
         publish_path(target, copy)  # refuse a useless path before a long run, not after it
     run = Run(command, settings.shop)
-    with hold(target, command=command), _frugal():
-        notebook = Notebook(target.folder)
-        notebook.note(run)
+    with hold(target, command=command):
+        journal = RunJournal(target.folder)
+        journal.note(run)
+        api = ApiReader(settings, first_wait=options.limits.first_wait)
         with Warehouse(target, load_wait=options.limits.load_wait) as warehouse:
-            yield from _run(
-                Session(settings, options, warehouse, ApiReader(settings), run, progress, _in_memory()), notebook
-            )
+            sets = duckdb.connect(config={"threads": 1})
+            yield from _run(Session(settings, options, warehouse, api, run, progress, sets), journal)
         if copy is not None and run.outcome in {"done", "drift"} and not options.dry_run:
             publish(target, copy)
 
 
-def _run(opened: Session, notebook: Notebook) -> Iterator[Session]:
-    run, warehouse = opened.run, opened.warehouse
+def _run(session: Session, journal: RunJournal) -> Iterator[Session]:
+    run, warehouse = session.run, session.warehouse
     try:
-        with opened.api, opened.sets:
-            warehouse.recall()
-            opened.state = ShopState.read(warehouse.state(opened.shop))
-            opened.verified_before = opened.state.verified
-            opened.now = opened.api.clock()
-            _prepare(opened)
-            yield opened
-        _close(opened)
-        _write_ledger(opened, notebook)
+        with session.api, session.sets:
+            warehouse.restore()
+            session.state = ShopState.read(warehouse.state(session.shop))
+            session.verified_before = session.state.verified
+            session.now = session.api.clock()
+            if not session.options.dry_run:
+                warehouse.prepare()  # only now, so that a run that Loop refuses leaves no database
+            elif warehouse.is_empty:
+                raise ConfigurationError("There is nothing to compare with yet: run `loop-returns sync` first.")
+            yield session
+        _close(session)
+        _write_ledger(session, journal)
     except BaseException as error:
-        _close(opened, error)
-        notebook.note(run)
-        target = warehouse.target
-        if target.file is None or target.file.exists():  # a run that fails before it begins leaves no database
+        _close(session, error)
+        journal.note(run)
+        file = warehouse.target.file
+        if file is None or file.exists():  # a run that fails before it begins leaves no database
             with suppress(Exception):  # the warehouse may be what failed; then the next run writes it
                 warehouse.close()  # a database that broke has to be opened anew
-                warehouse.recall()
-                opened.state = ShopState.read(warehouse.state(opened.shop))  # a load whose answer was lost may count
-                _write_ledger(opened, notebook)
+                warehouse.restore()
+                session.state = ShopState.read(warehouse.state(session.shop))  # a load whose answer was lost may count
+                _write_ledger(session, journal)
         raise
 
 
-def _prepare(opened: Session) -> None:
-    """Makes what tables are lacking; only now, so that a run that Loop refuses leaves no database."""
-    if not opened.options.dry_run:
-        opened.warehouse.prepare()
-    elif opened.warehouse.is_empty:
-        raise ChangeSettings("There is nothing to compare with yet: run `loop-returns sync` first.")
-
-
-def _in_memory() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": 1})
-
-
-@contextmanager
-def _frugal() -> Iterator[None]:
-    """Keeps Python's garbage collector from walking through all loaded modules again and again while pages are decoded.
-
-    And lets Arrow take its memory from the system: its own pool keeps what it has had.
-    """
-    pool = pa.default_memory_pool()
-    pa.set_memory_pool(pa.system_memory_pool())
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        pa.set_memory_pool(pool)
-
-
-def _close(opened: Session, error: BaseException | None = None) -> None:
-    run, stats = opened.run, opened.api.client.stats
+def _close(session: Session, error: BaseException | None = None) -> None:
+    run, stats = session.run, session.api.client.stats
     run.requests, run.retries, run.too_many_requests = stats.requests, stats.retries, stats.too_many
     run.finished_at = datetime.now(UTC)
     if error is None:
@@ -219,16 +216,17 @@ def _close(opened: Session, error: BaseException | None = None) -> None:
         run.outcome, run.exit_code, run.error_message = "interrupted", 1, "Interrupted."
     else:
         run.outcome, run.cursor_after = "failed", None
-        run.exit_code = error.exit_code if isinstance(error, LoopReturnsError) else 1
-        run.error_message = str(error) if isinstance(error, LoopReturnsError) else repr(error)
+        run.exit_code, run.error_message = 1, repr(error)
+        if isinstance(error, LoopReturnsError):
+            run.exit_code, run.error_message = error.exit_code, error.message
 
 
-def _write_ledger(opened: Session, notebook: Notebook) -> None:
-    """Writes this run and those the warehouse has not heard of, and the state with them."""
-    if opened.options.dry_run:
-        notebook.forget([opened.run.run_id])
+def _write_ledger(session: Session, journal: RunJournal) -> None:
+    """Writes this run, those that the ledger does not have yet, and the state with them."""
+    if session.options.dry_run:
+        journal.acknowledge([session.run.run_id])
         return
-    notebook.note(opened.run)
-    records = notebook.unheard()
-    opened.warehouse.load_tables({RUNS.name: to_table(records)}, shop=opened.shop, state=opened.state.written())
-    notebook.forget(record["run_id"] for record in records)
+    journal.note(session.run)
+    records = journal.unreported()
+    session.warehouse.load_tables({RUNS.name: to_table(records)}, shop=session.shop, state=session.state.written())
+    journal.acknowledge(record["run_id"] for record in records)

@@ -5,19 +5,21 @@ Nothing is written, no lock is taken, dlt's working folder is not touched and Lo
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from loop_returns.extract.state import ShopState
-from loop_returns.runs.ledger import Notebook
-from loop_returns.tables.catalog import DATA
+from loop_returns.runs.ledger import RunJournal
+from loop_returns.tables.catalog import DATA, KEYS
+from loop_returns.tables.runs import RUNS
 from loop_returns.warehouse.lock import holder
 from loop_returns.warehouse.reader import looking
 
 if TYPE_CHECKING:
-    from loop_returns.config import Settings
     from loop_returns.runs.session import Options
+    from loop_returns.settings import Settings
     from loop_returns.warehouse.reader import Reader
 
 _LOADED: Final = ("done", "drift", "check_failed")  # outcomes after which the warehouse is up to date
@@ -56,37 +58,37 @@ class Status:
 
     def record(self) -> dict[str, Any]:
         """The status as JSON can hold it; times as ISO text."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        return dict(json.loads(json.dumps(asdict(self), default=datetime.isoformat)))
 
 
 def status(settings: Settings, options: Options) -> Status:
     """Reads the status of the configured shop.
 
-    Raises ChangeSettings when there is no such destination, WarehouseTrouble or WarehouseHeld when it can't be read.
+    Raises ConfigurationError when there is no such destination, WarehouseError or DatabaseInUseError when it can't be read.
     """
     target = options.target()
-    by = holder(target)
+    at_work = holder(target)
     base = Status(
         location=str(target.file or target.location),
         dataset=target.dataset,
         shop=settings.shop,
-        working=None if by is None else asdict(by),
+        working=None if at_work is None else asdict(at_work),
     )
-    unheard = [run for run in Notebook(target.folder).unheard() if run["shop"] == settings.shop]
-    if target.file is not None and (by is not None or not target.file.exists()):
-        return _with_runs(base, unheard)  # while a run is at work nobody else can read a DuckDB file
+    unreported = [run for run in RunJournal(target.folder).unreported() if run["shop"] == settings.shop]
+    if target.file is not None and (at_work is not None or not target.file.exists()):
+        return _with_runs(base, unreported)  # while a run is at work nobody else can read a DuckDB file
     with looking(target) as reader:
         state = ShopState.read(reader.state(settings.shop))
         known = replace(
             base,
-            tables=[found for table in DATA if (found := _table(reader, table.name, settings.shop)) is not None],
+            tables=[one for table in DATA if (one := _table(reader, table.name, settings.shop)) is not None],
             cursor=state.cursor,
             backfills={name: len(done) for name, done in state.backfills.items()},
         )
-        return _with_runs(known, [*_runs(reader, settings.shop), *unheard])
+        return _with_runs(known, [*_last_runs(reader, settings.shop), *unreported])
 
 
-def remembered(settings: Settings, options: Options) -> ShopState:
+def shop_state(settings: Settings, options: Options) -> ShopState:
     """The shop's state as the warehouse has it now; empty when there is no warehouse yet. Raises like `status`."""
     target = options.target()
     if target.file is not None and not target.file.exists():
@@ -96,66 +98,41 @@ def remembered(settings: Settings, options: Options) -> ShopState:
 
 
 def _with_runs(base: Status, runs: list[dict[str, Any]]) -> Status:
-    """The status with its last runs; one that is still at work looks killed in the notebook and is left out."""
-    runs = sorted((_picked(run) for run in runs), key=lambda run: str(run["started_at"]))
+    """The status with its last runs; one that is still at work looks killed in the journal and is left out."""
+    times = ("started_at", "finished_at")
+    runs = [{name: _utc(run[name]) if name in times else run[name] for name in _LEDGER} for run in runs]
+    runs.sort(key=lambda run: run["started_at"])
     if base.working is not None and runs and runs[-1]["outcome"] == "killed":
         runs.pop()
-    good = [run for run in runs if run["command"] == "sync" and run["outcome"] in _LOADED]
-    return replace(
-        base,
-        last_success=good[-1] if good else None,
-        age_seconds=_age(good[-1]) if good else None,
-        last_run=runs[-1] if runs else None,
-    )
+    last_success = next((run for run in reversed(runs) if run["command"] == "sync" and run["outcome"] in _LOADED), None)
+    age = None if last_success is None else round((datetime.now(UTC) - last_success["started_at"]).total_seconds(), 1)
+    return replace(base, last_success=last_success, age_seconds=age, last_run=runs[-1] if runs else None)
 
 
 def _table(reader: Reader, name: str, shop: str) -> TableStatus | None:
-    newest = "MAX(updated_at)" if name in {"returns", "advanced_shipping_notices"} else "NULL"
-    deleted = "COUNT(_deleted_at)" if name in {"returns", "advanced_shipping_notices"} else "0"
-    rows = reader.rows(f"SELECT COUNT(*), {deleted}, {newest} FROM {reader.name(name)} WHERE shop = %s", shop)
+    columns = "COUNT(_deleted_at), MAX(updated_at)" if name in KEYS else "0, NULL"
+    rows = reader.rows(f"SELECT COUNT(*), {columns} FROM {reader.name(name)} WHERE shop = %s", shop)
     if not rows:
         return None
-    count, gone, moment = rows[0]
-    return TableStatus(name, int(count) - int(gone), int(gone), _utc(moment))
+    count, deleted, newest = rows[0]
+    return TableStatus(name, int(count) - int(deleted), int(deleted), _utc(newest))
 
 
-def _runs(reader: Reader, shop: str) -> list[dict[str, Any]]:
+def _last_runs(reader: Reader, shop: str) -> list[dict[str, Any]]:
     """The last run, and the last sync that went well."""
-    columns = ", ".join(_LEDGER)
-    words = ", ".join(f"'{word}'" for word in _LOADED)
-    found: dict[str, dict[str, Any]] = {}
-    for condition in ("", f" AND command = 'sync' AND outcome IN ({words})"):
-        table, where = reader.name("_loop_sync_runs"), f"shop = %s{condition}"
-        newest = f"(SELECT MAX(started_at) FROM {table} WHERE {where})"
-        for row in reader.rows(f"SELECT {columns} FROM {table} WHERE {where} AND started_at = {newest}", shop, shop):
-            run = dict(zip(_LEDGER, row, strict=True))
-            run["started_at"], run["finished_at"] = _iso(run["started_at"]), _iso(run["finished_at"])
-            found[run["run_id"]] = run
-    return list(found.values())
+    table = reader.name(RUNS.name)
+    newest = f"SELECT MAX(started_at) FROM {table} WHERE shop = %s"
+    good = f"command = 'sync' AND outcome IN ({', '.join(repr(outcome) for outcome in _LOADED)})"
+    sql = (
+        f"SELECT {', '.join(_LEDGER)} FROM {table}"
+        f" WHERE shop = %s AND (started_at = ({newest}) OR started_at = ({newest} AND {good}))"
+    )
+    return [dict(zip(_LEDGER, row, strict=True)) for row in reader.rows(sql, shop, shop, shop)]
 
 
-def _picked(run: dict[str, Any]) -> dict[str, Any]:
-    return {name: run[name] for name in _LEDGER}
-
-
-def _age(run: dict[str, Any]) -> float:
-    return round((datetime.now(UTC) - datetime.fromisoformat(run["started_at"])).total_seconds(), 1)
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment and (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
-
-
-def _iso(moment: datetime | None) -> str | None:
-    utc = _utc(moment)
-    return None if utc is None else utc.isoformat()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    return value
+def _utc(moment: datetime | str | None) -> datetime | None:
+    """The moment in UTC: the journal has ISO text, and some databases give no time zone."""
+    if moment is None:
+        return None
+    moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

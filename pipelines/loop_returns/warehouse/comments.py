@@ -52,7 +52,7 @@ _READ: Final = {
 def write_comments(pipeline: dlt.Pipeline, more: Iterable[Comment] = ()) -> None:
     """Comments every table and every column, and `more` of what exists; does nothing where comments are not known."""
     with connected(pipeline) as reader:
-        if reader is None or not are_known(reader):
+        if reader is None:
             return
         there = read(reader)
         todo = [

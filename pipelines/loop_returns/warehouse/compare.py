@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from loop_returns.api.decode import decode_json
-from loop_returns.tables.catalog import TABLES, arrow_schema
+from loop_returns.tables.catalog import ARROW, TABLES
 from loop_returns.tables.schema import Type
 from loop_returns.tables.shape import COPY
 from loop_returns.tables.values import canonical_json
@@ -29,16 +29,14 @@ def differing(
     Columns of this project's own making are left out; a column that one side lacks counts as null there.
     """
     columns = sorted({*shop.column_names, *warehouse.column_names} - OWN)
-    db.register("ours", _comparable(name, shop, columns))
-    db.register("theirs", _comparable(name, warehouse, columns))
     keys = ", ".join([f"{by[0]} AS id", *by[1:]])
-    found = db.execute(
+    return _query(
+        db,
         f"SELECT DISTINCT {keys} FROM (FROM ours EXCEPT ALL FROM theirs) UNION "
-        f"SELECT DISTINCT {keys} FROM (FROM theirs EXCEPT ALL FROM ours)"
-    ).to_arrow_table()
-    db.unregister("ours")
-    db.unregister("theirs")
-    return found
+        f"SELECT DISTINCT {keys} FROM (FROM theirs EXCEPT ALL FROM ours)",
+        ours=_comparable(name, shop, columns),
+        theirs=_comparable(name, warehouse, columns),
+    )
 
 
 def drift_counts(
@@ -46,58 +44,53 @@ def drift_counts(
 ) -> dict[str, int]:
     """How many of the `newest` rows that Loop shows are missing, changed, or newer: changed since the shop was synced."""
     keys = ", ".join(differs.column_names)
-    db.register("differs", differs)
-    db.register("newest_rows", newest)
-    db.register("known", known)
-    found = db.execute(
-        f"""
-        SELECT CASE WHEN late THEN 'newer' WHEN is_known THEN 'changed' ELSE 'missing' END AS kind, count(*)
+    sql = f"""
+        SELECT CASE WHEN late THEN 'newer' WHEN is_known THEN 'changed' ELSE 'missing' END AS kind, count(*) AS number
         FROM (
             SELECT ({keys}) IN (SELECT ({keys}) FROM known) AS is_known,
                    ({keys}) IN (SELECT ({keys}) FROM differs) AS differs,
                    $since IS NULL OR coalesce(greatest(updated_at, label_updated_at) >= $since, false) AS late
-            FROM newest_rows
+            FROM newest
         ) WHERE differs OR NOT is_known GROUP BY kind ORDER BY kind DESC
-        """,
-        {"since": since},
-    ).fetchall()
-    return dict(found)
+    """
+    counts = _query(db, sql, {"since": since}, differs=differs, newest=newest, known=known)
+    return dict(zip(*counts.to_pydict().values(), strict=True))
 
 
-def believed(db: duckdb.DuckDBPyConnection, known: pa.Table, differs: pa.Table, newest: pa.Table) -> pa.Table:
-    """What the warehouse is known to have, with fingerprints that say what the comparison said."""
+def known_by_value(db: duckdb.DuckDBPyConnection, known: pa.Table, differs: pa.Table, newest: pa.Table) -> pa.Table:
+    """What the warehouse is known to have, with the fingerprints that the comparison has proved, and no others."""
     keys = ", ".join(name for name in known.column_names if name in {"id", "return_line_item_id"})
-    db.register("differs", differs)
-    db.register("newest_rows", newest)
-    db.register("known", known)
-    return (
-        db.execute(
-            f"""
+    sql = f"""
         SELECT k.* REPLACE (
             NULL::VARCHAR AS previous_state,
             CASE WHEN ({keys}) IN (SELECT ({keys}) FROM differs) THEN NULL ELSE n._row_hash END AS row_hash
         )
-        FROM known AS k LEFT JOIN newest_rows AS n USING ({keys})
-        """
-        )
-        .to_arrow_table()
-        .cast(known.schema)
-    )
+        FROM known AS k LEFT JOIN newest AS n USING ({keys})
+    """
+    return _query(db, sql, differs=differs, newest=newest, known=known).cast(known.schema)
+
+
+def _query(
+    db: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any] | None = None, **tables: pa.Table
+) -> pa.Table:
+    with db.cursor() as cursor:
+        for name, table in tables.items():
+            cursor.register(name, table)
+        return cursor.execute(sql, parameters).to_arrow_table()
 
 
 def _comparable(name: str, table: pa.Table, columns: Sequence[str]) -> pa.Table:
-    declared = {column.name: column for column in TABLES[name].columns}
-    schema = arrow_schema(name)
-    made: dict[str, Any] = {}
+    kinds = {column.name: column.type for column in TABLES[name].columns}
+    arrays: dict[str, Any] = {}
     for column in columns:
-        kind = schema.field(column).type if column in declared else pa.string()
+        arrow = ARROW[kinds.get(column, Type.TEXT)]
         if column not in table.column_names:
-            made[column] = pa.nulls(table.num_rows, kind)
-        elif column in declared and declared[column].type is Type.JSON:
-            made[column] = pa.array([_canonical(value) for value in table.column(column).to_pylist()], pa.string())
+            arrays[column] = pa.nulls(table.num_rows, arrow)
+        elif kinds.get(column) is Type.JSON:
+            arrays[column] = pa.array([_canonical(value) for value in table.column(column).to_pylist()], arrow)
         else:
-            made[column] = table.column(column).cast(kind)
-    return pa.table(made)
+            arrays[column] = table.column(column).cast(arrow)
+    return pa.table(arrays)
 
 
 def _canonical(value: object) -> str | None:

@@ -9,10 +9,10 @@ import pyarrow as pa
 from loop_returns.tables.catalog import CHILDREN, KEYS, arrow_schema
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
-from loop_returns.warehouse.deduplicate import KNOWN
+from loop_returns.warehouse.deduplicate import IDS, KNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from loop_returns.warehouse.reader import Reader
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _BATCH: Final = 10_000  # values in one question: databases accept no endless lists
 _MARKS: Final = 200  # rows marked by one statement
 _LOADS: Final = "_dlt_loads"
-IDS: Final = pa.schema([("id", pa.string())])
 
 
 def known_rows(reader: Reader, table: str, shop: str, ids: Iterable[str]) -> pa.Table:
@@ -30,38 +29,29 @@ def known_rows(reader: Reader, table: str, shop: str, ids: Iterable[str]) -> pa.
     """
     previous = "r._previous_state" if table == RETURNS.name else "NULL"
     keys = ", ".join(f"r.{name}" for name in KEYS[table])
-    parts = [KNOWN[table].empty_table()]
-    for batch in _batches(sorted(set(ids))):
-        among, values = reader.among("r.id", batch)
-        sql = (
-            f"SELECT {keys}, r.updated_at, r.label_updated_at, r.state, {previous},"
-            " CASE WHEN l.status = 0 THEN r._row_hash END, r._deleted_at IS NOT NULL"
-            f" FROM {reader.name(table)} r LEFT JOIN {reader.name(_LOADS)} l ON l.load_id = r._dlt_load_id"
-            f" WHERE r.shop = %s AND {among}"
-        )
-        parts.append(reader.table(sql, shop, *values, schema=KNOWN[table]))
-    return pa.concat_tables(parts)
-
-
-def torn_returns(reader: Reader, shop: str) -> pa.Table:
-    """Returns that have children of a load that was never completed, as a table `id`: these children tell nothing."""
-    one = (
-        f"SELECT c.return_id FROM {{}} c LEFT JOIN {reader.name(_LOADS)} l ON l.load_id = c._dlt_load_id AND l.status = 0"
-        " WHERE c.shop = %s AND l.load_id IS NULL"
+    sql = (
+        f"SELECT {keys}, r.updated_at, r.label_updated_at, r.state, {previous},"
+        " CASE WHEN l.status = 0 THEN r._row_hash END, r._deleted_at IS NOT NULL"
+        f" FROM {reader.name(table)} r LEFT JOIN {reader.name(_LOADS)} l ON l.load_id = r._dlt_load_id"
+        " WHERE r.shop = %s AND {among}"
     )
-    sql = " UNION ".join(one.format(reader.name(child.name)) for child in CHILDREN)
+    return _in_batches(reader, sql, shop, "r.id", ids, schema=KNOWN[table])
+
+
+def incomplete_returns(reader: Reader, shop: str) -> pa.Table:
+    """Returns that have children of a load that was never completed, as a table `id`: these children tell nothing."""
+    sql = " UNION ".join(
+        f"SELECT c.return_id FROM {reader.name(child.name)} c LEFT JOIN {reader.name(_LOADS)} l"
+        " ON l.load_id = c._dlt_load_id AND l.status = 0 WHERE c.shop = %s AND l.load_id IS NULL"
+        for child in CHILDREN
+    )
     return reader.table(sql, *[shop] * len(CHILDREN), schema=IDS)
 
 
-def returns_with_children(reader: Reader, shop: str, ids: Sequence[str]) -> pa.Table:
-    """Those of the returns that have children in the warehouse, as a table `id`."""
-    parts = [IDS.empty_table()]
-    for batch in _batches(ids):
-        among, values = reader.among("return_id", batch)
-        one = f"SELECT return_id FROM {{}} WHERE shop = %s AND {among}"
-        sql = " UNION ".join(one.format(reader.name(child.name)) for child in CHILDREN)
-        parts.append(reader.table(sql, *[shop, *values] * len(CHILDREN), schema=IDS))
-    return pa.concat_tables(parts)
+def returns_with_children(reader: Reader, shop: str, ids: Iterable[str]) -> pa.Table:
+    """Those of the returns that have children in the warehouse, as a table `id`; a return may stand in it more than once."""
+    queries = [f"SELECT DISTINCT return_id FROM {reader.name(one.name)} WHERE shop = %s AND {{among}}" for one in CHILDREN]
+    return pa.concat_tables(_in_batches(reader, sql, shop, "return_id", ids, schema=IDS) for sql in queries)
 
 
 def has_children(reader: Reader, shop: str) -> bool:
@@ -73,23 +63,20 @@ def rows_of(reader: Reader, table: str, shop: str, values: Iterable[str]) -> pa.
     """All rows of a table that belong to these returns, or notices with these ids; undeclared columns as text."""
     declared = arrow_schema(table)
     stored = sorted(reader.columns([table]).get(table, ()))
-    types = [declared.field(name).type if name in declared.names else pa.string() for name in stored]
-    schema = pa.schema(list(zip(stored, types, strict=True)))
-    by = "id" if table in {RETURNS.name, ASN.name} else "return_id"
+    schema = pa.schema([(name, declared.field(name).type if name in declared.names else pa.string()) for name in stored])
+    if not stored:
+        return schema.empty_table()
     columns = ", ".join(
-        f"CAST({reader.column(name)} AS VARCHAR)" if pa.types.is_string(kind) else reader.column(name)  # JSON as text
-        for name, kind in zip(stored, types, strict=True)
+        f"CAST({reader.column(one.name)} AS VARCHAR)" if pa.types.is_string(one.type) else reader.column(one.name)
+        for one in schema  # JSON as text
     )
-    parts = [schema.empty_table()]
-    for batch in _batches(sorted(set(values))) if stored else ():
-        among, parameters = reader.among(by, batch)
-        sql = f"SELECT {columns} FROM {reader.name(table)} WHERE shop = %s AND {among}"
-        parts.append(reader.table(sql, shop, *parameters, schema=schema))
-    return pa.concat_tables(parts)
+    sql = f"SELECT {columns} FROM {reader.name(table)} WHERE shop = %s AND {{among}}"
+    by = "id" if table in {RETURNS.name, ASN.name} else "return_id"
+    return _in_batches(reader, sql, shop, by, values, schema=schema)
 
 
 def keys_where(reader: Reader, table: str, shop: str, condition: str, values: Sequence[Any]) -> pa.Table:
-    """The keys of all rows of a table that Loop is believed to have and for which the condition holds."""
+    """The keys of all rows of a table that are not marked as deleted and for which the condition holds."""
     names = KEYS[table]
     sql = f"SELECT {', '.join(names)} FROM {reader.name(table)} WHERE shop = %s AND _deleted_at IS NULL AND {condition}"
     return reader.table(sql, shop, *values, schema=pa.schema([(name, pa.string()) for name in names]))
@@ -104,6 +91,11 @@ def mark_deleted(reader: Reader, table: str, shop: str, rows: pa.Table, *, at: d
         reader.execute(f"UPDATE {reader.name(table)} SET _deleted_at = %s WHERE shop = %s AND ({which})", at, shop, *values)
 
 
-def _batches(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), _BATCH):
-        yield values[start : start + _BATCH]
+def _in_batches(reader: Reader, sql: str, shop: str, column: str, values: Iterable[str], *, schema: pa.Schema) -> pa.Table:
+    """The rows of a query on a shop in which `{among}` stands for the condition that a column is one of the values."""
+    ordered = sorted(set(values))
+    parts = [schema.empty_table()]
+    for start in range(0, len(ordered), _BATCH):
+        among, parameters = reader.among(column, ordered[start : start + _BATCH])
+        parts.append(reader.table(sql.format(among=among), shop, *parameters, schema=schema))
+    return pa.concat_tables(parts)

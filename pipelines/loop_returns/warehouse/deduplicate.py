@@ -1,7 +1,7 @@
 """Decides, for one load, which copy of each row lands: the newest, with its own children, and only if it says something new.
 
-The questions are about sets (newest of its key, known or not, older or not, gone or not), so a DuckDB in memory answers them
-from the Arrow tables that were read, and from what the warehouse has, as an Arrow table with the columns of `KNOWN`.
+The questions are about sets (newest of its key, known or not, older or not), so a DuckDB in memory answers them from the
+Arrow tables that were read, and from what the warehouse has, as an Arrow table with the columns of `KNOWN`.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ KNOWN: Final = {  # of each row that the warehouse has; `row_hash` is null unles
     )
     for name, key in KEYS.items()
 }  # fmt: skip
-NOTHING_LOOSE: Final = pa.table({"id": pa.array([], pa.string())})
+IDS: Final = pa.schema([("id", pa.string())])
 
 _CHOOSE: Final = """
-CREATE OR REPLACE TEMP TABLE copies AS
+CREATE TEMP TABLE copies AS
 SELECT {key}, state, _row_hash AS hash, _copy AS number, row, coalesce(epoch_us(updated_at), -4611686018427387904) AS time
 FROM rows;
-CREATE OR REPLACE TEMP TABLE newest AS
+CREATE TEMP TABLE newest AS
 SELECT c.*, k.id IS NULL AS is_new, k.state AS previous, k.updated_at, k.label_updated_at,
-       l.id IS NOT NULL AS is_loose,
+       u.id IS NOT NULL AS is_uncertain,
        NOT is_new AND NOT k.deleted AND k.updated_at IS NOT NULL AND c.time < epoch_us(k.updated_at) AS is_older,
-       NOT is_new AND NOT k.deleted AND NOT is_older AND NOT is_loose AND coalesce(k.row_hash = c.hash, false) AS is_same
+       NOT is_new AND NOT k.deleted AND NOT is_older AND NOT is_uncertain AND coalesce(k.row_hash = c.hash, false) AS is_same
 FROM (FROM copies QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY time DESC, number DESC) = 1) AS c
 LEFT JOIN (SELECT DISTINCT ON ({key}) * FROM known) AS k USING ({key})
-LEFT JOIN loose AS l ON l.id = c.id;
-CREATE OR REPLACE TEMP TABLE chosen AS FROM newest WHERE NOT is_older AND NOT is_same;
+LEFT JOIN uncertain AS u ON u.id = c.id;
+CREATE TEMP TABLE chosen AS FROM newest WHERE NOT is_older AND NOT is_same;
 """
 _CHANGES: Final = """
 WITH steps AS (
@@ -75,100 +75,89 @@ def newest_returns(
     *,
     shop: str,
     observed_at: datetime,
-    loose: pa.Table = NOTHING_LOOSE,
+    uncertain: pa.Table | None = None,
 ) -> Chunk:
-    """The newest copy of every return with its children, tombstones for children that are gone, and state changes.
+    """The newest copy of every return with its children, tombstones for children that no longer exist, and state changes.
 
     `tables` has `returns` and its children with copy numbers. Where it is not known what the warehouse has, `known` is None:
-    then every return may have had children, as the returns in `loose` may, by whose rows nothing can be told.
+    then every return may have had children. So may those in `uncertain`, a table `id`, whatever their rows say.
     """
     root = tables[RETURNS.name]
-    chosen, tally = _choose(db, root, RETURNS.name, known, loose)
-    if not chosen.num_rows:
-        _forget(db)
-        return Chunk({}, tally)
-    changes = db.execute(_CHANGES, {"shop": shop, "at": observed_at}).to_arrow_table().cast(arrow_schema(STATE_CHANGES.name))
-    days = {day for (day,) in db.execute(_DAYS).fetchall() if day is not None}
-    everything = chosen.num_rows == root.num_rows  # as in a first sync: then nothing has to be copied
-    keep = root if everything else root.take(chosen["row"])
-    numbers, is_new = chosen["number"].combine_chunks(), chosen["is_new"].combine_chunks()
+    with db.cursor() as cursor:  # lets go of the rows when it is closed
+        chosen, tally = _choose(cursor, root, RETURNS.name, known, uncertain)
+        if not chosen.num_rows:
+            return Chunk({}, tally)
+        changes = cursor.execute(_CHANGES, {"shop": shop, "at": observed_at}).to_arrow_table()
+        days = {day for (day,) in cursor.execute(_DAYS).fetchall() if day is not None}
+    whole = chosen.num_rows == root.num_rows  # as in a first sync: then nothing has to be copied
+    keep = root if whole else root.take(chosen["row"])
     place = keep.schema.get_field_index("_previous_state")
-    found = {RETURNS.name: keep.set_column(place, "_previous_state", chosen["previous"]).drop_columns([COPY])}
-    held = chosen["id"] if known is None else chosen["id"].filter(pc.or_(pc.invert(is_new), chosen["is_loose"]))
+    to_load = {RETURNS.name: keep.set_column(place, "_previous_state", chosen["previous"]).drop_columns([COPY])}
+    numbers, is_new = chosen["number"].combine_chunks(), chosen["is_new"].combine_chunks()
+    stored = chosen["id"] if known is None else chosen["id"].filter(pc.or_(pc.invert(is_new), chosen["is_uncertain"]))
     for child in CHILDREN:
         rows = tables[child.name]
-        rows = rows if everything else rows.filter(pc.is_in(rows[COPY], value_set=numbers))
+        rows = rows if whole else rows.filter(pc.is_in(rows[COPY], value_set=numbers))
         new = pc.sum(pc.is_in(rows[COPY], value_set=numbers.filter(is_new))).as_py() or 0
         tally.count(child.name, rows=rows.num_rows, new=new)
-        rows = _with_tombstones(rows.drop_columns([COPY]), child.name, held, shop)
+        rows = _with_tombstones(rows.drop_columns([COPY]), child.name, stored, shop)
         if rows.num_rows:
-            found[child.name] = rows
-    _forget(db)
+            to_load[child.name] = rows
     if changes.num_rows:
-        found[STATE_CHANGES.name] = changes
+        to_load[STATE_CHANGES.name] = changes.cast(arrow_schema(STATE_CHANGES.name))
         tally.count(STATE_CHANGES.name, rows=changes.num_rows, new=changes.num_rows)
-    return Chunk(found, tally, frozenset(days | _notice_days(found)))
+    return Chunk(to_load, tally, frozenset(days | _notice_days(to_load)))
 
 
 def newest_notices(db: duckdb.DuckDBPyConnection, tables: Tables, known: pa.Table | None) -> Chunk:
     """The newest copy of every row of the shipping notice report that says something new."""
     rows = tables[ASN.name]
-    chosen, tally = _choose(db, rows, ASN.name, known, NOTHING_LOOSE)
-    _forget(db)
+    with db.cursor() as cursor:
+        chosen, tally = _choose(cursor, rows, ASN.name, known, None)
     if not chosen.num_rows:
         return Chunk({}, tally)
     return Chunk({ASN.name: rows.take(chosen["row"]).drop_columns([COPY])}, tally)
 
 
-def missing(db: duckdb.DuckDBPyConnection, held: pa.Table, seen: Sequence[pa.Table]) -> pa.Table:
-    """The rows of `held` that are in none of the tables `seen`; all have the same key columns."""
-    db.register("held", held)
-    db.register("seen", pa.concat_tables([held.slice(0, 0), *seen], promote_options="default"))
-    return db.execute(f"FROM held ANTI JOIN seen USING ({', '.join(held.column_names)})").to_arrow_table()
-
-
-def distinct(db: duckdb.DuckDBPyConnection, parts: Sequence[pa.Table]) -> pa.Table:
-    """The rows of all parts, each once."""
-    db.register("parts", pa.concat_tables(parts))
-    return db.execute("SELECT DISTINCT * FROM parts").to_arrow_table()
+def missing(db: duckdb.DuckDBPyConnection, stored: pa.Table, seen: Sequence[pa.Table]) -> pa.Table:
+    """The rows of `stored` that are in none of the tables `seen`; all have the same key columns."""
+    with db.cursor() as cursor:
+        cursor.register("stored", stored)
+        cursor.register("seen", pa.concat_tables([stored.slice(0, 0), *seen], promote_options="default"))
+        return cursor.execute(f"FROM stored ANTI JOIN seen USING ({', '.join(stored.column_names)})").to_arrow_table()
 
 
 def _choose(
-    db: duckdb.DuckDBPyConnection, rows: pa.Table, name: str, known: pa.Table | None, loose: pa.Table
+    db: duckdb.DuckDBPyConnection, rows: pa.Table, name: str, known: pa.Table | None, uncertain: pa.Table | None
 ) -> tuple[pa.Table, Tally]:
     """The copies to load, and the counts; leaves `copies`, `known` and `chosen` in the database."""
     key = ", ".join(KEYS[name])
     columns = rows.select([*KEYS[name], "state", "_row_hash", COPY, "updated_at"])
     db.register("rows", columns.append_column("row", pa.array(range(rows.num_rows), pa.int64())))
     db.register("known", KNOWN[name].empty_table() if known is None else known)
-    db.register("loose", loose)
+    db.register("uncertain", IDS.empty_table() if uncertain is None else uncertain)
     for statement in _CHOOSE.format(key=key).strip().split(";")[:-1]:
         db.execute(statement)
     counts: Any = db.execute("SELECT count(*) FILTER (is_same), count(*) FILTER (is_older) FROM newest").fetchone()
-    chosen = db.execute("SELECT id, row, number, is_new, is_loose, previous FROM chosen ORDER BY row").to_arrow_table()
+    chosen = db.execute("SELECT id, row, number, is_new, is_uncertain, previous FROM chosen ORDER BY row").to_arrow_table()
     tally = Tally(unchanged=counts[0], older=counts[1])
     if chosen.num_rows:
         tally.count(name, rows=chosen.num_rows, new=pc.sum(chosen["is_new"]).as_py())
     return chosen, tally
 
 
-def _forget(db: duckdb.DuckDBPyConnection) -> None:
-    """Lets go of the rows that were asked about: they would stay in memory until the next question."""
-    for name in ("rows", "known", "loose"):
-        db.unregister(name)
-
-
-def _with_tombstones(rows: pa.Table, name: str, held: pa.ChunkedArray, shop: str) -> pa.Table:
-    """`rows` and one `_removed` row for every return in `held` that has none, so that its old rows go."""
-    gone = held.filter(pc.invert(pc.is_in(held, value_set=rows["return_id"].combine_chunks())))
-    if not len(gone):
+def _with_tombstones(rows: pa.Table, name: str, stored: pa.ChunkedArray, shop: str) -> pa.Table:
+    """`rows` and one `_removed` row for every return in `stored` that has none, so that its old rows go."""
+    without = stored.filter(pc.invert(pc.is_in(stored, value_set=rows["return_id"].combine_chunks())))
+    if not len(without):
         return rows
     last = TABLES[name].key[-1]
-    made = {"shop": shop, "_removed": True, last: 0 if pa.types.is_integer(rows.schema.field(last).type) else ""}
-    blank = [
-        gone if one.name == "return_id" else pa.array([made.get(one.name)] * len(gone), one.type) for one in rows.schema
+    values = {"shop": shop, "_removed": True, last: 0 if pa.types.is_integer(rows.schema.field(last).type) else ""}
+    tombstones = [
+        without if one.name == "return_id" else pa.array([values.get(one.name)] * len(without), one.type)
+        for one in rows.schema
     ]
-    return pa.concat_tables([rows, pa.Table.from_arrays(blank, schema=rows.schema)])
+    return pa.concat_tables([rows, pa.Table.from_arrays(tombstones, schema=rows.schema)])
 
 
 def _notice_days(tables: Tables) -> set[date]:
@@ -176,10 +165,10 @@ def _notice_days(tables: Tables) -> set[date]:
 
     Their return was created on one and last updated on another, its labels on others.
     """
-    found: set[date] = set()
-    times = ("created_at", "updated_at", "label_updated_at")
-    for table, columns in ((RETURNS.name, times), (LABELS.name, ("updated_at",))):
-        for column in columns if table in tables else ():
-            days = pc.unique(tables[table].column(column).cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.date32()))
-            found |= {day for day in days.to_pylist() if day is not None}
-    return found
+    columns = [tables[RETURNS.name].column(name) for name in ("created_at", "updated_at", "label_updated_at")]
+    if LABELS.name in tables:
+        columns.append(tables[LABELS.name].column("updated_at"))
+    days: set[date] = set()
+    for column in columns:
+        days.update(pc.unique(column.cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.date32())).to_pylist())
+    return days - {None}

@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 
-from loop_returns.api.errors import ChangeSettings
+from loop_returns.errors import ConfigurationError
 from loop_returns.warehouse.dlt_internals import configuration, data_folder
 
-if TYPE_CHECKING:
-    from dlt.common.destination.client import DestinationClientConfiguration
-
-DUCKDB_FILE = "loop.duckdb"
+DUCKDB_FILE: Final = "loop.duckdb"
 
 
 @dataclass(frozen=True)
@@ -48,66 +45,58 @@ class Target:
 def find_target(*, destination: str = "duckdb", dataset: str = "loop_returns", file: str = DUCKDB_FILE) -> Target:
     """The warehouse by its dlt name, set up the dlt way; DuckDB defaults to `file` in the current folder.
 
-    Raises ChangeSettings when there is no such destination, when it is not configured, or when it cannot replace rows.
+    Raises ConfigurationError when there is no such destination, when it is not configured, or when it cannot replace rows.
     """
-    made = _make(destination, file)
-    config = _configuration(made, destination, dataset)
-    if "delete-insert" not in (made.capabilities().supported_merge_strategies or ()):
-        raise ChangeSettings(
+    found = _destination(destination, file)
+    try:
+        config: Any = configuration(found, dataset)
+    except ConfigurationException as error:
+        raise ConfigurationError(
+            f"The destination `{destination}` is not configured: {str(error).splitlines()[0]} Put its credentials into "
+            f".dlt/secrets.toml under [destination.{destination}.credentials], or into the environment as "
+            f"DESTINATION__{destination.upper()}__CREDENTIALS."
+        ) from error
+    if "delete-insert" not in (found.capabilities().supported_merge_strategies or ()):
+        raise ConfigurationError(
             f"The destination `{destination}` cannot replace rows: dlt would append to it, and line items that left a "
             "return would stay. Use one that can, such as duckdb, ducklake, postgres, snowflake or bigquery."
         )
-    path = _duckdb_file(config, dataset) if made.destination_name == "duckdb" or _is_duckdb(made) else None
-    return Target(made, dataset, str(config), path)
+    path = _duckdb_file(config.credentials.database, dataset) if _is_duckdb(found) else None
+    return Target(found, dataset, str(config), path)
 
 
-def _is_duckdb(made: Any) -> bool:
-    return str(made.destination_type).endswith(".duckdb")
+def _is_duckdb(destination: Any) -> bool:
+    return str(destination.destination_type).endswith(".duckdb")
 
 
-def _make(name: str, file: str) -> Any:
+def _destination(name: str, file: str) -> Any:
     try:
-        made: Any = Destination.from_reference(name)
-        if _is_duckdb(made) and _setting(f"destination.{name}.credentials") is None:
-            made = Destination.from_reference(name, credentials=str(Path(file).resolve()))
+        found: Any = Destination.from_reference(name)
+        key = f"destination.{name}.credentials"
+        if _is_duckdb(found) and not (dlt.secrets.get(key) or dlt.config.get(key) or dlt.config.get(f"{key}.database")):
+            return Destination.from_reference(name, credentials=str(Path(file).resolve()))
     except UnknownDestinationModule as error:
-        raise ChangeSettings(
+        raise ConfigurationError(
             f"dlt knows no destination `{name}`. Pick one of dlt's, such as duckdb (the default), postgres, snowflake or "
             "bigquery; a named one needs `destination_type` in .dlt/config.toml."
         ) from error
     except ModuleNotFoundError as error:
-        raise ChangeSettings(
+        raise ConfigurationError(
             f"The destination `{name}` needs a package that is not installed ({error.name}). "
             f"Install it: pip install 'dlt[{name}]'."
         ) from error
-    return made
+    return found
 
 
-def _setting(key: str) -> object:
-    return dlt.secrets.get(key) or dlt.config.get(key) or dlt.config.get(f"{key}.database")
-
-
-def _configuration(made: Any, name: str, dataset: str) -> DestinationClientConfiguration:
-    try:
-        return configuration(made, dataset)
-    except ConfigurationException as error:
-        lines = str(error).splitlines()
-        raise ChangeSettings(
-            f"The destination `{name}` is not configured: {lines[0]} Put its credentials into .dlt/secrets.toml under "
-            f"[destination.{name}.credentials], or into the environment as DESTINATION__{name.upper()}__CREDENTIALS."
-        ) from error
-
-
-def _duckdb_file(config: Any, dataset: str) -> Path | None:
-    database = str(config.credentials.database)
+def _duckdb_file(database: str, dataset: str) -> Path:
     if database.startswith(":"):
-        raise ChangeSettings("An in-memory DuckDB is gone when the command ends. Name a file instead.")
+        raise ConfigurationError("An in-memory DuckDB is gone when the command ends. Name a file instead.")
     path = Path(database).resolve()
     if path.stem == dataset:
-        raise ChangeSettings(
+        raise ConfigurationError(
             f"The DuckDB file {path} must not have the dataset's name (`{dataset}`): DuckDB could not tell the two apart. "
             "Rename the file or choose another --dataset."
         )
     if not path.parent.is_dir():
-        raise ChangeSettings(f"There is no folder {path.parent} for the DuckDB file. Create it, or choose another path.")
+        raise ConfigurationError(f"There is no folder {path.parent} for the DuckDB file. Create it, or choose another path.")
     return path

@@ -1,10 +1,9 @@
 """One run at a time for each warehouse, because dlt has no lock and two runs wreck each other's packages.
 
-What is locked: dlt's working folder on this machine; beside it the DuckDB file itself, as two people may have
-different folders; and for PostgreSQL an advisory lock in the database, so that two machines exclude each
-other too. The system frees all of them when a process dies, so a lock is never left behind. Who holds it is
-written beside the lock, and in PostgreSQL in the connection's `application_name`. Other destinations are locked
-for this machine only.
+A DuckDB file is locked by a file beside it, as two people may have different data folders; any other destination by a
+file in dlt's data folder, which excludes runs on this machine; and PostgreSQL also by an advisory lock in the database,
+which excludes runs on other machines. The system frees all of them when a process dies, so a lock is never left behind.
+The run that holds a lock is described in a file beside it, and in PostgreSQL in the connection's `application_name`.
 """
 
 from __future__ import annotations
@@ -13,15 +12,15 @@ import hashlib
 import os
 import socket
 import time
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from filelock import FileLock, Timeout
 
-from loop_returns.api.errors import Busy, WarehouseTrouble
+from loop_returns.errors import LockedError, WarehouseError
 from loop_returns.warehouse.dlt_internals import configuration
 from loop_returns.warehouse.failures import explain
 
@@ -32,14 +31,14 @@ if TYPE_CHECKING:
     from loop_returns.warehouse.destination import Target
 
 _NAME: Final = "loop-returns"  # how application_name begins
-_PATIENCE: Final = 1.0  # seconds for a run that has just taken the lock to say who it is
-_TRIES: Final = 5
 _HOST_LENGTH: Final = 20  # application_name holds 63 bytes in all
+_ATTEMPTS: Final = 5
+_PAUSE: Final = 0.2  # seconds between attempts
 
 
 @dataclass(frozen=True)
 class Holder:
-    """A run that holds a lock, as it introduced itself."""
+    """A run that holds a lock."""
 
     command: str
     pid: int
@@ -49,14 +48,11 @@ class Holder:
     @property
     def is_alive(self) -> bool:
         """False only if it surely is gone: a process of this machine that no longer exists."""
-        if self.host != socket.gethostname() or os.name != "posix":  # elsewhere os.kill would end the process
-            return True
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:  # somebody else's, but there
-            return True
+        if self.host == socket.gethostname() and os.name == "posix":  # elsewhere os.kill would end the process
+            try:
+                os.kill(self.pid, 0)
+            except OSError as error:
+                return not isinstance(error, ProcessLookupError)  # another user's process is alive
         return True
 
 
@@ -65,81 +61,62 @@ def hold(target: Target, *, command: str) -> Iterator[None]:
     """Holds the warehouse for one run of `command`.
 
     Raises:
-        Busy: another run holds it; the error names that run as far as it can be known.
-        WarehouseTrouble: the lock file can't be written, or the database can't be reached.
+        LockedError: another run holds it; the error names that run as far as it can be known.
+        WarehouseError: the lock file can't be written, or the database can't be reached.
     """
     me = Holder(command, os.getpid(), socket.gethostname(), datetime.now(UTC).replace(microsecond=0))
-    with ExitStack() as held:
-        for path in _files(target):
-            held.enter_context(_file_lock(path, me))
-        if str(target.destination.destination_type).endswith(".postgres"):
-            held.enter_context(_database_lock(target, me))
+    is_postgres = str(target.destination.destination_type).endswith(".postgres")
+    with _file_lock(_lock_file(target), me), _database_lock(target, me) if is_postgres else nullcontext():
         yield
 
 
 def holder(target: Target) -> Holder | None:
     """The run that works on the warehouse from this machine right now, if there is one. Takes no lock."""
-    for path in _files(target):
-        found = _introduced(path)
-        if found is not None and found.is_alive:
-            return found
-    return None
+    return _read_holder(_holder_file(_lock_file(target)))
 
 
-def _files(target: Target) -> list[Path]:
-    """The lock files, always in this order so that two runs cannot wait for each other."""
-    beside = [] if target.file is None else [target.file.with_name(f"{target.file.name}.lock")]
-    return [*beside, target.folder / "run.lock"]
+def _lock_file(target: Target) -> Path:
+    return target.folder / "run.lock" if target.file is None else target.file.with_name(f"{target.file.name}.lock")
+
+
+def _holder_file(lock: Path) -> Path:
+    """Not the lock file itself, which others that try it may empty."""
+    return lock.with_name(f"{lock.name}.by")
+
+
+def _read_holder(path: Path) -> Holder | None:
+    """The described run; None without a description, and where it is that of a killed run."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Holder)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return found if found.is_alive else None
 
 
 @contextmanager
 def _file_lock(path: Path, me: Holder) -> Iterator[None]:
-    lock = FileLock(path, timeout=0)
+    lock, description = FileLock(path, timeout=0), _holder_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise _busy(_wait_for_name(path)) from None
+        for _ in range(_ATTEMPTS):  # a run that has just taken the lock is about to write its description
+            if (other := _read_holder(description)) is not None:
+                raise _locked(other) from None
+            time.sleep(_PAUSE)
+        raise _locked(None) from None
     except OSError as error:
-        raise WarehouseTrouble(
+        raise WarehouseError(
             f"The lock file {path} cannot be written: {error.strerror}. "
             "Give this user the right to write there, or choose another folder, and run again."
         ) from error
     try:
-        _introduce(path, me)
+        with suppress(OSError):  # a courtesy to others; the lock itself holds without it
+            description.write_bytes(msgspec.json.encode(me))
         yield
     finally:
-        _card(path).unlink(missing_ok=True)
+        description.unlink(missing_ok=True)
         lock.release()
-
-
-def _card(path: Path) -> Path:
-    """Where a lock's holder introduces itself: not in the lock file, which others that try it may empty."""
-    return path.with_name(f"{path.name}.by")
-
-
-def _introduce(path: Path, me: Holder) -> None:
-    part = path.with_name(f"{path.name}.{me.pid}")
-    with suppress(OSError):  # a courtesy to others; the lock itself holds without it
-        part.write_bytes(msgspec.json.encode(me))
-        part.replace(_card(path))
-
-
-def _introduced(path: Path) -> Holder | None:
-    try:
-        return msgspec.json.decode(_card(path).read_bytes(), type=Holder)
-    except (OSError, msgspec.MsgspecError):
-        return None
-
-
-def _wait_for_name(path: Path) -> Holder | None:
-    """The holder's name; not that of a dead predecessor, whose card the new holder is about to replace."""
-    end = time.monotonic() + _PATIENCE
-    while (found := _introduced(path)) is None or not found.is_alive:
-        if time.monotonic() > end:
-            return None
-        time.sleep(0.05)
-    return found
 
 
 @contextmanager
@@ -147,34 +124,29 @@ def _database_lock(target: Target, me: Holder) -> Iterator[None]:
     # comes with the extra `postgres`, so it is there when the destination is; it has no types
     import psycopg2  # type: ignore[import-untyped]
 
+    credentials: Any = configuration(target.destination, target.dataset).credentials
+    name = f"{_NAME}/{me.command}/{me.pid}/{int(me.started.timestamp())}/{me.host[:_HOST_LENGTH]}"
     try:
-        connection = psycopg2.connect(_dsn(target), application_name=_signed(me), keepalives_idle=30)
+        connection = psycopg2.connect(str(credentials.to_native_representation()), application_name=name, keepalives_idle=30)
     except psycopg2.Error as error:
         raise explain(error, target) from error
-    try:
+    with closing(connection):
         connection.autocommit = True  # an open transaction would hold back the database's housekeeping
-        _acquire(connection.cursor(), target)
+        _acquire(connection.cursor(), target.dataset)
         yield
-    finally:
-        connection.close()
 
 
-def _dsn(target: Target) -> str:
-    credentials: Any = configuration(target.destination, target.dataset).credentials
-    return str(credentials.to_native_representation())
-
-
-def _acquire(cursor: Any, target: Target) -> None:
-    key = int.from_bytes(hashlib.blake2b(f"{_NAME}|{target.dataset}".encode(), digest_size=8).digest(), signed=True)
+def _acquire(cursor: Any, dataset: str) -> None:
+    key = int.from_bytes(hashlib.blake2b(f"{_NAME}|{dataset}".encode(), digest_size=8).digest(), signed=True)
     cursor.execute(  # where the server ends idle sessions (PostgreSQL 14 and later), this one is an exception
         "SELECT set_config('idle_session_timeout', '0', false)"
         " WHERE current_setting('idle_session_timeout', true) IS NOT NULL"
     )
-    for _ in range(_TRIES):  # the database takes a moment to notice that the connection of a killed run is gone
+    for _ in range(_ATTEMPTS):  # the database takes a moment to notice that the connection of a killed run is gone
         cursor.execute("SELECT pg_try_advisory_lock(%s)", (key,))
         if cursor.fetchone()[0]:
             return
-        time.sleep(_PATIENCE / _TRIES)
+        time.sleep(_PAUSE)
     cursor.execute(
         "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
         " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
@@ -183,32 +155,19 @@ def _acquire(cursor: Any, target: Target) -> None:
         (key,),
     )
     row = cursor.fetchone()
-    raise _busy(None if row is None else _unsigned(row[0]))
-
-
-def _signed(me: Holder) -> str:
-    return f"{_NAME}/{me.command}/{me.pid}/{int(me.started.timestamp())}/{me.host[:_HOST_LENGTH]}"
-
-
-def _unsigned(text: str) -> Holder | None:
     try:
-        name, command, pid, started, host = text.split("/", 4)
-        if name == _NAME:
-            return Holder(command, int(pid), host, datetime.fromtimestamp(int(started), UTC))
-    except ValueError:
-        pass
-    return None
+        _, command, pid, started, host = row[0].split("/", 4)
+        raise _locked(Holder(command, int(pid), host, datetime.fromtimestamp(int(started), UTC)))
+    except (TypeError, ValueError):  # it has just ended, or it is no run of this project
+        raise _locked(None) from None
 
 
-def _busy(by: Holder | None) -> Busy:
-    advice = "Nothing was changed. Let it end and run again; two runs on one warehouse would spoil each other."
-    if by is None:
-        return Busy(f"Another run works on this warehouse. {advice}")
-    return Busy(
-        f"Another run works on this warehouse: `{by.command}`, process {by.pid} on {by.host}, "
-        f"since {by.started:%Y-%m-%d %H:%M:%S} UTC. {advice}",
-        pid=by.pid,
-        host=by.host,
-        command=by.command,
-        started=by.started,
+def _locked(by: Holder | None) -> LockedError:
+    known = ""
+    if by is not None:
+        known = f": `{by.command}`, process {by.pid} on {by.host}, since {by.started:%Y-%m-%d %H:%M:%S} UTC"
+    return LockedError(
+        f"Another run works on this warehouse{known}. "
+        "Nothing was changed. Let it end and run again; two runs on one warehouse would spoil each other.",
+        **({} if by is None else asdict(by)),
     )

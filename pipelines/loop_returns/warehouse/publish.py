@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from loop_returns.api.errors import ChangeSettings, WarehouseHeld, WarehouseTrouble
-from loop_returns.warehouse.failures import explain
+from loop_returns.errors import ConfigurationError, DatabaseInUseError, WarehouseError
+from loop_returns.warehouse.connection import is_duckdb
+from loop_returns.warehouse.failures import explain, one_line
 
 if TYPE_CHECKING:
     from loop_returns.warehouse.destination import Target
 
-_TRIES: Final = 3  # copies, while another program writes to the file
-_MAGIC: Final = slice(8, 12)  # where a DuckDB file says `DUCK`: duckdb.org/docs/stable/internals/storage
+_ATTEMPTS: Final = 3  # at a copy, while another program writes to the file
 _NEXT: Final = "The old copy is untouched, the load itself went well, and the next run publishes again."
 
 
@@ -32,23 +32,24 @@ def publish(target: Target, path: str) -> Path:
     `path` meanwhile, and for a third while a reader has the old one open. Whatever fails, the old copy stays whole.
 
     Raises:
-        ChangeSettings: as `publish_path`.
-        WarehouseHeld: another program writes to the warehouse meanwhile.
-        WarehouseTrouble: no space is left, or the copy can't be written or is not readable.
+        ConfigurationError: as `publish_path`.
+        DatabaseInUseError: another program writes to the warehouse meanwhile.
+        WarehouseError: no space is left, or the copy can't be written or is not readable.
     """
     goal = publish_path(target, path)
     source = target.file
     assert source is not None  # noqa: S101 # publish_path has refused other destinations
     part = goal.with_name(f".{goal.name}.part")  # always the same: what a killed run left is overwritten
     try:
-        _settle(target, source)
+        if _wal(source).exists():  # what still lies in the write-ahead log goes into the file
+            _checkpoint(target)
         _copy(source, part, goal)
-        _look(part)
-        _wal(goal).unlink(missing_ok=True)  # somebody wrote into the old copy; DuckDB would replay that onto the new one
+        with closing(duckdb.connect(str(part), read_only=True)) as copy:  # DuckDB refuses a file that is not whole
+            copy.execute("SELECT count(*) FROM duckdb_tables()")
+        _wal(goal).unlink(missing_ok=True)  # somebody wrote into the old copy; DuckDB would replay it onto the new one
         os.replace(part, goal)  # noqa: PTH105 # Path.replace is the same call; this one says that it is atomic
-        _sync_folder(goal.parent)
     except (OSError, duckdb.Error) as error:
-        raise WarehouseTrouble(f"The read copy {goal} cannot be put in place: {_short(error)} {_NEXT}") from error
+        raise WarehouseError(f"The read copy {goal} cannot be put in place: {one_line(error)} {_NEXT}") from error
     finally:
         part.unlink(missing_ok=True)
     return goal
@@ -57,10 +58,10 @@ def publish(target: Target, path: str) -> Path:
 def publish_path(target: Target, path: str) -> Path:
     """The absolute path at which `publish` would put the copy; worth asking before a long run.
 
-    Raises ChangeSettings when the destination is no DuckDB file, or when there should be no copy at that path.
+    Raises ConfigurationError when the destination is no DuckDB file, or when there should be no copy at that path.
     """
     if target.file is None:
-        raise ChangeSettings(
+        raise ConfigurationError(
             f"`publish` makes a read copy of a DuckDB file. {target.location} needs none: there, readers and loads do not "
             "wait for each other. Leave the setting and the option `--publish` out."
         )
@@ -70,7 +71,7 @@ def publish_path(target: Target, path: str) -> Path:
     except OSError as error:
         wrong = f"it cannot be looked at ({error.strerror})"
     if wrong:
-        raise ChangeSettings(f"The read copy cannot be {goal}: {wrong}. Choose another path for `publish`.")
+        raise ConfigurationError(f"The read copy cannot be {goal}: {wrong}. Choose another path for `publish`.")
     return goal
 
 
@@ -83,27 +84,9 @@ def _objection(source: Path, goal: Path, *, dataset: str) -> str | None:
         return "it is the warehouse itself"
     if goal.stem == dataset:
         return f"DuckDB could not tell the file and the dataset `{dataset}` apart"
-    if goal.exists() and goal.stat().st_size and not _is_duckdb(goal):
+    if goal.exists() and goal.stat().st_size and not is_duckdb(goal):
         return "there is a file of another kind, which would be lost"
     return None
-
-
-def _is_duckdb(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(16)[_MAGIC] == b"DUCK"
-
-
-def _settle(target: Target, source: Path) -> None:
-    """Makes the file whole: what still lies in the write-ahead log goes into it."""
-    if not _wal(source).exists():
-        return
-    try:
-        with closing(duckdb.connect(str(source))) as connection:
-            connection.execute("CHECKPOINT")
-    except duckdb.Error as error:
-        raise explain(error, target) from error
-    if _wal(source).exists():
-        raise _busy(source)
 
 
 def _copy(source: Path, part: Path, goal: Path) -> None:
@@ -114,54 +97,34 @@ def _copy(source: Path, part: Path, goal: Path) -> None:
     """
     free, needed = shutil.disk_usage(goal.parent).free, source.stat().st_size
     if free < needed:
-        raise WarehouseTrouble(
+        raise WarehouseError(
             f"There is no space for the read copy {goal}: it takes {needed >> 20:,} MiB beside the old one, and "
             f"{free >> 20:,} MiB are left. Make room there. {_NEXT}"
         )
-    for _ in range(_TRIES):
-        before = _mark(source)
+    for _ in range(_ATTEMPTS):
+        before = source.stat()
         shutil.copyfile(source, part)
-        if _mark(source) == before and not _wal(source).exists():
+        after = source.stat()
+        unchanged = (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns)
+        if unchanged and not _wal(source).exists():
             break
     else:
-        raise _busy(source)
+        raise DatabaseInUseError(
+            f"Another program writes to {source} while the read copy is made. Close it there and run again. {_NEXT}"
+        )
     if goal.exists():
         shutil.copymode(goal, part)  # who might read the old copy may read the new one
     with part.open("rb+") as file:
-        os.fsync(file.fileno())
+        os.fsync(file.fileno())  # before the rename, so that a power failure leaves the old copy or a whole new one
 
 
-def _look(part: Path) -> None:
-    """Opens the copy as a reader would; DuckDB refuses a file that is not whole."""
-    with closing(duckdb.connect(str(part), read_only=True)) as connection:
-        connection.execute("SELECT count(*) FROM duckdb_tables()").fetchone()
-
-
-def _mark(path: Path) -> tuple[int, int, int]:
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+def _checkpoint(target: Target) -> None:
+    try:
+        with closing(duckdb.connect(str(target.file))) as connection:
+            connection.execute("CHECKPOINT")
+    except duckdb.Error as error:
+        raise explain(error, target) from error
 
 
 def _wal(path: Path) -> Path:
     return path.with_name(f"{path.name}.wal")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes the rename outlast a power failure, where the system has a way to."""
-    with suppress(OSError, AttributeError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _busy(source: Path) -> WarehouseHeld:
-    return WarehouseHeld(
-        f"Another program writes to {source} while the read copy is made. Close it there and run again. {_NEXT}"
-    )
-
-
-def _short(error: Exception) -> str:
-    text = (error.strerror or str(error)) if isinstance(error, OSError) else " ".join(str(error).split())[:300]
-    return f"{text.rstrip('.')}."

@@ -5,21 +5,20 @@ Values travel as parameters or as tables; a literal is made only where a stateme
 
 from __future__ import annotations
 
-import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import dlt
-import duckdb
 import pyarrow as pa
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from loop_returns.api.errors import LoopReturnsError, WarehouseHeld, WarehouseTrouble
+from loop_returns.errors import DatabaseInUseError, LoopReturnsError, WarehouseError
+from loop_returns.warehouse.connection import is_in_use, open_duckdb
 from loop_returns.warehouse.dlt_internals import has_sql, sql_client, stored_state
+from loop_returns.warehouse.failures import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from dlt.destinations.job_client_impl import SqlJobClientBase
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 PIPELINE: Final = "loop_returns"  # the name under which dlt keeps the state
 SOURCE: Final = "loop_returns"  # the name of the dlt source and its schema
 _VALUES: Final = "loop_returns_values"  # a table of one connection
-_PATIENCE: Final = 10.0  # seconds to wait for a load that has the DuckDB file open
 
 
 class Reader:
@@ -50,8 +48,7 @@ class Reader:
 
     def literal(self, value: str) -> str:
         """The text as an SQL literal of this destination."""
-        escape: Any = self._client.capabilities.escape_literal
-        return str(escape(value))
+        return str(self._client.capabilities.escape_literal(value))
 
     def among(self, column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
         """A condition that the column is one of the values, and its parameters; for the next statement only."""
@@ -81,10 +78,10 @@ class Reader:
             with self.sql.execute_query(sql, *values) as cursor:
                 if self.dialect == "duckdb":
                     return cursor.native_cursor.to_arrow_table().rename_columns(schema.names).cast(schema)
-                found = [*zip(*cursor.fetchall(), strict=True)] or [()] * len(schema)
+                columns = [*zip(*cursor.fetchall(), strict=True)] or [()] * len(schema)
         except DatabaseUndefinedRelation:
             return schema.empty_table()
-        return pa.Table.from_arrays([pa.array(v, f.type) for v, f in zip(found, schema, strict=True)], schema=schema)
+        return pa.Table.from_arrays([pa.array(v, f.type) for v, f in zip(columns, schema, strict=True)], schema=schema)
 
     def run(self, *statements: str) -> None:
         """Runs the statements as one transaction: all or none."""
@@ -122,43 +119,26 @@ def connected(pipeline: dlt.Pipeline) -> Iterator[Reader | None]:
 def looking(target: Target) -> Iterator[Reader]:
     """A reader that takes no lock and writes nothing; DuckDB's file is opened for reading only.
 
-    Raises WarehouseHeld while a run has the file open, WarehouseTrouble when it can't be read.
+    Raises DatabaseInUseError while a run has the file open, WarehouseError when it can't be read.
     """
     try:
-        if target.file is None:
-            yield from _reader(target.destination, target.dataset)
-            return
-        with closing(_open_duckdb(target.file)) as connection:
-            yield from _reader(dlt.destinations.duckdb(connection), target.dataset)
+        with ExitStack() as stack:
+            destination = target.destination
+            if target.file is not None:
+                destination = dlt.destinations.duckdb(stack.enter_context(closing(open_duckdb(target.file, read_only=True))))
+            client = sql_client(destination, target.dataset, SOURCE)
+            assert client is not None  # noqa: S101 # find_target has refused files
+            with client.sql_client:
+                yield Reader(client)
     except LoopReturnsError:
         raise
     except Exception as error:  # each destination has errors of its own
-        line = " ".join(str(error).split())[:300].rstrip(".")
-        raise WarehouseTrouble(
-            f"The warehouse {target.location} cannot be read: {line}. "
+        if is_in_use(error):
+            raise DatabaseInUseError(
+                f"A program is writing to {target.file}, and DuckDB lets nobody read meanwhile. If it is a run of "
+                "loop-returns, ask again when it has ended; readers can use a read copy (see `--publish`)."
+            ) from error
+        raise WarehouseError(
+            f"The warehouse {target.location} cannot be read: {one_line(error)} "
             "See that it is up and that this user may read it, and ask again."
         ) from error
-
-
-def _reader(destination: Any, dataset: str) -> Iterator[Reader]:
-    client = sql_client(destination, dataset, SOURCE)
-    assert client is not None  # noqa: S101 # find_target has refused files
-    with client.sql_client:
-        yield Reader(client)
-
-
-def _open_duckdb(file: Path) -> duckdb.DuckDBPyConnection:
-    """A connection that cannot write; waits a little for a run that has the file open."""
-    end = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return duckdb.connect(str(file), read_only=True)
-        except duckdb.IOException as error:
-            if "lock" not in str(error):
-                raise
-            if time.monotonic() > end:
-                raise WarehouseHeld(
-                    f"A program is writing to {file}, and DuckDB lets nobody read meanwhile. If it is a run of "
-                    "loop-returns, ask again when it has ended; readers can use a read copy (see `--publish`)."
-                ) from error
-        time.sleep(0.2)

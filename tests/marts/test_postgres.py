@@ -1,0 +1,75 @@
+"""On a real PostgreSQL the marts say the same as on DuckDB, and replacing them respects what others built on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from dlt.destinations.exceptions import DatabaseException
+
+from loop_returns import marts
+from tests.support.golden_shop import SHOP, golden, written
+from tests.support.warehouses import (
+    load,
+    postgres,  # noqa: F401 - a fixture
+    postgres_pipeline,
+    select,
+)
+
+if TYPE_CHECKING:
+    import dlt
+
+NAMES = sorted(mart.name for mart in marts.all_marts())
+
+
+@pytest.fixture(scope="module")
+def pipeline(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> dlt.Pipeline:  # noqa: F811 - the fixture
+    made = postgres_pipeline(postgres, tmp_path_factory.mktemp("golden"), dataset="golden")
+    load(made, SHOP)
+    marts.refresh(made)
+    return made
+
+
+def test_rows(pipeline: dlt.Pipeline):
+    """Every mart has the rows that were worked out by hand, also in a session with another zone."""
+    for zone in ("UTC", "Pacific/Auckland"):
+        for mart in NAMES:
+            columns, expected = golden(mart)
+            with pipeline.sql_client() as client:
+                client.execute_sql(f"SET TIME ZONE '{zone}'")
+                rows = client.execute_sql(f"SELECT {', '.join(columns)} FROM {mart}")
+            assert sorted([written(value) for value in row] for row in rows) == expected, (zone, mart)
+
+
+def test_changed_columns(pipeline: dlt.Pipeline):
+    """A mart whose columns differ from the new ones is dropped and made anew, though PostgreSQL replaces no such view."""
+    marts.drop(pipeline)
+    with pipeline.sql_client() as client:
+        client.execute_sql("CREATE VIEW fct_returns AS SELECT 1 AS shop, 2 AS something_else")
+    assert sorted(marts.refresh(pipeline)) == NAMES
+    columns, expected = golden("fct_returns")
+    assert len(select(pipeline, f"SELECT {', '.join(columns)} FROM fct_returns")) == len(expected)
+
+
+def test_views_of_others(pipeline: dlt.Pipeline):
+    """Somebody's own view on a mart survives a refresh that need not drop it, and stops one that would have to."""
+    with pipeline.sql_client() as client:
+        client.execute_sql("CREATE VIEW mine AS SELECT count(*) AS n FROM fct_returns")
+        client.execute_sql("COMMENT ON VIEW fct_returns IS 'of an older version'")
+    assert sorted(marts.refresh(pipeline)) == NAMES
+    assert select(pipeline, "SELECT n FROM mine") == [(8,)]
+    with pytest.raises(DatabaseException, match="mine"):
+        marts.refresh(pipeline, as_tables=True)
+    assert marts.refresh(pipeline) == []
+    with pipeline.sql_client() as client:
+        client.execute_sql("DROP VIEW mine")
+
+
+def test_reset_of_the_tables(pipeline: dlt.Pipeline):
+    """Once the marts are dropped PostgreSQL lets go of the raw tables, so that dlt can drop them."""
+    assert sorted(marts.drop(pipeline)) == NAMES
+    with pipeline.sql_client() as client:
+        client.execute_sql("DROP TABLE return_refunds")
+        client.execute_sql("ALTER TABLE returns DROP COLUMN upsell")
+    assert sorted(marts.refresh(pipeline)) == NAMES
+    assert select(pipeline, "SELECT count(*), count(upsell) FROM fct_returns") == [(8, 0)]

@@ -1,0 +1,149 @@
+"""What a mart adds up to is what the raw tables add up to: no join drops a row or counts one twice."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from loop_returns import marts
+from loop_returns.api.facts import STATES
+from tests.support.golden_shop import at, line, notice, ret
+from tests.support.warehouses import duckdb_pipeline, load, select
+
+if TYPE_CHECKING:
+    import dlt
+
+Tables = dict[str, list[dict[str, Any]]]
+VOID = ("cancelled", "expired")
+
+
+def random_shop(seed: int) -> Tables:
+    """About 250 returns in two shops and currencies, with 0 to 4 lines, 0 to 3 labels, refunds and notices each."""
+    rng = random.Random(seed)
+    tables: Tables = {name: [] for name in ("returns", "return_line_items", "return_labels", "return_refunds",
+                                            "return_exchanges", "advanced_shipping_notices")}  # fmt: skip
+    for number in range(250):
+        shop, one = rng.choice(("north", "south")), f"R{number % 200}-{number // 200}"
+        key = {"shop": shop, "return_id": one}
+        moment = at("01-01 00:00") + timedelta(hours=rng.randrange(3000))
+        amounts = {
+            name: f"{rng.randrange(10000) / 100:.2f}"
+            for name in ("return_total", "return_credit_total", "refund", "gift_card")
+        }
+        tables["returns"].append(
+            ret(one, rng.choice(STATES), rng.choice(("refund", "exchange+credit", "")), "01-01 00:00", shop=shop)
+            | {"created_at": moment, "currency": rng.choice(("USD", "EUR", None)), **amounts}
+            | {"customer": rng.choice((None, "a@example.com", "b@example.com")), "carrier": rng.choice((None, "UPS"))}
+            | {"label_status": rng.choice((None, "new", "delivered")), "label_updated_at": moment + timedelta(days=3)}
+            | {"_deleted_at": moment if rng.random() < 0.05 else None}
+        )
+        for n in range(rng.randrange(5)):
+            item = f"{one}-{n}"
+            tables["return_line_items"].append(
+                line(item, one, rng.choice("ABC"), rng.choice("xyz"), str(rng.randrange(100)), shop=shop)
+                | {"parent_return_reason": rng.choice((None, "Fit")), "return_reason": rng.choice((None, "", "Big"))}
+            )
+            tables["advanced_shipping_notices"] += [
+                notice(item, "01-01 00:00", shop=shop, number=f"N{k}") for k in range(rng.randrange(3))
+            ]
+        for k in range(rng.randrange(4)):
+            tables["return_labels"].append(
+                {**key, "label_index": k, "status": "delivered", "carrier": "UPS", "updated_at": moment}
+            )
+            tables["return_refunds"].append({**key, "refund_id": str(k), "provider_created_at": moment})
+            tables["return_exchanges"].append({**key, "exchange_id": str(k), "product_id": "A", "total": "5"})
+    return tables
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[dlt.Pipeline, Tables]:
+    tables = random_shop(request.param)
+    pipeline = duckdb_pipeline(tmp_path_factory.mktemp("totals"))
+    load(pipeline, tables)
+    marts.refresh(pipeline)
+    return pipeline, tables
+
+
+def held(tables: Tables, *, void: bool = False) -> dict[tuple[str, str], dict[str, Any]]:
+    """The returns that marts count, by shop and id."""
+    rows = (row for row in tables["returns"] if not row["_deleted_at"])
+    return {(row["shop"], row["id"]): row for row in rows if void or row["state"] not in VOID}
+
+
+def totals(rows: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """Rows of shop, currency and sums -> sums by (shop, currency), without those that are all zero."""
+    return {row[:2]: row[2:] for row in rows if any(row[2:])}
+
+
+def test_money_by_day(shop: tuple[dlt.Pipeline, Tables]):
+    """Both date bases add up to the raw returns: all of them by submission, those with a known order date by order."""
+    pipeline, tables = shop
+    known = {(n["shop"], n["return_line_item_id"]) for n in tables["advanced_shipping_notices"]}
+    dated = {(i["shop"], i["return_id"]) for i in tables["return_line_items"] if (i["shop"], i["line_item_id"]) in known}
+    for basis in ("submitted", "ordered"):
+        expected: dict[Any, list[Any]] = {}
+        for key, row in held(tables).items():
+            if basis == "submitted" or key in dated:
+                sums = expected.setdefault((row["shop"], row["currency"]), [0, 0, 0, 0])
+                sums[0] += 1
+                for n, name in enumerate(("return_total", "return_credit_total", "refund"), 1):
+                    sums[n] += Decimal(row[name])
+        found = select(
+            pipeline,
+            "SELECT shop, currency, sum(returns), sum(returned_value), sum(retained_revenue), sum(refunded)"
+            f" FROM rpt_returns_daily WHERE date_basis = '{basis}' GROUP BY 1, 2",
+        )
+        assert totals(found) == {key: tuple(sums) for key, sums in expected.items()}, basis
+
+
+@pytest.mark.parametrize("mart", ["rpt_product_returns", "rpt_return_reasons"])
+def test_units(shop: tuple[dlt.Pipeline, Tables], mart: str):
+    """Reports on units count every unit of a return that counts, once, and add up its value."""
+    pipeline, tables = shop
+    returns = held(tables)
+    expected: dict[Any, list[Any]] = {}
+    for row in tables["return_line_items"]:
+        if parent := returns.get((row["shop"], row["return_id"])):
+            sums = expected.setdefault((row["shop"], parent["currency"]), [0, 0])
+            sums[0] += 1
+            sums[1] += Decimal(row["price"])
+    found = select(pipeline, f"SELECT shop, currency, sum(units_returned), sum(returned_value) FROM {mart} GROUP BY 1, 2")
+    assert {row[:2]: row[2:] for row in found} == {key: tuple(sums) for key, sums in expected.items()}
+
+
+@pytest.mark.parametrize(
+    ("mart", "table"),
+    [
+        ("fct_return_lines", "return_line_items"),
+        ("fct_exchange_lines", "return_exchanges"),
+        ("fct_return_shipments", "return_labels"),
+    ],
+)
+def test_rows_of_children(shop: tuple[dlt.Pipeline, Tables], mart: str, table: str):
+    """A fact table has each row of its raw table once, but for those of returns that Loop no longer has."""
+    pipeline, tables = shop
+    returns = held(tables, void=True)
+    expected = Counter(row["shop"] for row in tables[table] if (row["shop"], row["return_id"]) in returns)
+    assert dict(select(pipeline, f"SELECT shop, count(*) FROM {mart} GROUP BY 1")) == expected
+
+
+def test_returns_wherever_they_are_counted(shop: tuple[dlt.Pipeline, Tables]):
+    """Returns, labels, shoppers' returns and waiting returns are counted as they are in the raw tables."""
+    pipeline, tables = shop
+    every, counted = held(tables, void=True), held(tables)
+    labels = [row for row in tables["return_labels"] if (row["shop"], row["return_id"]) in every]
+    known = [row for row in every.values() if row["customer"]]
+    counts = select(
+        pipeline,
+        "SELECT (SELECT count(*) FROM fct_returns), (SELECT sum(labels) FROM rpt_carrier_performance),"
+        " (SELECT sum(returns) FROM rpt_customer_returns), (SELECT sum(returns_void) FROM rpt_customer_returns),"
+        " (SELECT sum(returns) FROM rpt_return_aging), (SELECT sum(returns) FROM rpt_sync_freshness)",
+    )
+    shoppers = sum(row["state"] not in VOID for row in known)
+    waiting = sum(row["state"] in ("open", "review") for row in counted.values())
+    assert counts == [(len(every), len(labels), shoppers, len(known) - shoppers, waiting, len(every))]

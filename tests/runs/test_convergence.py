@@ -1,0 +1,69 @@
+"""Whatever happens to the shop, the API and the runs: afterwards the warehouse is the shop, row by row, value by value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.support.shop_life import ShopLife
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+PARTS = range(6)  # of the long proof, to share them out among processors
+
+
+def live(*, examples: int, steps: int = 50, fate: int | None = None, **facts: Any) -> Mapping[str, int]:
+    """Lets that many shops live through so many steps each; returns how many steps, runs and kills there were.
+
+    With a `fate` they are the same ones every time.
+    """
+    counts = {"steps": 0, "runs": 0, "kills": 0, "shops": 0}
+    machine = type("Life", (ShopLife,), {"counts": counts, **facts})
+    if fate is not None:
+        seed(fate)(machine)
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        database=None,
+        print_blob=True,
+        phases=(Phase.explicit, Phase.generate),  # shrinking takes many minutes; add Phase.shrink to look into a failure
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(machine, settings=chosen)
+    print(counts)  # noqa: T201 # pytest shows it with -s, and the closing note quotes it
+    return counts
+
+
+@pytest.mark.parametrize("fate", [4, 9])
+def test_duckdb(fate: int):
+    """A few shops in DuckDB, the same ones every time."""
+    assert live(examples=3, pause=16, fate=fate)["steps"] >= 100
+
+
+def test_postgres(postgres: str, monkeypatch: pytest.MonkeyPatch):
+    """The same in a real PostgreSQL, so that nothing quietly leans on DuckDB."""
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
+    assert live(examples=2, steps=40, pause=10, address=postgres, fate=3)["steps"] >= 40
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", PARTS)
+def test_duckdb_long(part: int):
+    """Thousands of steps, other ones every time."""
+    steps = 0
+    while steps < 2000 / len(PARTS):
+        steps += live(examples=3)["steps"]
+
+
+@pytest.mark.long
+def test_postgres_long(postgres: str, monkeypatch: pytest.MonkeyPatch):
+    """Hundreds of steps in PostgreSQL, other ones every time."""
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
+    steps = 0
+    while steps < 500:
+        steps += live(examples=3, address=postgres)["steps"]
