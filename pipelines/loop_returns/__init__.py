@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from loop_returns._version import __version__
+
 if TYPE_CHECKING:
     from loop_returns.runs.backfill import backfill
     from loop_returns.runs.sync import sync
     from loop_returns.source import loop_returns_source
 
-__version__ = "0.1.0"
+
 __all__ = ["__version__", "backfill", "loop_returns_source", "sync"]
 
 

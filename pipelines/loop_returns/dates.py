@@ -1,4 +1,4 @@
-"""Reads timestamps: the tolerant parser for what the API sends, the strict one for what an operator types."""
+"""Reads timestamps in every form in which the API writes them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ from typing import Final
 import pendulum
 from pendulum.tz.exceptions import InvalidTimezone
 
-from loop_returns.api.errors import ChangeSettings
-
-_ISO: Final = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)"
-    r"(?:[T ](?P<time>\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?) ?(?P<zone>Z|UTC|[+-]\d\d(?::?\d\d)?)?)?",
-    re.ASCII | re.IGNORECASE,
+_ISO: Final = re.compile(  # narrower than `datetime.fromisoformat`, which also reads 20240131 and 2024-W05
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)? ?(Z|UTC|[+-]\d\d(:?\d\d)?)?)?", re.ASCII | re.IGNORECASE
 )
-_OFFSET: Final = re.compile(r"(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?", re.ASCII)
-_NONE: Final = frozenset({"", "N/A"})  # how the API says "not yet" (documentation examples, live payloads)
+_OFFSET: Final = re.compile(r"[+-]\d\d(:?\d\d)?", re.ASCII)
+EMPTY: Final = frozenset({"", "N/A"})  # how the API says "not yet" (documentation examples, live payloads)
 
-# PHP writes an abbreviation for zones it knows by nothing else. Only those whose meaning nobody disputes.
+# PHP writes an abbreviation for zones it knows by nothing else. Only those with an undisputed meaning.
 _ABBREVIATIONS: Final = {
     "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3,
     "JST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13, "HST": -10, "AKST": -9, "AKDT": -8, "PST": -8,
@@ -35,64 +31,36 @@ def parse_timestamp(value: object) -> datetime | None:
     UTC, which is inferred, not documented), and PHP date objects `{"date", "timezone_type", "timezone"}` with
     an offset (1), an abbreviation (2) or an identifier (3) as their zone (clients mindcloud, athena, dash).
 
-    Args:
-        value: what the JSON held.
-
-    Returns:
-        The moment, or None for null, the empty string and `N/A`.
-
-    Raises:
-        ValueError: if it is something else.
+    None for null, the empty string and `N/A`. Raises ValueError for anything else.
     """
     if value is None:
         return None
     if isinstance(value, str):
         text = value.strip()
-        return None if text.upper() in _NONE else _read(text, default=UTC)
+        return None if text.upper() in EMPTY else _read(text, default=UTC)
     if isinstance(value, Mapping) and isinstance(value.get("date"), str):
         return _read(value["date"].strip(), default=_php_zone(value))
     raise ValueError(f"not a timestamp: {value!r:.80}")
 
 
-def parse_when(text: str) -> datetime:
-    """The moment an operator typed, in UTC: a date means its midnight, a time without an offset is UTC.
-
-    Whole seconds, as the API knows nothing finer; a fraction is cut off.
-
-    Raises:
-        ChangeSettings: if it can't be read.
-    """
-    try:
-        return _read(text.strip(), default=UTC).replace(microsecond=0)
-    except ValueError:
-        raise ChangeSettings(
-            f"“{text:.60}” is not a date. Write it like 2024-01-31, or with a time like 2024-01-31T10:00:00Z "
-            "or “2024-01-31 10:00”; times without an offset such as +02:00 are UTC."
-        ) from None
-
-
-def _read(text: str, *, default: tzinfo) -> datetime:
-    found = _ISO.fullmatch(text)
-    if not found:
+def _read(text: str, *, default: tzinfo | None) -> datetime:
+    if not _ISO.fullmatch(text):
         raise ValueError(f"not a timestamp: {text!r:.80}")
-    naive = datetime.fromisoformat(f"{found['date']}T{(found['time'] or '00:00').replace(',', '.')}")
-    zone = default
-    if found["zone"]:
-        zone = UTC if found["zone"].upper() in {"Z", "UTC"} else _offset(found["zone"])
+    moment = datetime.fromisoformat(text[:11] + text[11:].upper().replace("UTC", "Z").replace(" ", ""))
     try:
-        return naive.replace(tzinfo=zone).astimezone(UTC)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=default)).astimezone(UTC)
     except OverflowError:  # the first or last hours of the calendar
         raise ValueError(f"out of range: {text!r:.80}") from None
 
 
-def _php_zone(value: Mapping[str, object]) -> tzinfo:
+def _php_zone(value: Mapping[str, object]) -> tzinfo | None:
     name = value.get("timezone")
     if name is None or name == "":
         return UTC
     if not isinstance(name, str):
         raise ValueError(f"not a time zone: {name!r:.80}")
     if _OFFSET.fullmatch(name):
-        return _offset(name)
+        return datetime.fromisoformat(f"2000-01-01T00:00{name}").tzinfo
     if value.get("timezone_type") != 3 or name.upper() in {"UTC", "Z"}:  # noqa: PLR2004 # PHP's number for identifiers
         hours = _ABBREVIATIONS.get(name.upper())
         if hours is not None:
@@ -101,11 +69,3 @@ def _php_zone(value: Mapping[str, object]) -> tzinfo:
         return pendulum.timezone(name)  # brings its own zone database, where a machine has none
     except (InvalidTimezone, OSError, ValueError):  # unknown, or no name of a zone at all
         raise ValueError(f"unknown time zone: {name!r:.80}") from None
-
-
-def _offset(text: str) -> tzinfo:
-    found = _OFFSET.fullmatch(text)
-    if not found:
-        raise ValueError(f"not an offset: {text!r:.80}")
-    distance = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
-    return timezone(-distance if found["sign"] == "-" else distance)  # ValueError from 24 hours on

@@ -1,70 +1,216 @@
-"""Facts about the Loop Returns API: each constant with where it is documented or who observed it.
+"""What an operator can set, resolved the dlt way: the environment first, then the files in `.dlt`.
 
-Nothing here is meant to be changed by an operator; what can be set is in `config.py`. Addresses without a
-scheme are under `docs.loopreturns.com`. Client names stand for public code that talks to the live API.
+All settings live in the section `sources.loop_returns` and are looked up there and nowhere else: dlt's own
+resolver would also take a stray `API_KEY` or `BASE_URL` of the environment and send the key to a wrong place.
 """
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Final
+import difflib
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from operator import methodcaller
+from typing import Annotated, Any, Final, Literal, get_args, get_type_hints
 
-# --- where the API is (api-reference/versioning) ---
-API_ROOT: Final = "https://api.loopreturns.com/api"
-API_VERSION: Final = "2026-10"  # a dated version: `v1` and `latest` are moving aliases
-BASE_URL: Final = f"{API_ROOT}/{API_VERSION}"
-VERSION_PATTERN: Final = r"v1|latest|unstable|\d{4}-\d{2}"
-AUTH_HEADER: Final = "X-Authorization"  # the bare key, no "Bearer" (api-reference/authentication)
+from msgspec import Meta, convert
 
-# --- endpoints: paths below the base URL ---
-RETURNS_PATH: Final = "/warehouse/return/list"  # api-reference/latest/return-data/detailed-returns-list
-ASN_PATH: Final = "/warehouse/reporting/asn"  # api-reference/latest/return-data/advanced-shipping-notice
-DETAILS_PATH: Final = "/warehouse/return/details"  # api-reference/latest/return-data/get-return-details
-NOTES_PATH: Final = "/warehouse/return/{return_id}/notes"
-DESTINATIONS_PATH: Final = "/destinations"  # openapi/destinations-api.yaml
+from loop_returns.api import facts
+from loop_returns.dates import parse_timestamp
+from loop_returns.errors import ConfigurationError
 
-SCOPES: Final = (  # the start of a path -> the scope as Loop's admin calls it (api-reference/authentication)
-    ("/warehouse/", "Returns"),
-    ("/destinations", "Destinations (Read)"),
-    ("/allowlists", "Orders"),  # not Returns, as one would think
-    ("/blocklists", "Orders"),
-    ("/label-requests", "Label Requests (Read)"),
-    ("/happy-returns/", "Happy Returns Shipments (Read)"),
+SECTION: Final = "sources.loop_returns"
+PiiPolicy = Literal["keep", "hash", "drop"]
+
+_KEY: Final = r"^(?![<\"'])[!-~]+$"  # what a header can carry; no placeholder, no quotation marks
+_ADDRESS: Final = (  # https, as every request carries the key; http for this machine only
+    r"^(?i:https://([\w.-]+|\[[\da-f:.]+\])|http://(localhost|127(\.\d{1,3}){3}|\[::1\]))(:\d{1,5})?"
+    rf"(/[\w.~%-]*)*/({facts.VERSION_PATTERN})$"
 )
-KEYS_ARE_MADE_IN: Final = "Loop Admin › Returns Management › Tools & integrations › Developer Tools"
+_FIRST: Final = datetime.combine(facts.FIRST_DAY, time(), tzinfo=UTC)
 
-# --- the returns list ---
-STATES: Final = ("open", "closed", "expired", "cancelled", "review")
-"""Every state a return can be in. One request asks for one state (client posthog); without `state` the API
-leaves out `cancelled` and `review` (documented), so a complete mirror takes one pass for each."""
 
-MAX_RANGE: Final = timedelta(days=120)
-"""What a range must stay below: documented as the cap, and live accounts refuse a range of exactly this
-(client posthog). The shipping notices have the same cap from version 2026-10 on
-(integration-guides/migration-2026-07-to-2026-10)."""
+def parse_when(text: str) -> datetime:
+    """The moment an operator typed, in UTC: a date means its midnight, a time without an offset is UTC.
 
-WINDOW_DAYS: Final = 90  # well inside the cap
-MAX_PAGE_SIZE: Final = 750  # documented today; 500 and 700 in older copies of api-reference/pagination
-TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.000Z"  # UTC, the form of the documentation's own examples
-DATE_FORMAT: Final = "%Y-%m-%d"
-"""The shipping notices' only safe form: a date that can't be read there silently becomes 1970-01-01 (client
-w6w)."""
+    Whole seconds, as the API knows nothing finer; a fraction is cut off. Raises ConfigurationError if it can't be read.
+    """
+    moment = None
+    with suppress(ValueError):
+        moment = parse_timestamp(text)
+    if moment is None:
+        raise ConfigurationError(
+            f"“{text:.60}” is not a date. Write it like 2024-01-31, or with a time like 2024-01-31T10:00:00Z "
+            "or “2024-01-31 10:00”; times without an offset such as +02:00 are UTC."
+        )
+    return moment.replace(microsecond=0)
 
-FIRST_DAY: Final = date(2017, 1, 1)  # the year Loop was founded: no return can be older
 
-# --- the budget (api-reference/rate-limit; headers seen by client w6w) ---
-REQUESTS_PER_MINUTE: Final = 300  # per API key, so shared with every other tool that uses the key
-LIMIT_HEADER: Final = "x-ratelimit-limit"
-REMAINING_HEADER: Final = "x-ratelimit-remaining"
-PACE_WINDOW: Final = 61.0  # seconds; a minute, and one second as requests arrive later than they are sent
+def _moment(text: str) -> datetime:
+    moment = parse_when(text)
+    if not _FIRST <= moment <= datetime.now(UTC) + timedelta(days=1):
+        raise ValueError(text)
+    return moment
 
-# --- patience (own choice; Loop only says to pause briefly after a 429) ---
-ATTEMPTS: Final = 8  # waits of 1, 2, 4 … 64 s: longer than the minute after which a spent budget is back
-ATTEMPTS_AT_AN_ERROR_BODY: Final = 3  # an error object with HTTP 200 is mostly meant, seldom a hiccup
-FIRST_WAIT: Final = 1.0  # seconds, also the least wait after a 429
-LONGEST_BACKOFF: Final = 60.0  # seconds, without a Retry-After
-MAX_WAIT: Final = 300.0  # seconds, the longest Retry-After that is honoured
-BUDGET_SECONDS: Final = 900.0  # for one request with all its retries
-CONNECT_TIMEOUT: Final = 10.0  # seconds
-READ_TIMEOUT: Final = 120.0  # seconds without a byte; the edge in front of Loop gives up first (524, client mindcloud)
-MAX_CONCURRENCY: Final = 8  # requests under way at once
+
+def _duration(text: str) -> timedelta:
+    if text[-1:].isalpha():  # ISO 8601, which msgspec reads; a number alone is seconds to it
+        text = ("P" if text[-1] in "dD" else "PT") + text.replace(" ", "")
+    length = convert(text, timedelta, strict=False)
+    if not timedelta(0) <= length <= timedelta(days=365):
+        raise ValueError(text)
+    return length
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The resolved settings; `load` makes them and checks each, the constructor only that the key cannot be overheard.
+
+    An annotation holds, in this order: a function that reads the text, if its type alone does not say how; the bounds and
+    the meaning; what is accepted, in words, if type and bounds do not say it.
+    """
+
+    api_key: Annotated[str, Meta(pattern=_KEY, description="the key; a secret"), "the key as Loop shows it, unquoted"] = (
+        field(repr=False)
+    )
+    base_url: Annotated[
+        str,
+        methodcaller("rstrip", "/"),
+        Meta(pattern=_ADDRESS, description="the API and its version"),
+        f"an https address such as {facts.BASE_URL}",
+    ] = facts.BASE_URL
+    shop: Annotated[
+        str,
+        Meta(
+            pattern=r"^[\w .:@/+-]{1,100}$",
+            description="name of the shop, part of every key: give each shop its own to let several share a dataset",
+        ),
+        "up to 100 letters, digits, spaces or .:@/+-_",
+    ] = "default"
+    start_date: Annotated[
+        datetime,
+        _moment,
+        Meta(description="how far back the first sync goes"),
+        f"a date from {facts.FIRST_DAY} to today, such as 2024-01-31",
+    ] = _FIRST
+    window_days: Annotated[int, Meta(ge=1, le=facts.MAX_RANGE.days - 1, description="days that one request asks for")] = (
+        facts.WINDOW_DAYS
+    )
+    page_size: Annotated[int, Meta(ge=1, le=facts.MAX_PAGE_SIZE, description="returns on a page")] = facts.MAX_PAGE_SIZE
+    requests_per_minute: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=facts.REQUESTS_PER_MINUTE,
+            description="Loop's limit per key; set it lower to leave room for other programs",
+        ),
+    ] = facts.REQUESTS_PER_MINUTE
+    max_concurrency: Annotated[int, Meta(ge=1, le=facts.MAX_CONCURRENCY, description="requests under way at once")] = 4
+    lookback: Annotated[
+        timedelta,
+        _duration,
+        Meta(description="how far before the cursor a sync reads again"),
+        "up to 365d, such as 1d, 6h, 90m or 3600 (seconds)",
+    ] = timedelta(days=1)
+    asn_horizon_days: Annotated[
+        int, Meta(ge=1, le=3650, description="days of the ASN report that every sync reads again")
+    ] = 90
+    pii: Annotated[PiiPolicy, str.lower, Meta(description="personal data: `keep`, `hash` (joins still work), `drop`")] = (
+        "keep"
+    )
+    marts: Annotated[Literal["views", "tables", "off"], str.lower, Meta(description="`views`, `tables`, or `off`")] = "views"
+    publish: Annotated[
+        str | None, Meta(description="DuckDB: a read copy, put in place after every run"), "the path of a file"
+    ] = None
+
+    def __post_init__(self) -> None:
+        if not re.search(_ADDRESS, self.base_url):
+            raise ConfigurationError(f"The key is not sent to {self.base_url!r}: use an address such as {facts.BASE_URL}.")
+
+
+def load(*, need_key: bool = True, **overrides: object) -> Settings:
+    """The settings of this folder and environment; `overrides` (None counts as not given) go before both.
+
+    With `need_key=False` key and address are not looked at, for commands that do not talk to Loop. Raises ConfigurationError
+    for a missing key, a value that cannot be one, a misspelt setting, or a file that is no TOML.
+    """
+    from dlt.common.configuration.exceptions import ConfigProviderException
+
+    try:
+        _refuse_misplaced()
+    except ConfigProviderException as error:
+        raise ConfigurationError(f"A file of settings cannot be read; correct it: {' '.join(str(error).split())}") from error
+    values: dict[str, Any] = {"api_key": ""}
+    for name, hint in get_type_hints(Settings, include_extras=True).items():
+        raw = overrides.get(name)
+        if raw is None and (need_key or name not in {"api_key", "base_url"}):
+            raw = _configured(name)
+        if raw is not None:
+            values[name] = _read(name, raw, hint)
+    if need_key and not values["api_key"]:
+        raise ConfigurationError(
+            f"There is no API key. Make one in {facts.KEYS_ARE_MADE_IN}, with the scope Returns. Set it as api_key under "
+            f"[{SECTION}] in .dlt/secrets.toml, or as {variable('api_key')} in the environment. "
+            "To look around without a key, run `loop-returns demo`."
+        )
+    return Settings(**values)
+
+
+def configured_key() -> str | None:
+    """The API key of this folder and environment as it was written, for hiding it in messages."""
+    return str(_configured("api_key") or "").strip() or None
+
+
+def variable(name: str) -> str:
+    """The environment variable that sets the setting."""
+    return f"{SECTION}.{name}".replace(".", "__").upper()
+
+
+def _configured(name: str) -> object:
+    """The value as it was written; None where it is not set, or blank as CI systems hand over what they do not have."""
+    import dlt  # takes a second, which `--help` and a refused option need not wait for
+
+    place = dlt.secrets if name == "api_key" else dlt.config
+    found = (one.get_value(name, place.default_type, "", *SECTION.split("."))[0] for one in place.config_providers)
+    return next((value for value in found if value is not None and str(value).strip()), None)
+
+
+def _read(name: str, raw: object, hint: Any) -> object:
+    with suppress(ValueError, TypeError, OverflowError, ConfigurationError):  # each said below, with where to change it
+        if isinstance(raw, bool | list | dict):
+            raise TypeError(raw)
+        value: Any = str(raw.total_seconds() if isinstance(raw, timedelta) else raw).strip()
+        for read in filter(callable, hint.__metadata__):
+            value = read(value)
+        return convert(value, hint, strict=False)
+    meta = next(one for one in hint.__metadata__ if isinstance(one, Meta))
+    if isinstance(hint.__metadata__[-1], str):
+        accepted = hint.__metadata__[-1]
+    elif hint.__origin__ is int:
+        accepted = f"a whole number from {meta.ge} to {meta.le} ({meta.description})"
+    else:
+        accepted = f"one of {', '.join(get_args(hint.__origin__))}"
+    shown, file = (" cannot be used", "secrets") if name == "api_key" else (f" is {str(raw)[:60]!r}", "config")
+    raise ConfigurationError(
+        f"The setting `{name}`{shown}; it must be {accepted}. Set `{name}` in .dlt/{file}.toml under [{SECTION}], "
+        f"or {variable(name)} in the environment."
+    )
+
+
+def _refuse_misplaced() -> None:
+    """A setting that is misspelt or stands in a wrong place would otherwise be ignored without a word."""
+    import dlt
+
+    prefix = variable("")
+    given = [(key.removeprefix(prefix).lower(), f"{key} in the environment") for key in os.environ if key.startswith(prefix)]
+    for provider in dlt.config.config_providers:
+        section = provider.get_value("loop_returns", dict, "", "sources")[0]
+        given += [(key, f"under [{SECTION}] in {provider.name}") for key in section] if isinstance(section, dict) else []
+    if ("api_key", f"under [{SECTION}] in config.toml") in given:
+        raise ConfigurationError("The API key stands in .dlt/config.toml. Move that line to .dlt/secrets.toml.")
+    for name, place in given:
+        near = difflib.get_close_matches(name, Settings.__annotations__, n=1, cutoff=0.8)
+        if name not in Settings.__annotations__ and near:
+            raise ConfigurationError(f"There is no setting `{name}` ({place}). Did you mean `{near[0]}`? Change it there.")

@@ -14,13 +14,12 @@ import dlt
 import duckdb
 from dlt.common.configuration.specs import BaseConfiguration
 
-from loop_returns.config import Settings, load
-from loop_returns.dates import parse_when
+from loop_returns.api.windows import DAY
 from loop_returns.extract.api_reader import ApiReader
-from loop_returns.extract.days import DAY
 from loop_returns.extract.planning import changed_plan, notices_plan
-from loop_returns.extract.reading import SpooledPages
+from loop_returns.extract.reading import BufferedPages
 from loop_returns.extract.state import ShopState
+from loop_returns.settings import Settings, load, parse_when
 from loop_returns.tables.catalog import CHILDREN, arrow_schema, dlt_hints
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import STATE_CHANGES
@@ -62,27 +61,12 @@ def loop_returns_source(
     scheduler gives dlt, they read what was updated in it, and keep no cursor. Run the pipeline with
     `loader_file_format="parquet"` where the destination can load it.
 
-    Args:
-        shop: name of the shop, part of every key.
-        api_key: the key. It and every other setting that is not given come from `[sources.loop_returns]` of dlt's
-            configuration, by their full name only.
-        base_url: the API's address, with the version.
-        start_date: first day, or moment (UTC), to read; only for the first run, unless `end_date` is given.
-        end_date: the moment up to which to read; makes the run stateless.
-        window_days: days that one request asks for.
-        page_size: returns on a page.
-        requests_per_minute: the budget.
-        max_concurrency: requests under way at once.
-        lookback: how far before the cursor a run reads again.
-        asn_horizon_days: days of shipping notices that every run reads again.
-        pii: what becomes of personal data: `keep`, `hash`, `drop`.
-        reading: the commands' own way through the shop; only its current chunk is yielded.
-
-    Returns:
-        The resources `returns`, which fills the tables of its children too, and `advanced_shipping_notices`.
+    The arguments are those of `Settings`; one that is not given comes from `[sources.loop_returns]` of dlt's configuration,
+    by its full name only. `start_date` counts for the first run only, unless there is an `end_date`, the moment up to
+    which to read. With `reading`, the commands' own way through the shop, only its current chunk is yielded.
 
     Raises:
-        ChangeSettings: when a setting is missing or cannot be used.
+        ConfigurationError: when a setting is missing or cannot be used.
     """
     if reading is not None:
         yield from _chunk_of(reading)
@@ -92,7 +76,10 @@ def loop_returns_source(
         requests_per_minute=requests_per_minute, max_concurrency=max_concurrency, lookback=lookback,
         asn_horizon_days=asn_horizon_days, pii=pii,
     )  # fmt: skip
-    end = parse_when(end_date) if isinstance(end_date, str) else end_date
+    yield from _incremental_resources(settings, parse_when(end_date) if isinstance(end_date, str) else end_date)
+
+
+def _incremental_resources(settings: Settings, end: datetime | None) -> Iterator[DltResource]:
     horizon = timedelta(days=settings.asn_horizon_days)
     returns = dlt.resource(_changed_returns, **dlt_hints(RETURNS))
     yield _with_children(returns(settings, _incremental(settings.start_date, end, settings.lookback)))
@@ -130,7 +117,7 @@ def _changed_returns(settings: Settings, updated_at: dlt.sources.incremental[dat
     with ApiReader(settings) as api, duckdb.connect(config={"threads": 1}) as sets:
         now = api.clock()
         end = now if updated_at.end_value is None else updated_at.end_value.astimezone(UTC)
-        pages = SpooledPages(api, changed_plan(settings, _start(settings, updated_at), end, now=now))
+        pages = BufferedPages(api, changed_plan(settings, _start(settings, updated_at), end, now=now))
         for tables in pages:
             chunk = newest_returns(sets, tables, None, shop=settings.shop, observed_at=now)
             for name in _RETURNS:
@@ -151,7 +138,7 @@ def _changed_notices(settings: Settings, updated_at: dlt.sources.incremental[dat
         end = now if updated_at.end_value is None else min(updated_at.end_value.astimezone(UTC), now)
         first, last = min(_start(settings, updated_at), end).date() - DAY, end.date() + DAY
         plan = notices_plan(settings, first, last, due=_state(settings).days_due)
-        for tables in SpooledPages(api, plan):
+        for tables in BufferedPages(api, plan):
             yield from newest_notices(sets, tables, None).tables.values()
     _remember(settings, _state(settings).with_notices(plan.due, read=None))
     if updated_at.end_value is None:

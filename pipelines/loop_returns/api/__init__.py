@@ -1,1 +1,1 @@
-"""Everything that talks to Loop: politely, and never trusting an answer by its status alone."""
+"""Requests to the Loop Returns API: rate limit, retries, and checks of every response beyond its HTTP status."""

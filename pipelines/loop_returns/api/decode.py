@@ -1,4 +1,4 @@
-"""Decodes an answer's JSON without losing a digit."""
+"""Decodes the JSON of a response without losing a digit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def number(text: str) -> Decimal | str:
     """A JSON number with a fraction or an exponent."""
     try:
         return Decimal(text)
-    except InvalidOperation:  # an exponent beyond all reason: kept as it was written
+    except InvalidOperation:  # an exponent out of Decimal's range: kept as it was written
         return text
 
 
@@ -26,28 +26,18 @@ def decode_json(body: bytes) -> Any:
     """The decoded body: integers are exact whatever their size, other numbers are Decimal, never float.
 
     Broken characters inside a text (bytes that aren't UTF-8, halves of a surrogate pair) become U+FFFD: one
-    odd comment of a shopper must not stop the mirror.
+    odd comment of a shopper must not stop a run.
 
     Raises:
         ValueError: if the body isn't JSON, is cut off, or is nested too deeply to be data.
     """
+    body = body.removeprefix(_BOM)
     try:
-        return _decoder.decode(body.removeprefix(_BOM))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _decode_tolerantly(body)
-
-
-def _decode_tolerantly(body: bytes) -> Any:
-    try:
-        decoded = json.loads(
-            body.removeprefix(_BOM).decode(errors="replace"),
-            strict=False,
-            parse_float=number,
-            parse_constant=_refuse,
-        )
-        return _mend(decoded)
+        try:
+            return _decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            text = body.decode(errors="replace")
+            return _mend(json.loads(text, strict=False, parse_float=number, parse_constant=_refuse))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

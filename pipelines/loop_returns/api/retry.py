@@ -1,29 +1,31 @@
 """When a request is repeated, and after how long.
 
-tenacity itself and not stamina, which sleeps in a way that nobody can break off and looks at the time limit
-only after it has slept.
+tenacity itself and not stamina, whose sleep cannot be interrupted and which checks the time limit only after it
+has slept.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
-from loop_returns.api.errors import TooManyRequests
-from loop_returns.settings import LONGEST_BACKOFF, MAX_WAIT
+from loop_returns.api.facts import LONGEST_BACKOFF, MAX_WAIT
+from loop_returns.errors import RateLimitedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from loop_returns.api.errors import TryAgainLater
-    from loop_returns.api.pace import Pace
+    from loop_returns.api.rate_limit import RateLimiter
+    from loop_returns.errors import TransientError
 
 
-class Again(Exception):  # noqa: N818 # not an error: a wish, which never leaves the client
-    """One attempt failed in a way that another attempt may heal.
+@dataclass(eq=False)
+class RetryableError(Exception):  # caught by the client, which raises `final` in the end
+    """One attempt failed in a way that another attempt may repair.
 
     Attributes:
         kind: the error to raise if none does.
@@ -33,57 +35,48 @@ class Again(Exception):  # noqa: N818 # not an error: a wish, which never leaves
         wait: the seconds the server asked for, if it did.
     """
 
-    def __init__(
-        self,
-        kind: type[TryAgainLater],
-        what: str,
-        *,
-        hint: str = "",
-        attempts: int | None = None,
-        wait: float | None = None,
-    ) -> None:
-        super().__init__(what)
-        self.kind = kind
-        self.what = what
-        self.hint = hint
-        self.attempts = attempts
-        self.wait = wait
+    kind: type[TransientError]
+    what: str
+    hint: str = ""
+    attempts: int | None = None
+    wait: float | None = None
 
-    def final(self, *, attempts: int, seconds: float) -> TryAgainLater:
+    def final(self, *, attempts: int, seconds: float) -> TransientError:
         """The error for the operator, after that many attempts in so many seconds."""
         tried = f"Tried {attempts} times in {seconds:.0f} s." if attempts > 1 else "It was not tried again."
         hint = self.hint or "Run the same command again later: what was loaded stays, and nothing is skipped."
         return self.kind(f"{self.what} {tried} {hint}")
 
 
-def retrying(pace: Pace, *, attempts: int, deadline: float, first_wait: float, sleep: Callable[[float], None]) -> Retrying:
-    """Calls a function again while it raises `Again`, at most `attempts` times and never past `deadline`.
+def retrying(
+    rate_limiter: RateLimiter, *, attempts: int, deadline: float, first_wait: float, sleep: Callable[[float], None]
+) -> Retrying:
+    """Calls a function again while it raises `RetryableError`, at most `attempts` times and never past `deadline`.
 
     Waits double from `first_wait` up to a minute, with jitter; what the server asks for goes first, but is at
-    least `first_wait` and at most `MAX_WAIT`. A 429 holds every thread of that pace, not only this one.
+    least `first_wait` and at most `MAX_WAIT`. A 429 makes every thread of that rate limiter wait, not only this one.
     """
     backoff = wait_exponential(multiplier=first_wait, max=LONGEST_BACKOFF) + wait_random(0, first_wait)
-
-    few: list[Again] = []
+    limited: list[RetryableError] = []  # failures that have a number of attempts of their own
 
     def wait(state: RetryCallState) -> float:
         failure = _failure(state)
         seconds = backoff(state) if failure.wait is None else min(max(failure.wait, first_wait), MAX_WAIT)
-        if failure.kind is TooManyRequests:
-            pace.pause(seconds)
+        if failure.kind is RateLimitedError:
+            rate_limiter.pause(seconds)
         return float(seconds)
 
     def stop(state: RetryCallState) -> bool:
         failure = _failure(state)
         if state.attempt_number >= attempts:
             return True
-        if failure.attempts is not None:  # counted apart, whatever else failed before
-            few.append(failure)
-            if len(few) >= failure.attempts:
+        if failure.attempts is not None:
+            limited.append(failure)
+            if len(limited) >= failure.attempts:
                 return True
-        return pace.clock() + state.upcoming_sleep > deadline
+        return rate_limiter.clock() + state.upcoming_sleep > deadline
 
-    return Retrying(retry=retry_if_exception_type(Again), wait=wait, stop=stop, sleep=sleep, reraise=True)
+    return Retrying(retry=retry_if_exception_type(RetryableError), wait=wait, stop=stop, sleep=sleep, reraise=True)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -109,7 +102,7 @@ def http_date(text: str) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _failure(state: RetryCallState) -> Again:
+def _failure(state: RetryCallState) -> RetryableError:
     failure = state.outcome.exception() if state.outcome else None
-    assert isinstance(failure, Again)  # noqa: S101 # for mypy: tenacity asks after a failed attempt only
+    assert isinstance(failure, RetryableError)  # noqa: S101 # for mypy: tenacity asks after a failed attempt only
     return failure

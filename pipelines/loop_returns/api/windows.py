@@ -1,4 +1,4 @@
-"""Cuts time into windows that the API serves: whole seconds for the returns list, days for the notices.
+"""Windows of time that the API accepts: whole seconds for the returns list, days for the shipping notices.
 
 Adjoining windows share their border second, because whether the API's borders are inclusive is not
 documented; what is seen twice is merged later.
@@ -7,17 +7,17 @@ documented; what is seen twice is merged later.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from loop_returns.settings import MAX_RANGE
+from loop_returns.api.facts import MAX_RANGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-_SECOND: Final = timedelta(seconds=1)
-_DAY: Final = timedelta(days=1)
+SECOND: Final = timedelta(seconds=1)
+DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, order=True)
@@ -63,9 +63,9 @@ def split(start: datetime, end: datetime, *, width: timedelta) -> list[Window]:
 
 def parts(window: Window, n: int) -> list[Window]:
     """The window in `n` adjoining parts of nearly equal width, oldest first; fewer if it has fewer seconds."""
-    seconds = window.width // _SECOND
+    seconds = window.width // SECOND
     n = max(1, min(n, seconds))
-    borders = [window.start + _SECOND * (seconds * i // n) for i in range(n + 1)]
+    borders = [window.start + SECOND * (seconds * i // n) for i in range(n + 1)]
     return [Window(a, b) for a, b in pairwise(borders)]
 
 
@@ -75,9 +75,9 @@ def days(start: date, end: date, *, width: int) -> list[DayWindow]:
     Raises:
         ValueError: for a useless width.
     """
-    _check(width * _DAY)
-    firsts = (start + n * _DAY for n in range(0, (end - start).days + 1, width))
-    return [DayWindow(first, min(first + (width - 1) * _DAY, end)) for first in firsts]
+    _check(width * DAY)
+    firsts = (start + n * DAY for n in range(0, (end - start).days + 1, width))
+    return [DayWindow(first, min(first + (width - 1) * DAY, end)) for first in firsts]
 
 
 def cover(days: Iterable[date], *, width: int) -> list[DayWindow]:
@@ -86,16 +86,32 @@ def cover(days: Iterable[date], *, width: int) -> list[DayWindow]:
     Raises:
         ValueError: for a useless width.
     """
-    _check(width * _DAY)
+    _check(width * DAY)
     windows: list[DayWindow] = []
     for day in sorted(set(days)):
-        if windows and day - windows[-1].first < width * _DAY:
+        if windows and day - windows[-1].first < width * DAY:
             windows[-1] = DayWindow(windows[-1].first, day)
         else:
             windows.append(DayWindow(day, day))
     return windows
 
 
+def joined(windows: Sequence[DayWindow]) -> list[DayWindow]:
+    """Windows that overlap or adjoin as one."""
+    merged: list[DayWindow] = []
+    for window in sorted(windows):
+        if merged and window.first <= merged[-1].last + DAY:
+            merged[-1] = DayWindow(merged[-1].first, max(window.last, merged[-1].last))
+        else:
+            merged.append(window)
+    return merged
+
+
+def utc_midnight(day: date) -> datetime:
+    """The first moment of the day."""
+    return datetime.combine(day, time(), UTC)
+
+
 def _check(width: timedelta) -> None:
-    if not _SECOND <= width < MAX_RANGE:
+    if not SECOND <= width < MAX_RANGE:
         raise ValueError(f"a window must be at least a second and less than {MAX_RANGE.days} days wide: {width}")

@@ -168,9 +168,9 @@ def status(options: "Options", output: OutputOptions) -> int:
       loop-returns status
       loop-returns status --json | jq .age_seconds
     """
-    from loop_returns.runs.status import status as look
+    from loop_returns.runs.status import status as read_status
 
-    return show_status(look(settings_for(options, need_key=False), options), output)
+    return show_status(read_status(settings_for(options, need_key=False), options), output)
 
 
 @command(app, "Write a page with the answers that merchants ask for first.", *TARGET)
@@ -186,6 +186,8 @@ def report(
 
     Outcomes by week, retained revenue, reasons, products, carriers, what will arrive when, what waits, and whether the
     numbers can be trusted. Shop, currency and dates are chosen in the page.
+
+    Needs the extra `report`: pip install 'loop-returns[report]'
 
     \b
     Examples:

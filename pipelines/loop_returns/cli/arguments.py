@@ -6,10 +6,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from loop_returns.api.errors import ChangeSettings
-from loop_returns.dates import parse_when
+from loop_returns.api.facts import FIRST_DAY
+from loop_returns.errors import ConfigurationError
 from loop_returns.runs.session import RESOURCES
-from loop_returns.settings import FIRST_DAY
+from loop_returns.settings import parse_when
 from loop_returns.tables.catalog import CHILDREN
 from loop_returns.tables.runs import STATE_CHANGES
 
@@ -21,16 +21,16 @@ _DAY: Final = timedelta(days=1)
 def resources_of(text: str | None) -> frozenset[str] | None:
     """The resources that `--only` names; None (all of them) when it is not given.
 
-    Raises ChangeSettings, listing what there is, for a name that is none of them.
+    Raises ConfigurationError, listing what there is, for a name that is none of them.
     """
     if text is None:
         return None
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in {*RESOURCES, *CAME_WITH_RETURNS}]
     if unknown or not names:
-        said = ", ".join(f"`{name}`" for name in unknown) or "nothing"
-        raise ChangeSettings(
-            f"--only names {said}, which cannot be synced. There are {' and '.join(RESOURCES)}; "
+        unknown_names = ", ".join(f"`{name}`" for name in unknown) or "nothing"
+        raise ConfigurationError(
+            f"--only names {unknown_names}, which cannot be synced. There are {' and '.join(RESOURCES)}; "
             f"{', '.join(CAME_WITH_RETURNS)} come with returns and may be named instead of it. Separate names by commas."
         )
     return frozenset("returns" if name in CAME_WITH_RETURNS else name for name in names)
@@ -39,22 +39,22 @@ def resources_of(text: str | None) -> frozenset[str] | None:
 def range_of(start: str, end: str, *, now: datetime | None = None) -> tuple[datetime, datetime]:
     """The moments that `--from` and `--to` name, UTC; an end without a time is the last second of that day.
 
-    Raises ChangeSettings for what is no date, a range that is reversed, one before Loop existed, one not yet begun.
+    Raises ConfigurationError for what is no date, a range that is reversed, one before Loop existed, one not yet begun.
     """
     first, last = _moment("--from", start), _moment("--to", end)
     if _DATE_ONLY.fullmatch(end.strip()):
         last += _DAY - timedelta(seconds=1)
     if first > last:
-        raise ChangeSettings(
+        raise ConfigurationError(
             f"--from {start} lies after --to {end}. Exchange the two: --from is the older one, and both belong to the range."
         )
     if first > (now or datetime.now(UTC)) + _DAY:
-        raise ChangeSettings(
+        raise ConfigurationError(
             f"--from {start} lies in the future, where there are no returns yet. Name a day up to today, such as "
             f"{datetime.now(UTC):%Y-%m-%d}."
         )
     if first.date() < FIRST_DAY:
-        raise ChangeSettings(
+        raise ConfigurationError(
             f"--from {start} lies before {FIRST_DAY}, and nothing at Loop is that old. "
             f"To read everything: --from {FIRST_DAY}."
         )
@@ -64,5 +64,5 @@ def range_of(start: str, end: str, *, now: datetime | None = None) -> tuple[date
 def _moment(option: str, text: str) -> datetime:
     try:
         return parse_when(text)
-    except ChangeSettings as error:
-        raise ChangeSettings(f"{option}: {error}") from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{option}: {error}") from None

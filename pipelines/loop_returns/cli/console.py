@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from loop_returns.runs.ledger import Run
     from loop_returns.runs.status import Status
 
-_WIDE: Final = 1000  # columns where there is no terminal whose width would count
-_NUMBER: Final = re.compile(r"-?[\d,]*\.?[\d,]*\d|-")
+_LOG_WIDTH: Final = 1000  # columns outside a terminal: lines of a log never wrap
+_LOOKS_NUMERIC: Final = re.compile(r"-?[\d,]*\.?[\d,]*\d|-")
 _OUTCOMES: Final = {  # in words and colour
     "done": ("done", "green"),
     "drift": ("done, and it found differences", "yellow"),
@@ -39,8 +39,8 @@ def show_run(run: Run, output: OutputOptions) -> None:
     record = run.record()
     if show_as_json(record, output):
         return
-    said, style = _OUTCOMES.get(run.outcome, (run.outcome, "red"))
-    show_text(f"{run.command} · {said}", style=f"bold {style}")
+    outcome, style = _OUTCOMES.get(run.outcome, (run.outcome, "red"))
+    show_text(f"{run.command} · {outcome}", style=f"bold {style}")
     new, changed = record["rows_new"], record["rows_changed"]
     tables = [name for name in dict.fromkeys((*new, *changed)) if new.get(name) or changed.get(name)]
     if tables:
@@ -53,20 +53,20 @@ def _run_facts(run: Run, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]
     yield "unchanged", f"{record['unchanged']:,} rows"
     if record["older_copies"]:
         yield "left out", f"{record['older_copies']:,} copies older than what the warehouse has"
-    extra = [f"{record[name]:,} {said}" for name, said in _EXTRA_REQUESTS.items() if record[name]]
+    extra = [f"{record[name]:,} {words}" for name, words in _EXTRA_REQUESTS.items() if record[name]]
     yield "requests", ", ".join((f"{record['requests']:,}", *extra))
     yield "windows", f"{record['windows']:,}"
     yield "time", duration(run.seconds)
     if run.cursor_after is not None and run.cursor_after == run.cursor_before:
-        yield "cursor", f"{when(run.cursor_after)}, as before"
+        yield "cursor", f"{format_moment(run.cursor_after)}, as before"
     elif run.cursor_after is not None:
-        yield "cursor", f"{when(run.cursor_before)} → {when(run.cursor_after)}"
+        yield "cursor", f"{format_moment(run.cursor_before)} → {format_moment(run.cursor_after)}"
 
 
 def _run_lists(record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     drift = {
-        table: ", ".join(f"{count:,} {name}" for name, count in found.items() if count)
-        for table, found in record["drift"].items()
+        table: ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+        for table, counts in record["drift"].items()
     }
     lists = {
         "undeclared columns": record["new_columns"],
@@ -78,8 +78,8 @@ def _run_lists(record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield from zip([title] + [""] * len(lines), lines, strict=False)  # the title stands on the first line
 
 
-def show_plan(planned: Sequence[PlannedRequest], a_minute: int, output: OutputOptions) -> int:
-    """Prints the requests of a plan and how long they take at so many `a_minute`; returns 0."""
+def show_plan(planned: Sequence[PlannedRequest], per_minute: int, output: OutputOptions) -> int:
+    """Prints the requests of a plan and how long they take at so many `per_minute`; returns 0."""
     requests = [asdict(one) for one in planned]
     if not show_as_json({"least_requests": len(requests), "requests": requests}, output):
         parameters = [" ".join(f"{name}={value}" for name, value in one.params.items()) for one in planned]
@@ -87,62 +87,62 @@ def show_plan(planned: Sequence[PlannedRequest], a_minute: int, output: OutputOp
         show_table(("method", "path", "parameters", ""), rows)
         show_text(
             f"At least {len(planned):,} requests (full pages lead to more), "
-            f"{duration(len(planned) / a_minute * 60)} at {a_minute} a minute. Nothing was asked or loaded."
+            f"{duration(len(planned) / per_minute * 60)} at {per_minute} a minute. Nothing was asked or loaded."
         )
     return 0
 
 
 def show_findings(findings: Sequence[Finding], code: int, output: OutputOptions) -> int:
     """Prints what `check` found; returns `code`, the exit code that this means."""
-    found = [{**asdict(one), "is_well": one.is_well} for one in findings]
-    if not show_as_json({"exit_code": code, "findings": found}, output):
+    records = [{**asdict(one), "is_well": one.is_well} for one in findings]
+    if not show_as_json({"exit_code": code, "findings": records}, output):
         for one in findings:
             show_facts([("ok" if one.is_well else "TROUBLE", f"{one.subject}: {one.message}")])
         show_text("All is well." if code == 0 else "Not all is well: see above for what to do.")
     return code
 
 
-def show_status(found: Status, output: OutputOptions) -> int:
+def show_status(current: Status, output: OutputOptions) -> int:
     """Prints what the warehouse has; returns 0."""
-    if show_as_json(found.record(), output):
+    if show_as_json(current.record(), output):
         return 0
-    show_text(f"{found.location} · {found.dataset} · shop {found.shop}", style="bold")
-    if found.is_empty:
+    show_text(f"{current.location} · {current.dataset} · shop {current.shop}", style="bold")
+    if current.is_empty:
         show_text("Nothing synced yet. Run `loop-returns sync`.")
     else:
-        rows = [(one.table, f"{one.rows:,}", f"{one.deleted:,}", when(one.newest)) for one in found.tables]
+        rows = [(one.table, f"{one.rows:,}", f"{one.deleted:,}", format_moment(one.newest)) for one in current.tables]
         show_table(("table", "rows", "deleted", "newest"), rows)
-    show_facts(_status_facts(found))
+    show_facts(_status_facts(current))
     return 0
 
 
-def _status_facts(found: Status) -> Iterable[tuple[str, str]]:
-    if found.cursor is not None:
-        yield "cursor", when(found.cursor)
-    if found.last_success is not None and found.age_seconds is not None:
-        yield "last good sync", f"{when(found.last_success['started_at'])}, {duration(found.age_seconds)} ago"
-    if found.last_run is not None:
-        last = found.last_run
-        yield "last run", f"{last['command']} at {when(last['started_at'])}: {last['outcome']}"
+def _status_facts(current: Status) -> Iterable[tuple[str, str]]:
+    if current.cursor is not None:
+        yield "cursor", format_moment(current.cursor)
+    if current.last_success is not None and current.age_seconds is not None:
+        yield "last good sync", f"{format_moment(current.last_success['started_at'])}, {duration(current.age_seconds)} ago"
+    if current.last_run is not None:
+        last = current.last_run
+        yield "last run", f"{last['command']} at {format_moment(last['started_at'])}: {last['outcome']}"
         if last["error_message"]:
             yield "", str(last["error_message"])
-    for name, done in found.backfills.items():
+    for name, done in current.backfills.items():
         yield "unfinished", f"backfill {name} ({done} windows done): run the same backfill again to go on"
-    if found.working is not None:
-        yield "at work now", f"{found.working['command']}, process {found.working['pid']}"
+    if current.working is not None:
+        yield "at work now", f"{current.working['command']}, process {current.working['pid']}"
 
 
-def when(moment: datetime | str | None) -> str:
+def format_moment(moment: datetime | str | None) -> str:
     """A moment, or ISO text of one, for people, in UTC; `-` where there is none."""
     moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def show_as_json(value: object, output: OutputOptions) -> bool:
-    """Prints a value as JSON, in one line or for the eye, and returns True where that was asked for."""
+    """Prints a value as JSON, indented unless the log format is json, and returns whether JSON was asked for."""
     if output.as_json or output.one_line:
         text = json.dumps(value, ensure_ascii=False, default=str, indent=None if output.one_line else 2)
-        print(text, flush=True)  # noqa: T201 # this is where the program speaks
+        print(text, flush=True)  # noqa: T201 # results go to standard output
     return output.as_json or output.one_line
 
 
@@ -164,14 +164,14 @@ def show_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a table; columns whose values all look like numbers are set right."""
+    """Prints a table; columns that hold only numbers are aligned right."""
     from rich import box
     from rich.table import Table
 
     console = _console()
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=True, show_edge=False)
     for place, name in enumerate(columns):
-        numbers = bool(rows) and all(_NUMBER.fullmatch(row[place]) for row in rows)
+        numbers = bool(rows) and all(_LOOKS_NUMERIC.fullmatch(row[place]) for row in rows)
         table.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
@@ -179,8 +179,8 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _console() -> Console:
-    """Made anew for each use, because tests and demos exchange standard output."""
-    from rich.console import Console  # help and logs need not wait for it
+    """A new one for each use, because tests replace standard output."""
+    from rich.console import Console  # slow to import, and not needed for help and logs
 
     console = Console(highlight=False, markup=False, emoji=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_WIDE)
+    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_LOG_WIDTH)

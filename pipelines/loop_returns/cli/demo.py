@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from typer import Option
 
-from loop_returns.api.errors import ChangeSettings
 from loop_returns.cli.app import app
 from loop_returns.cli.console import show_as_json, show_table, show_text
 from loop_returns.cli.options import OutputOptions
 from loop_returns.cli.progress import write_event
 from loop_returns.cli.runner import command, run_with_progress
+from loop_returns.errors import ConfigurationError, ExtraMissingError
 
 if TYPE_CHECKING:
     from loop_returns.runs.session import Options
@@ -76,7 +76,7 @@ def demo(
     from loop_returns.sandbox import Shop
 
     if destination != "duckdb":
-        raise ChangeSettings(
+        raise ConfigurationError(
             f"The demo writes an invented shop, and only into a DuckDB file of its own, not into `{destination}`. "
             "To fill another destination: start `loop-returns sandbox` and sync from there."
         )
@@ -85,36 +85,39 @@ def demo(
         for name in (file.name, f"{file.name}.wal"):
             file.with_name(name).unlink(missing_ok=True)
         shop = Shop.generate(returns=returns, days=_DAYS)
-        code = _show(shop, replace(options, destination=_DESTINATION, file=str(file)), output)
+        code = _mirror_twice(shop, replace(options, destination=_DESTINATION, file=str(file)), output)
     file.with_name(f"{file.name}.lock").unlink(missing_ok=True)
     return code
 
 
-def _show(shop: "Shop", options: "Options", output: OutputOptions) -> int:
+def _mirror_twice(shop: "Shop", options: "Options", output: OutputOptions) -> int:
     """Returns the exit code of the first run that did not go well, else 0."""
-    from loop_returns.config import Settings
     from loop_returns.report import write_report
     from loop_returns.runs.sync import sync
     from loop_returns.sandbox import Sandbox
+    from loop_returns.settings import Settings
 
-    say, start = partial(_say, output), datetime.now(UTC) - timedelta(days=_DAYS + 1)
+    tell, start = partial(_tell, output), datetime.now(UTC) - timedelta(days=_DAYS + 1)
     with Sandbox(shop, api_key=_KEY) as served:
         settings = Settings(api_key=_KEY, base_url=served.url, shop="demo", start_date=start)
         run_sync = partial(run_with_progress, output, sync, settings, options, quiet=not output.one_line)
-        say(f"An invented shop with {len(shop):,} returns answers at {served.url}. First sync:")
+        tell(f"An invented shop with {len(shop):,} returns answers at {served.url}. First sync:")
         code = run_sync()
         shop.live(len(shop) // 10)
-        say("\nMeanwhile in the shop: new returns, scans, inspections, refunds. Second sync:")
+        tell("\nMeanwhile in the shop: new returns, scans, inspections, refunds. Second sync:")
         code = code or run_sync()
-    _ask(options, output)
-    page = write_report(options.target(), output=REPORT, shop=settings.shop)
-    say(f"\nThe warehouse stays in {FILE}. Open it: duckdb {FILE}, or in Python:")
-    say(f'  import duckdb; duckdb.connect("{FILE}").sql("FROM {options.dataset}.fct_returns").show()')
-    say(f"\nThe report on it, to be opened in a browser: {page}")
+    _show_answers(options, output)
+    tell(f"\nThe warehouse stays in {FILE}. Open it: duckdb {FILE}, or in Python:")
+    tell(f'  import duckdb; duckdb.connect("{FILE}").sql("FROM {options.dataset}.fct_returns").show()')
+    try:
+        page = write_report(options.target(), output=REPORT, shop=settings.shop)
+        tell(f"\nThe report on it, to be opened in a browser: {page}")
+    except ExtraMissingError as error:
+        tell(f"\n{error}")
     return code
 
 
-def _ask(options: "Options", output: OutputOptions) -> None:
+def _show_answers(options: "Options", output: OutputOptions) -> None:
     import duckdb
 
     with closing(duckdb.connect(options.file, read_only=True)) as connection:
@@ -123,8 +126,8 @@ def _ask(options: "Options", output: OutputOptions) -> None:
         for words, sql in QUESTIONS:
             answer = connection.execute(sql)
             columns, rows = [one[0] for one in answer.description or ()], answer.fetchall()
-            found = [dict(zip(columns, row, strict=True)) for row in rows]
-            if show_as_json({"question": words, "sql": sql, "answer": found}, output):
+            answers = [dict(zip(columns, row, strict=True)) for row in rows]
+            if show_as_json({"question": words, "sql": sql, "answer": answers}, output):
                 continue
             show_text("")
             show_text(words, style="bold")
@@ -148,7 +151,7 @@ def _own_dlt() -> Iterator[None]:
             os.environ.update(before)
 
 
-def _say(output: OutputOptions, text: str) -> None:
+def _tell(output: OutputOptions, text: str) -> None:
     if output.one_line:
         write_event("note", text=text.strip())
     else:
@@ -179,14 +182,14 @@ def sandbox(
     """
     from loop_returns.sandbox import Faults, Quirks, serve
 
-    say, quirks = partial(_say, output), Quirks(faults=Faults.everywhere(trouble))
-    say("Set these three in another terminal (the shop's name keeps its rows apart from yours), and run there:")
-    say(f"  loop-returns sync --destination {destination} --dataset {dataset}")
-    say("export SOURCES__LOOP_RETURNS__SHOP=sandbox")
+    tell, quirks = partial(_tell, output), Quirks(faults=Faults.everywhere(trouble))
+    tell("Set these three in another terminal (the shop's name keeps its rows apart from yours), and run there:")
+    tell(f"  loop-returns sync --destination {destination} --dataset {dataset}")
+    tell("export SOURCES__LOOP_RETURNS__SHOP=sandbox")
     try:
-        serve(returns=returns, seed=seed, port=port, quirks=quirks, out=say, live_every=live)
+        serve(returns=returns, seed=seed, port=port, quirks=quirks, out=tell, live_every=live)
     except OSError as error:
-        raise ChangeSettings(
+        raise ConfigurationError(
             f"Port {port} cannot be listened on: {error.strerror}. Name another with --port, or 0 for any free one."
         ) from error
     return 0

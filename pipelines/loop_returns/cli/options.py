@@ -1,4 +1,4 @@
-"""The options that several commands share, each once, and what becomes of them.
+"""The options that several commands share, each once, and the `Options` that are made of them.
 
 Annotations are evaluated here, in `app.py` and in `demo.py`, because typer reads them.
 """
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from typer import Option
 
-from loop_returns.cli.progress import LogFormat, make
+from loop_returns.cli.progress import LogFormat, make_progress
 from loop_returns.warehouse.dlt_internals import apply_log_level
 
 if TYPE_CHECKING:
-    from loop_returns.config import Settings
     from loop_returns.runs.session import Options
+    from loop_returns.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """How a command speaks: log lines as text or JSON, its result as JSON, tracebacks or none."""
+    """What a command prints: log lines as text or JSON, its result as JSON, tracebacks or none."""
 
     log_format: Annotated[LogFormat, Option(help="json: one JSON object a line, result and errors included.")] = "text"
     as_json: Annotated[bool, Option("--json", help="Print the result as JSON on standard output.")] = False
@@ -50,15 +50,15 @@ def run_options(
         str | None, Option(metavar="PATH", help="DuckDB: afterwards put a copy for readers there, replaced whole.")
     ] = None,
 ) -> "Options":
-    """The options of a run. Raises ChangeSettings when `only` names what cannot be synced."""
+    """The options of a run. Raises ConfigurationError when `only` names what cannot be synced."""
     from loop_returns.cli.arguments import resources_of
     from loop_returns.runs.session import Options
 
     if not output.debug:
-        _quieten_dlt()
+        _silence_dlt()
     chosen = resources_of(only)
     if abort_pending:  # scripts of version 0.1.0 may still give it
-        make(output.log_format).note(
+        make_progress(output.log_format).note(
             "--abort-pending is no longer needed: what a run had read and not loaded is read again by the next one."
         )
     return Options(destination, dataset, only=chosen, dry_run=dry_run, publish=publish)
@@ -66,16 +66,16 @@ def run_options(
 
 def settings_for(options: "Options", *, need_key: bool = True) -> "Settings":
     """The settings of this folder and environment; raises what `load` raises."""
-    from loop_returns.config import load
+    from loop_returns.settings import load
 
     return load(need_key=need_key, publish=options.publish)
 
 
-def _quieten_dlt() -> None:
-    """Keeps dlt's log to itself unless somebody set its level: what matters in it is raised, and said by us."""
+def _silence_dlt() -> None:
+    """Switches dlt's log off unless its level is set: errors are raised, and reported by the runner."""
     import dlt
 
-    with suppress(Exception):  # a broken file: `load` says so
+    with suppress(Exception):  # a broken file: `load` reports it
         if dlt.config.get("runtime.log_level") is None:
             dlt.config["runtime.log_level"] = "CRITICAL"
             apply_log_level()

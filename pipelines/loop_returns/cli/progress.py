@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from loop_returns.runs.progress import Progress
 
 LogFormat = Literal["text", "json"]
-_TELLING: Final = 2  # windows that must be done before their pace says anything about the rest
+_ENOUGH_WINDOWS: Final = 2  # that must be done before the time left is estimated from them
 
 
-def make(log_format: LogFormat = "text", *, quiet: bool = False) -> Progress:
+def make_progress(log_format: LogFormat = "text", *, quiet: bool = False) -> Progress:
     """The progress that fits the place where standard error goes."""
     if quiet:
         return Silent()
     if log_format == "json":
-        return _Counts(show_event)
-    return _Counts(Bar() if sys.stderr.isatty() else show_line)
+        return _Counts(write_as_event)
+    return _Counts(Bar() if sys.stderr.isatty() else write_line)
 
 
 @dataclass
@@ -64,18 +64,18 @@ class _Counts:
     def close(self) -> None:
         self.show("close", self, "")
 
-    def a_second(self) -> float:
+    def per_second(self) -> float:
         return self.returns / max(time.monotonic() - self.began, 0.001)
 
     def seconds_left(self) -> float | None:
-        """What the coming windows take if they are like those that are done; None while that says nothing."""
-        if self.done < _TELLING or self.done >= self.total:
+        """Estimated from the windows that are done; None before there are enough of them."""
+        if self.done < _ENOUGH_WINDOWS or self.done >= self.total:
             return None
         return (time.monotonic() - self.began) / self.done * (self.total - self.done)
 
     def text(self) -> str:
-        """Returns, pace, budget and time left, in words."""
-        parts = [f"{self.returns:,} returns", f"{self.a_second():,.0f}/s"]
+        """Returns, returns a second, requests left and time left, in words."""
+        parts = [f"{self.returns:,} returns", f"{self.per_second():,.0f}/s"]
         if self.left is not None:
             parts.append(f"{self.left} requests left this minute")
         if (seconds := self.seconds_left()) is not None:
@@ -83,15 +83,15 @@ class _Counts:
         return " · ".join(parts)
 
 
-def show_line(event: str, counts: _Counts, text: str) -> None:
+def write_line(event: str, counts: _Counts, text: str) -> None:
     """One line for each window and note, for logs."""
     if event == "window_done":
-        _say(f"{counts.done} of {counts.total} windows · {text} · {counts.text()}")
+        _write(f"{counts.done} of {counts.total} windows · {text} · {counts.text()}")
     elif event == "note":
-        _say(text)
+        _write(text)
 
 
-def show_event(event: str, counts: _Counts, text: str) -> None:
+def write_as_event(event: str, counts: _Counts, text: str) -> None:
     """One JSON object a line: `at`, `event` and what belongs to it."""
     if event == "windows":
         write_event(event, total=counts.total)
@@ -105,7 +105,7 @@ def show_event(event: str, counts: _Counts, text: str) -> None:
             done=counts.done,
             total=counts.total,
             returns=counts.returns,
-            returns_per_second=round(counts.a_second(), 1),
+            returns_per_second=round(counts.per_second(), 1),
             requests_left=counts.left,
             seconds_left=None if seconds is None else round(seconds),
         )
@@ -115,15 +115,15 @@ class Bar:
     """A bar that is redrawn in place; notes stay above it."""
 
     def __init__(self) -> None:
-        from rich.console import Console  # a tenth of a second that logs need not pay
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # as above
+        from rich.console import Console  # slow to import, and not needed for logs
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         columns = (TextColumn("windows"), MofNCompleteColumn(), BarColumn(24), TextColumn("{task.fields[words]}"))
         self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task("", words="")
 
     def __call__(self, event: str, counts: _Counts, text: str) -> None:
-        """Draws the bar, prints a note above it, or takes it away."""
+        """Draws the bar, prints a note above it, or removes it."""
         if event == "note":
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         elif event == "close":
@@ -136,8 +136,8 @@ class Bar:
 def write_event(event: str, **fields: object) -> None:
     """Writes one JSON line to standard error."""
     line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **fields}
-    _say(json.dumps(line, ensure_ascii=False, default=str))
+    _write(json.dumps(line, ensure_ascii=False, default=str))
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 # this is where the program speaks
+def _write(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 # progress and errors go to standard error

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from typer import Exit, Typer
 
-from loop_returns.api.errors import LoopReturnsError
 from loop_returns.cli.console import show_run
 from loop_returns.cli.options import OUTPUT, SHARED, OutputOptions, run_options
-from loop_returns.cli.progress import make, write_event
+from loop_returns.cli.progress import make_progress, write_event
+from loop_returns.errors import LoopReturnsError
 from loop_returns.warehouse.dlt_internals import had_signal
 from loop_returns.warehouse.failures import was_interrupted
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from loop_returns.runs.ledger import Run
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; what systemd, Kubernetes and CI send
-_TELLING: Final = 8  # letters; anything shorter is no real key, and stands inside ordinary words
+_SHORTEST_KEY: Final = 8  # letters; anything shorter is no real key, and occurs inside ordinary words
 _SHOW_CURSOR: Final = b"\x1b[?25h"
 _INTERRUPTED: Final = (
     "Interrupted. What had been loaded stays, nothing is lost, and the next run goes on from there: "
@@ -47,18 +47,18 @@ def command(app: Typer, short_help: str, *names: str) -> Callable[[Callable[...,
     taken = (*names, "log_format", "debug")
 
     def register(work: Callable[..., int]) -> Callable[..., int]:
-        has = inspect.signature(work).parameters
-        own = [one for one in has.values() if one.kind == one.KEYWORD_ONLY]
+        accepted = inspect.signature(work).parameters
+        own = [one for one in accepted.values() if one.kind == one.KEYWORD_ONLY]
         parameters = [*own, *(SHARED[name] for name in taken)]
 
         @functools.wraps(work)
-        def entry(**given: Any) -> NoReturn:
-            shared = {name: given.pop(name) for name in taken}
+        def entry(**values: Any) -> NoReturn:
+            shared = {name: values.pop(name) for name in taken}
             output = OutputOptions(**{name: shared.pop(name) for name in OUTPUT if name in shared})
 
             def run() -> int:
-                made = {"options": run_options(output, **shared)} if "options" in has else {}
-                return work(**made, output=output, **given)
+                options = {"options": run_options(output, **shared)} if "options" in accepted else {}
+                return work(**options, output=output, **values)
 
             raise Exit(run_guarded(run, output))
 
@@ -72,37 +72,37 @@ def command(app: Typer, short_help: str, *names: str) -> Callable[[Callable[...,
 
 def run_with_progress(output: OutputOptions, work: Callable[..., Run], *given: Any, quiet: bool = False, **more: Any) -> int:
     """Calls a function that runs something, shows its progress unless it is to be quiet, and returns the exit code."""
-    with closing(make(output.log_format, quiet=quiet)) as progress:
+    with closing(make_progress(output.log_format, quiet=quiet)) as progress:
         run = work(*given, **more, progress=progress)
     show_run(run, output)
     return run.exit_code or 0
 
 
 def run_guarded(work: Callable[[], int], output: OutputOptions) -> int:
-    """Runs `work` and returns its exit code, or that of the error that ended it, which is said on standard error."""
-    _quieten(output)
+    """Runs `work` and returns its exit code, or that of the error that ended it, which is printed on standard error."""
+    _configure_libraries(output)
     try:
         with _signals():
             return work()
-    except BrokenPipeError:  # `loop-returns status | head`: whoever read it has enough
+    except BrokenPipeError:  # `loop-returns status | head`: the reader has closed the pipe
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at exit
         return 1
-    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 # the last place where an error can become a sentence
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 # the last place where an error can become a message
         kind, code = type(error).__name__, error.exit_code if isinstance(error, LoopReturnsError) else 1
         if was_interrupted(error):
             return _failed("Interrupted", _INTERRUPTED, code, output)
         if isinstance(error, LoopReturnsError):
             return _failed(kind, error.message, code, output)
-        said = " ".join(str(error).split())[:500].rstrip(".")
+        text = " ".join(str(error).split())[:500].rstrip(".")
         advice = "What had been loaded stays. Run again; if it stays so, run with --debug and report what that prints."
-        return _failed(kind, f"Something went wrong that should not: {kind}: {said}. {advice}", code, output)
+        return _failed(kind, f"Something went wrong that should not: {kind}: {text}. {advice}", code, output)
 
 
 def refused(message: str, *, arguments: list[str]) -> int:
     """Says what is wrong with the command line, in the log format that it asks for; returns exit code 2."""
-    asked = "--log-format=json" in arguments or "--log-format json" in " ".join(arguments)
-    return _failed("UsageError", message, 2, OutputOptions(log_format="json" if asked else "text"))
+    json_asked = "--log-format=json" in arguments or "--log-format json" in " ".join(arguments)
+    return _failed("UsageError", message, 2, OutputOptions(log_format="json" if json_asked else "text"))
 
 
 def _failed(kind: str, message: str, code: int, output: OutputOptions) -> int:
@@ -113,37 +113,37 @@ def _failed(kind: str, message: str, code: int, output: OutputOptions) -> int:
         write_event("error", error_class=kind, message=message, exit_code=code)
     else:
         sys.stderr.write(f"{message}\n")
-    if output.as_json:  # whoever parses standard output finds an object there, whatever happened
+    if output.as_json:  # standard output holds one object, also after a failure
         outcome = "interrupted" if kind == "Interrupted" else "failed"
-        found = {"outcome": outcome, "exit_code": code, "error_class": kind, "error_message": message}
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        record = {"outcome": outcome, "exit_code": code, "error_class": kind, "error_message": message}
+        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
     return code
 
 
 def hide_key(text: str) -> str:
-    """The text without the API key, should a library have put it there."""
+    """The text without the API key, in case a library has put it there."""
     keys = [os.environ.get("SOURCES__LOOP_RETURNS__API_KEY", "").strip()]
     if "dlt" in sys.modules:  # only then a file can have been read
         with suppress(Exception):  # a broken file: it is what is being reported
-            from loop_returns.config import configured_key
+            from loop_returns.settings import configured_key
 
             keys.append(configured_key() or "")
     for key in filter(None, keys):
-        whole = re.escape(key) if len(key) >= _TELLING else rf"(?<!\w){re.escape(key)}(?!\w)"
+        whole = re.escape(key) if len(key) >= _SHORTEST_KEY else rf"(?<!\w){re.escape(key)}(?!\w)"
         text = re.sub(whole, "…", text)
     return text
 
 
-def _quieten(output: OutputOptions) -> None:
-    """Libraries speak in the log format that was asked for, and only of what matters."""
-    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")  # dlt's reports to its makers are for who wants them
+def _configure_libraries(output: OutputOptions) -> None:
+    """Libraries log in the format that was asked for; warnings and dlt's telemetry are off."""
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")  # unless the operator asked for it
     if output.one_line:
         os.environ.setdefault("RUNTIME__LOG_FORMAT", "JSON")
     if not output.debug:
         warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError):  # tests put other streams there
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a terminal that lacks a letter shows a “?”
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a letter that the terminal lacks becomes a “?”
 
 
 @contextmanager
@@ -160,16 +160,16 @@ def _signals() -> Iterator[None]:
 
 
 def _first_signal(number: int, frame: FrameType | None) -> None:
-    if had_signal():  # dlt keeps the first one back until a load is at rest, and hands over the second
-        _exit_at_once(number, frame)
+    if had_signal():  # dlt holds the first one back during a load, and passes on the second
+        _exit_now(number, frame)
     for one in _SIGNALS:
-        signal.signal(one, _exit_at_once)
+        signal.signal(one, _exit_now)
     if sys.stderr.isatty():
         os.write(2, b"\nStopping in order; Ctrl-C again stops at once.\n")
     raise KeyboardInterrupt
 
 
-def _exit_at_once(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 # as signal handlers are called
+def _exit_now(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 # as signal handlers are called
     if sys.stderr.isatty():
         os.write(2, _SHOW_CURSOR)  # the progress bar had hidden it
     os._exit(1)

@@ -1,6 +1,6 @@
 """What is read, as plain data: the windows of a sync, a backfill, a reconcile, and of the shipping notices.
 
-Source, commands and `--dry-run` all take their plans from here. Nothing is asked of Loop or of the warehouse.
+Source, commands and `--dry-run` all take their plans from here. No request to Loop or the warehouse is made here.
 """
 
 from __future__ import annotations
@@ -10,24 +10,23 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
-from loop_returns.api.windows import DayWindow, Window, cover, days, split
-from loop_returns.extract.days import DAY
-from loop_returns.extract.tasks import list_tasks, notice_tasks, params_of
-from loop_returns.settings import ASN_PATH, RETURNS_PATH
+from loop_returns.api.facts import ASN_PATH, RETURNS_PATH
+from loop_returns.api.windows import DAY, DayWindow, Window, cover, days, split
+from loop_returns.extract.tasks import NoticesTask, list_tasks, params_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from loop_returns.config import Settings
     from loop_returns.extract.state import ShopState
     from loop_returns.extract.tasks import Column, Task
+    from loop_returns.settings import Settings
 
-_ROWS_AT_ONCE: Final = 20_000  # rows of the shipping notice report that one answer should hold at most
+_ROWS_AT_ONCE: Final = 20_000  # rows of the shipping notice report that one response should hold at most
 
 
 @dataclass(frozen=True)
 class ReturnsPlan:
-    """Windows of the returns list, in the order of reading; what becomes of the state is decided by the two last fields.
+    """Windows of the returns list, in the order of reading; the two last fields say how the state changes.
 
     `now` is Loop's clock where reading moves the cursor; `backfill` the name under which loaded windows are remembered.
     """
@@ -78,7 +77,7 @@ class NoticesPlan:
 
     def tasks(self) -> list[Task]:
         """One request for each window."""
-        return [*notice_tasks(self.windows)]
+        return [NoticesTask(window, root) for root, window in enumerate(self.windows)]
 
     def label(self, root: int) -> str:
         """A window's name for people."""
@@ -148,7 +147,7 @@ def notices_plan(
     """Every day from `first` to `last`, and the days around those in `due`.
 
     `units` is how many items were returned from `first` to `last`, as far as is known: many make the windows narrower, as
-    an answer has no pages.
+    a response has no pages.
     """
     a_day = max(units / max((last - first).days, 1), 1)
     width = max(1, min(settings.window_days, int(_ROWS_AT_ONCE / a_day)))

@@ -1,8 +1,8 @@
-"""Shapes pages in other processes, so that a long run reads, shapes and loads at the same time: Python runs one thread.
+"""Shapes pages in other processes: Python runs one thread at a time, and a long run is to read, shape and load at once.
 
 Whatever goes wrong with the processes, the caller shapes its page itself. They see no secret, and end with their parent,
 however that ends. (A pool of a library was tried: its processes inherit the environment, and one that is killed while it
-answers leaves the parent waiting for ever.)
+answers leaves the parent waiting forever.)
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WORTH_IT: Final = 4_000_000  # bytes that are shaped before a process is started: a few full pages
-MOST: Final = 2  # processes: two shape faster than one can load
-BEHIND: Final = 2  # pages that wait for a process before another is started; at the API's own pace hardly one does
+MIN_BYTES: Final = 4_000_000  # that are shaped before a process is started: a few full pages
+MAX_PROCESSES: Final = 2  # two shape faster than one can load
+MAX_WAITING: Final = 2  # pages that wait for a process before another is started; at the API's rate limit hardly one does
 _SECRET_NAME: Final = re.compile(
     r"SOURCES__|DESTINATION__|KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL|AUTH|PRIVATE|COOKIE|DSN|_PAT$", re.IGNORECASE
 )
@@ -37,30 +37,39 @@ _PASSWORD_IN_ADDRESS: Final = re.compile(r"//[^/@\s]*:[^/@\s]+@")
 
 
 class ShapingPool:
-    """The processes of one run; thread-safe. `numbers` are the first copy numbers of pages."""
+    """The processes of one run; thread-safe.
 
-    def __init__(self, shaper: Shaper, numbers: Iterator[int]) -> None:
+    Args:
+        shaper: what shapes the rows of a page.
+        numbers: the first copy numbers of pages.
+        min_bytes: how much the caller shapes itself before a process is started.
+        processors: how many there are; with one, no process is started.
+    """
+
+    def __init__(
+        self, shaper: Shaper, numbers: Iterator[int], *, min_bytes: int = MIN_BYTES, processors: int | None = None
+    ) -> None:
         self._shaper = shaper
         self._numbers = numbers
-        self._seen = 0  # bytes
+        self._bytes_left = min_bytes
         self._waiting = 0  # pages that have no process yet
         self._workers: list[subprocess.Popen[bytes]] = []
         self._starting = 0
-        self._idle: queue.SimpleQueue[subprocess.Popen[bytes] | None] = queue.SimpleQueue()  # None: there are none any more
+        self._idle: queue.SimpleQueue[subprocess.Popen[bytes] | None] = queue.SimpleQueue()  # None: no process is left
         self._changing = threading.Lock()
-        self._ended = _processors() == 1 or not sys.executable  # nothing to win
+        self._ended = (processors or _processors()) == 1 or not sys.executable
 
     def shape(self, path: str, body: bytes) -> ShapedPage | None:
-        """The page in a body that `path` answered with HTTP 200, or None: the caller has to shape it, or to refuse it.
+        """The page in a body that `path` answered with HTTP 200, or None: then the caller shapes or refuses it.
 
         Waits for a process, but never for one that is being started. Raises nothing.
         """
         with self._changing:
-            self._seen += len(body)
-            if self._ended or self._seen < WORTH_IT:
+            self._bytes_left -= len(body)
+            if self._ended or self._bytes_left > 0:
                 return None
             ready = len(self._workers) - self._starting
-            if not self._starting and len(self._workers) < MOST and (ready == 0 or self._waiting >= BEHIND):
+            if not self._starting and len(self._workers) < MAX_PROCESSES and (ready == 0 or self._waiting >= MAX_WAITING):
                 self._start()
             if ready == 0:
                 return None
@@ -70,7 +79,7 @@ class ShapingPool:
         with self._changing:
             self._waiting -= 1
         if worker is None:
-            self._idle.put(None)  # for the next one who waits
+            self._idle.put(None)  # for the next thread that waits
             return None
         try:
             send(worker.stdin, (path, body, number))  # type: ignore[arg-type] # both ends are pipes
@@ -91,7 +100,7 @@ class ShapingPool:
         self._idle.put(None)
 
     def _start(self) -> None:
-        """Starts a process; a thread waits until it can be asked."""
+        """Starts a process; a thread waits until it is ready."""
         command = [sys.executable, "-P", "-m", "loop_returns.extract.worker"]
         try:
             worker = subprocess.Popen(  # noqa: S603 - this very program
@@ -108,9 +117,9 @@ class ShapingPool:
             return
         self._workers.append(worker)
         self._starting += 1
-        threading.Thread(target=self._greet, args=(worker,), name="loop-worker", daemon=True).start()
+        threading.Thread(target=self._await_ready, args=(worker,), name="loop-worker", daemon=True).start()
 
-    def _greet(self, worker: subprocess.Popen[bytes]) -> None:
+    def _await_ready(self, worker: subprocess.Popen[bytes]) -> None:
         try:
             send(worker.stdin, self._shaper)  # type: ignore[arg-type] # both ends are pipes
             receive(worker.stdout)  # type: ignore[arg-type] # as above
@@ -122,7 +131,7 @@ class ShapingPool:
         self._idle.put(worker)
 
     def _lost(self, worker: subprocess.Popen[bytes], error: BaseException, *, started: bool = True) -> None:
-        """A process has ended: it is not replaced, and after the last one there are none any more."""
+        """Takes note that a process has ended: it is not replaced, and after the last one the caller shapes every page."""
         log.info("a process that shaped pages ended: %r", error)
         _end(worker)
         with self._changing:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loop_returns.api.facts import FIRST_WAIT
+from loop_returns.extract.disk_buffer import newest_copies
 from loop_returns.extract.planning import ReturnsPlan
 from loop_returns.extract.scheduler import Answered, Idle, WindowDone
-from loop_returns.extract.spool import Spool
-from loop_returns.tables.catalog import KEYS
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
 
@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
 
-    from loop_returns.extract.api_reader import ApiReader, Event
-    from loop_returns.extract.page import ShapedPage
+    from loop_returns.extract.api_reader import ApiReader
     from loop_returns.extract.planning import Plan
+    from loop_returns.extract.scheduler import Event
     from loop_returns.extract.state import ShopState
-    from loop_returns.extract.tasks import Task
     from loop_returns.tables.chunk import Chunk, Tables
 
     Compare = Callable[[Tables], Chunk]
@@ -32,19 +31,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a run takes at a time.
+    """How much a run takes at a time, and how long it waits before it tries again.
 
     Attributes:
         rows: rows in one chunk at most, and a page: bounds memory, and what a killed run has to read again.
         idle_rows: rows that are worth a load of their own while nothing else is waiting.
         size: bytes of Arrow in one chunk: what so many usual rows need, and a few very long ones.
-        load_wait: seconds before a load that failed in a passing way is tried again; they double.
+        load_wait: seconds before a load that failed for a passing reason is tried again; they double.
+        first_wait: seconds before a request that failed for a passing reason is sent again; they double.
     """
 
     rows: int = 40_000
     idle_rows: int = 20_000
     size: int = 100_000_000
     load_wait: float = 1.0
+    first_wait: float = FIRST_WAIT
 
 
 LIMITS: Final = Limits()
@@ -89,8 +90,8 @@ class Reading:
             self.watch(event)
             if isinstance(event, WindowDone):
                 self._whole.add(event.root)
-            elif isinstance(event, Answered) and event.page.shaped is not None:
-                tables = event.page.shaped.tables
+            elif isinstance(event, Answered) and event.page.tables:
+                tables = event.page.tables
                 note_newest(self._newest, self.plan, event)
                 waiting.append(tables)
                 rows += tables[root].num_rows
@@ -113,7 +114,7 @@ class Reading:
         return True
 
 
-class SpooledPages:
+class BufferedPages:
     """All pages of a plan, the newest copy of each row only, from disk; iterate once.
 
     `newest` is then the greatest `updated_at` that was read within its window, None where there was none.
@@ -129,14 +130,15 @@ class SpooledPages:
         return max(self._times.values(), default=None)
 
     def __iter__(self) -> Iterator[Tables]:
-        root = root_of(self._plan)
-        with Spool(root, KEYS[root]) as spool:
-            with closing(self._api.read(self._plan.tasks())) as events:
-                for event in events:
-                    if isinstance(event, Answered) and event.page.shaped is not None:
-                        note_newest(self._times, self._plan, event)
-                        spool.add(event.page.shaped.tables)
-            yield from spool.pages()
+        with closing(self._pages()) as pages:
+            yield from newest_copies(pages, root_of(self._plan))
+
+    def _pages(self) -> Generator[Tables]:
+        with closing(self._api.read(self._plan.tasks())) as events:
+            for event in events:
+                if isinstance(event, Answered) and event.page.tables:
+                    note_newest(self._times, self._plan, event)
+                    yield event.page.tables
 
 
 def root_of(plan: Plan) -> str:
@@ -144,12 +146,12 @@ def root_of(plan: Plan) -> str:
     return RETURNS.name if isinstance(plan, ReturnsPlan) else ASN.name
 
 
-def note_newest(times: dict[int, datetime], plan: Plan, answered: Answered[Task, ShapedPage]) -> None:
+def note_newest(times: dict[int, datetime], plan: Plan, answered: Answered) -> None:
     """Keeps the greatest `updated_at` of the page that lies within its window, by the window's position."""
-    if not isinstance(plan, ReturnsPlan) or answered.page.shaped is None:
+    if not isinstance(plan, ReturnsPlan) or not answered.page.tables:
         return
     root = answered.task.root
-    window, column = plan.windows[root], answered.page.shaped.tables[RETURNS.name].column("updated_at")
+    window, column = plan.windows[root], answered.page.tables[RETURNS.name].column("updated_at")
     start, end = (pa.scalar(moment, column.type) for moment in (window.start, window.end))
     newest = pc.max(column.filter(pc.and_(pc.greater_equal(column, start), pc.less_equal(column, end)))).as_py()
     if newest is not None:

@@ -7,56 +7,49 @@ is bounded, so memory stays flat. The first failure ends everything and is raise
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush
 from itertools import count
-from queue import SimpleQueue
-from threading import Condition, Thread
-from typing import Generic, Protocol, TypeVar
+from queue import PriorityQueue, SimpleQueue
+from threading import Semaphore, Thread
+from typing import TYPE_CHECKING, TypeAlias
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
-class Rooted(Protocol):
-    """A task; it belongs to the window at position `root`, as do all tasks that follow it."""
+    from loop_returns.extract.page import ShapedPage
+    from loop_returns.extract.tasks import Task
 
-    @property
-    def root(self) -> int:
-        """Position of its window."""
-
-
-T = TypeVar("T", bound=Rooted)
-P = TypeVar("P")
+    Step = Callable[[Task], tuple[ShapedPage | None, Sequence[Task]]]
+    Result = tuple[Task, ShapedPage | None, int] | BaseException  # the task, its page and how many tasks follow it
 
 
 @dataclass(frozen=True)
-class Answered(Generic[T, P]):
-    """One request was answered."""
+class Answered:
+    """The response to one request was read."""
 
-    task: T
-    page: P
+    task: Task
+    page: ShapedPage
 
 
 @dataclass(frozen=True)
 class WindowDone:
-    """Every task of this window is done, and all its pages stand before this in the stream."""
+    """Every task of the window at position `root` is done, and all its pages stand before this in the stream."""
 
     root: int
 
 
 @dataclass(frozen=True)
 class Idle:
-    """Nothing is waiting: the consumer has time for other work before it asks for more."""
+    """No page is waiting: the consumer has time for other work before it asks for more."""
 
 
-Step = Callable[[T], tuple[P | None, Sequence[T]]]
-Event = Answered[T, P] | WindowDone | Idle
-_Result = tuple[T, P | None, int] | BaseException  # the task, its page and how many tasks follow it
+Event: TypeAlias = Answered | WindowDone | Idle
 
 
 def run_tasks(
-    tasks: Sequence[T], step: Step[T, P], *, workers: int, room: int, stop: Callable[[], None]
-) -> Generator[Event[T, P], None, None]:
-    """Does all tasks and those that follow them; their pages come as they are answered.
+    tasks: Sequence[Task], step: Step, *, workers: int, room: int, stop: Callable[[], None]
+) -> Generator[Event, None, None]:
+    """Does all tasks and those that follow them; their pages come as they are read.
 
     Threads start right away, not when the first event is asked for. Tasks of windows with a lower `root` go first, so that
     windows are finished in order. A consumer that may fail or leave early closes the generator (`contextlib.closing`).
@@ -70,7 +63,7 @@ def run_tasks(
             consumer leaves early.
 
     Raises:
-        BaseException: what `step` raised first, after all pages that were answered before.
+        BaseException: what `step` raised first, after all pages that were read before.
     """
     events = _events(tasks, step, workers=workers, room=room, stop=stop)
     next(events, None)  # runs it up to where its threads are started and closing it ends them
@@ -78,18 +71,18 @@ def run_tasks(
 
 
 def _events(
-    tasks: Sequence[T], step: Step[T, P], *, workers: int, room: int, stop: Callable[[], None]
-) -> Generator[Event[T, P], None, None]:
+    tasks: Sequence[Task], step: Step, *, workers: int, room: int, stop: Callable[[], None]
+) -> Generator[Event, None, None]:
     left = Counter(task.root for task in tasks)  # by window: tasks whose result the consumer has not got yet
     if not left:
         return
-    todo = _Todo(tasks, room=room)
-    results: SimpleQueue[_Result[T, P]] = SimpleQueue()
+    queue = _TaskQueue(tasks, workers=workers, room=room)
+    results: SimpleQueue[Result] = SimpleQueue()
     try:
         # Daemon threads instead of a ThreadPoolExecutor: Python waits for an executor's threads at exit, so Ctrl-C during a
         # request that the server does not answer would hang for the whole read timeout.
         for n in range(workers):
-            Thread(target=_work, args=(todo, step, results, stop), name=f"loop-reader-{n}", daemon=True).start()
+            Thread(target=_work, args=(queue, step, results, stop), name=f"loop-reader-{n}", daemon=True).start()
         yield Idle()  # taken by `run_tasks`
         while left:
             if results.empty():
@@ -97,7 +90,7 @@ def _events(
             result = results.get()
             if isinstance(result, BaseException):
                 raise result
-            todo.make_room()
+            queue.make_room()
             task, page, more = result
             if page is not None:
                 yield Answered(task, page)
@@ -106,60 +99,51 @@ def _events(
                 del left[task.root]
                 yield WindowDone(task.root)
     except BaseException:  # GeneratorExit, too: the consumer leaves early
-        todo.end()
+        queue.end()
         stop()
         raise
-    todo.end()
+    queue.end()
 
 
-def _work(todo: _Todo[T], step: Step[T, P], results: SimpleQueue[_Result[T, P]], stop: Callable[[], None]) -> None:
-    while (task := todo.take()) is not None:
+def _work(queue: _TaskQueue, step: Step, results: SimpleQueue[Result], stop: Callable[[], None]) -> None:
+    while (task := queue.take()) is not None:
         try:
-            page, more = step(task)
-            results.put((task, page, len(more)))
-            for one in more:  # after the result: a follow-up's could overtake it, and the window would seem to be done
-                todo.add(one)
+            page, following = step(task)
+            results.put((task, page, len(following)))
+            for one in following:  # after the result: a follow-up's could overtake it, and the window would seem to be done
+                queue.add(one)
         except BaseException as error:  # noqa: BLE001 # the consumer raises it, or has left and wants to hear of nothing
             results.put(error)  # before `stop`, which makes other steps fail that would have succeeded
-            todo.end()
+            queue.end()
             stop()
 
 
-class _Todo(Generic[T]):
+class _TaskQueue:
     """The tasks that no thread has begun, the lowest root first, then in the order they came in."""
 
-    def __init__(self, tasks: Iterable[T], *, room: int) -> None:
-        self._changed = Condition()
+    def __init__(self, tasks: Iterable[Task], *, workers: int, room: int) -> None:
+        self._tasks: PriorityQueue[tuple[int, int, Task | None]] = PriorityQueue()
         self._numbers = count()
-        self._heap: list[tuple[int, int, T]] = []
-        self._room = room
-        self._ended = False
+        self._room = Semaphore(room)
+        self._workers = workers
         for task in tasks:
             self.add(task)
 
-    def add(self, task: T) -> None:
+    def add(self, task: Task) -> None:
         """Queues a task."""
-        with self._changed:
-            heappush(self._heap, (task.root, next(self._numbers), task))
-            self._changed.notify()
+        self._tasks.put((task.root, next(self._numbers), task))
 
-    def take(self) -> T | None:
+    def take(self) -> Task | None:
         """The next task, as soon as there is one and room for its page; None when it is over."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended or (self._heap and self._room))
-            if self._ended:
-                return None
-            self._room -= 1
-            return heappop(self._heap)[-1]
+        self._room.acquire()
+        return self._tasks.get()[-1]
 
     def make_room(self) -> None:
         """Makes room for one more page: the consumer has taken one."""
-        with self._changed:
-            self._room += 1
-            self._changed.notify()
+        self._room.release()
 
     def end(self) -> None:
         """No task is begun any more; those that wait for one are let go."""
-        self._ended = True
-        with self._changed:
-            self._changed.notify_all()
+        for _ in range(self._workers):
+            self._tasks.put((-1, next(self._numbers), None))  # before every task
+            self._room.release()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from loop_returns.extract.days import pack, unpack
+from loop_returns.api.windows import DAY, DayWindow, joined
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -40,7 +40,7 @@ class ShopState:
         return cls(
             cursor=None if cursor is None else datetime.fromisoformat(cursor),
             backfills={name: frozenset(done) for name, done in stored.get("backfills", {}).items()},
-            days_due=frozenset(unpack(stored.get("asn_days", ()))),
+            days_due=frozenset(_unpack(stored.get("asn_days", ()))),
             notices_read=None if read is None else datetime.fromisoformat(read).date(),
             verified=stored.get("finished"),
         )
@@ -50,7 +50,7 @@ class ShopState:
         every = {
             "cursor": self.cursor and self.cursor.isoformat(),
             "backfills": {name: sorted(done) for name, done in self.backfills.items()},
-            "asn_days": pack(self.days_due),
+            "asn_days": _pack(self.days_due),
             "asn_read": self.notices_read and self.notices_read.isoformat(),
             "finished": self.verified,
         }
@@ -74,3 +74,16 @@ class ShopState:
     def with_notices(self, due: Collection[date], *, read: date | None) -> ShopState:
         """The notices of these days were read again; `read` is the day up to which all of them were."""
         return replace(self, days_due=self.days_due - set(due), notices_read=read or self.notices_read)
+
+
+def _pack(days: Iterable[date]) -> list[str]:
+    """Days as stretches, `2024-01-01/2024-01-31`, so that many take little room in the state."""
+    return [f"{window.first}/{window.last}" for window in joined([DayWindow(day, day) for day in days])]
+
+
+def _unpack(packed: Iterable[str]) -> set[date]:
+    days: set[date] = set()
+    for stretch in packed:
+        first, last = map(date.fromisoformat, stretch.split("/"))
+        days |= {first + DAY * n for n in range((last - first).days + 1)}
+    return days

@@ -12,23 +12,19 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from loop_returns.extract.page import shape_bytes
+from loop_returns.api.response import RawResponse
+from loop_returns.extract.page import shape_response
 
 if TYPE_CHECKING:
     from loop_returns.tables.shape import Shaper
 
 _PROTOCOL: Final = 5
-GONE: Final = (
-    OSError,
-    EOFError,
-    ValueError,
-    pickle.UnpicklingError,
-)  # what the other side of a pipe looks like once it ended
+GONE: Final = (OSError, EOFError, ValueError, pickle.UnpicklingError)  # raised once the other side of a pipe has ended
 
 
-def send(pipe: IO[bytes], what: object) -> None:
+def send(pipe: IO[bytes], message: object) -> None:
     """Writes one object."""
-    pickle.dump(what, pipe, protocol=_PROTOCOL)
+    pickle.dump(message, pipe, protocol=_PROTOCOL)
     pipe.flush()
 
 
@@ -38,10 +34,10 @@ def receive(pipe: IO[bytes]) -> Any:
 
 
 def main() -> None:
-    """Answers bodies with pages, or with None where a body holds none."""
-    pa.set_memory_pool(pa.system_memory_pool())  # its own pool keeps what it has had
+    """Returns a page for each body, or None where a body holds none."""
+    pa.set_memory_pool(pa.system_memory_pool())  # its own pool keeps freed memory
     inward, outward = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # nobody's print gets between the answers
+    sys.stdout = sys.stderr  # a stray print must not get between the pages
     shaper: Shaper = receive(inward)
     send(outward, "ready")
     gc.freeze()
@@ -52,7 +48,7 @@ def main() -> None:
         except GONE:  # the parent has ended
             return
         try:
-            page = shape_bytes(path, body, shaper, first_copy=first_copy)
+            page = shape_response(RawResponse(path, 200, body), shaper, first_copy=first_copy)
         except Exception:  # noqa: BLE001 - the parent tries the same, and says what is wrong
             page = None
         send(outward, page)

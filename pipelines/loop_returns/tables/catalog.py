@@ -30,7 +30,7 @@ KEYS: Final = {
 }  # of rows that the API lists, without the shop
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (*DATA, STATE_CHANGES, RUNS)}
 
-_ARROW: Final = {
+ARROW: Final = {  # the Arrow type that carries a column of each kind; JSON travels as text
     Type.TEXT: pa.string(),
     Type.JSON: pa.string(),
     Type.DECIMAL: pa.decimal128(PRECISION, SCALE),
@@ -40,24 +40,14 @@ _ARROW: Final = {
 }
 
 
-def arrow_type(kind: Type) -> pa.DataType:
-    """The Arrow type that carries a column of this kind; JSON travels as text."""
-    return _ARROW[kind]
-
-
 @cache
 def arrow_schema(name: str) -> pa.Schema:
     """The Arrow schema of a declared table, without columns that dlt fills."""
     return pa.schema(
-        pa.field(column.name, _ARROW[column.type], nullable=column.nullable)
+        pa.field(column.name, ARROW[column.type], nullable=column.nullable)
         for column in TABLES[name].columns
         if column.name != "_dlt_load_id"
     )
-
-
-def dlt_columns(table: Table) -> dict[str, dict[str, Any]]:
-    """dlt's column hints for a declared table: type, nullability, description."""
-    return {column.name: _dlt_column(column) for column in table.columns}
 
 
 def _dlt_column(column: Column) -> dict[str, Any]:
@@ -85,6 +75,6 @@ def dlt_hints(table: Table) -> dict[str, Any]:
     return {
         "name": table.name,
         "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
-        "columns": dlt_columns(table),
+        "columns": {column.name: _dlt_column(column) for column in table.columns},
         **keys,
     }

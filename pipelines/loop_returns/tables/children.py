@@ -14,12 +14,12 @@ from loop_returns.tables.schema import (
     RETURN_ID,
     SHOP,
     UNPARSED,
-    Column,
     Pii,
     Table,
     Type,
     flag,
     json,
+    key,
     money,
     own,
     text,
@@ -30,10 +30,6 @@ _OWN: Final = (UNPARSED, REMOVED, LOAD_ID)
 _SET: Final = ("shop", "return_id")
 
 
-def _key(name: str, description: str, path: str) -> Column:
-    return Column(name, Type.TEXT, description, path=(path,), nullable=False)
-
-
 LINE_ITEMS: Final = Table(
     name="return_line_items",
     description="One row per returned unit; a line with quantity two is two rows.",
@@ -42,7 +38,7 @@ LINE_ITEMS: Final = Table(
     columns=(
         SHOP,
         RETURN_ID,
-        _key("line_item_id", "Loop's id of the returned unit; joins the shipping notices.", "line_item_id"),
+        key("line_item_id", "Loop's id of the returned unit; joins the shipping notices."),
         text("provider_line_item_id", "The Shopify order line: the key to join Shopify order lines.", Pii.PSEUDONYM),
         text("product_id", "The Shopify product."),
         text("variant_id", "The Shopify variant."),
@@ -88,7 +84,7 @@ EXCHANGES: Final = Table(
     columns=(
         SHOP,
         RETURN_ID,
-        _key("exchange_id", "Loop's id of the exchange item.", "exchange_id"),
+        key("exchange_id", "Loop's id of the exchange item."),
         text("exchange_order_id", "The Shopify order of the exchange; null until it is placed.", Pii.PSEUDONYM),
         text("exchange_order_name", "That order's name.", Pii.PSEUDONYM),
         text("product_id", "The Shopify product."),
@@ -135,7 +131,7 @@ REFUNDS: Final = Table(
     columns=(
         SHOP,
         RETURN_ID,
-        _key("refund_id", "Loop's id of the refund.", "id"),
+        key("refund_id", "Loop's id of the refund.", path="id"),
         text("provider_refund_id", "The Shopify refund.", Pii.PSEUDONYM),
         when("provider_created_at", "When Shopify made the refund."),
         when("created_at", "When Loop recorded it."),

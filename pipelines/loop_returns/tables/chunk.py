@@ -1,4 +1,4 @@
-"""What one load takes, and what became of the rows that were read for it."""
+"""What is loaded at once, and the counts of the rows that were read for it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Tables to load by name, none when nothing says anything new; the counts; and days whose shipping notices are due.
+    """Tables to load by name, none when no row is new or changed; the counts; and days whose shipping notices are due.
 
     The days are those on which the warehouse had the returns that are replaced, and those on which Loop has them now.
     """

@@ -14,12 +14,12 @@ from loop_returns.tables.schema import (
     ROW_HASH,
     SHOP,
     UNPARSED,
-    Column,
     Pii,
     Table,
     Type,
     flag,
     json,
+    key,
     money,
     own,
     text,
@@ -114,7 +114,7 @@ _PROCESSING: Final = (
     ),
 )  # fmt: skip
 
-_OWN: Final[tuple[Column, ...]] = (
+_OWN: Final = (
     DELETED_AT,
     own(
         "_previous_state",
@@ -132,7 +132,7 @@ RETURNS: Final = Table(
     key=("shop", "id"),
     columns=(
         SHOP,
-        Column("id", Type.TEXT, "Loop's id of the return, which is the RMA number.", path=("id",), nullable=False),
+        key("id", "Loop's id of the return, which is the RMA number."),
         text("state", "open, closed, cancelled, expired or review; other words are kept as they come."),
         text("type", "standard or warranty."),
         text("outcome", "What the shopper gets: exchange, upsell, refund, credit, exchange+refund, exchange+credit, …"),

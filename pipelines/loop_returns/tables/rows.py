@@ -1,6 +1,6 @@
 """Rows of the returns list, decoded into structs that have a place for every declared field and for nothing else.
 
-That takes half the time of dictionaries, and holds as long as the API sends what is declared here. A body with anything else
+That takes half the time of dictionaries, and works as long as the API sends what is declared here. A body with anything else
 in it is refused, and is then read as dictionaries (`api.decode`), which take whatever comes.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PARENT: Final = "return_id"  # what the API repeats in some children; their parent is known without it
 
 
-class Undeclared(Exception):  # noqa: N818 - no error: the body is read another way
+class Undeclared(Exception):  # noqa: N818 - not an error: the body is read another way
     """The body holds something that has no place in a struct."""
 
 
@@ -35,7 +35,7 @@ def decode_returns(body: bytes) -> tuple[list[msgspec.Struct], str | None]:
         raise Undeclared from error
     rows, link = (page, None) if isinstance(page, list) else (page.returns, page.nextPageUrl or page.next_page_url)
     if any(row.id in (None, "") for row in rows) or (page is not rows and (page.error or page.errors)):
-        raise Undeclared  # and worth a message
+        raise Undeclared  # the tolerant way explains what is wrong
     return rows, link
 
 
@@ -44,7 +44,7 @@ def _decoder() -> msgspec.json.Decoder[Any]:
     children: dict[str, Any] = {}
     for field, table in ARRAYS.items():
         child = _struct(table, {PARENT: Any})
-        children[field] = list[child] | child | str | None  # type: ignore[valid-type] # made here and now
+        children[field] = list[child] | child | str | None  # type: ignore[valid-type] # defined at run time
     row = _struct(RETURNS, children)
     links = [(name, Any, None) for name in ("nextPageUrl", "next_page_url", "error", "errors")]
     page = msgspec.defstruct("Page", [("returns", list[row]), *links])  # type: ignore[valid-type]

@@ -1,4 +1,4 @@
-"""The shape of a declaration: what a column, an array of children and a table are.
+"""The shape of a declaration: what a column and a table are.
 
 The tables themselves are declared in `returns.py`, `children.py`, `shipping.py` and `runs.py`, and listed in `catalog.py`.
 Everything that has to agree with them (Arrow types, dlt hints, comments, dictionary, privacy) is derived from here.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 
@@ -71,10 +72,7 @@ class Table:
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError when the table has none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(f"{self.name} has no column {name}")
+        return {column.name: column for column in self.columns}[name]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,33 +80,21 @@ class Table:
         return tuple(column.name for column in self.columns)
 
 
-def text(name: str, description: str, pii: Pii = Pii.NONE, *, path: str = "") -> Column:
-    """A text column, read from the key of its own name unless `path` (keys joined by dots) says otherwise."""
-    return _column(name, Type.TEXT, description, pii, path)
-
-
-def money(name: str, description: str, *, path: str = "") -> Column:
-    """A DECIMAL(18,4) column."""
-    return _column(name, Type.DECIMAL, description, Pii.NONE, path)
-
-
-def when(name: str, description: str, *, path: str = "") -> Column:
-    """A timestamp column, UTC."""
-    return _column(name, Type.TIMESTAMP, description, Pii.NONE, path)
-
-
-def flag(name: str, description: str, *, path: str = "") -> Column:
-    """A boolean column."""
-    return _column(name, Type.BOOL, description, Pii.NONE, path)
-
-
-def json(name: str, description: str, pii: Pii = Pii.NONE, *, path: str = "") -> Column:
-    """A JSON column, for objects and arrays whose inner keys are open-ended."""
-    return _column(name, Type.JSON, description, pii, path)
-
-
-def _column(name: str, kind: Type, description: str, pii: Pii, path: str) -> Column:
+def _from_api(kind: Type, name: str, description: str, pii: Pii = Pii.NONE, *, path: str = "") -> Column:
+    """A column read from the key of its own name, unless `path` (keys joined by dots) says otherwise."""
     return Column(name, kind, description, pii, tuple((path or name).split(".")))
+
+
+text: Final = partial(_from_api, Type.TEXT)
+money: Final = partial(_from_api, Type.DECIMAL)
+when: Final = partial(_from_api, Type.TIMESTAMP)
+flag: Final = partial(_from_api, Type.BOOL)
+json: Final = partial(_from_api, Type.JSON)  # objects and arrays whose inner keys are open-ended
+
+
+def key(name: str, description: str, *, path: str = "") -> Column:
+    """A text column that is part of a natural key."""
+    return Column(name, Type.TEXT, description, path=(path or name,), nullable=False)
 
 
 def own(name: str, kind: Type, description: str, *, pii: Pii = Pii.NONE, nullable: bool = True) -> Column:

@@ -14,10 +14,9 @@ from loop_returns.tables.schema import (
     ROW_HASH,
     SHOP,
     UNPARSED,
-    Column,
     Pii,
     Table,
-    Type,
+    key,
     money,
     text,
     when,
@@ -29,9 +28,8 @@ ASN: Final = Table(
     key=("shop", "id", "return_line_item_id"),
     columns=(
         SHOP,
-        Column("id", Type.TEXT, "Id in the report; several units may share it.", path=("id",), nullable=False),
-        Column("return_line_item_id", Type.TEXT, "The returned unit; joins `return_line_items.line_item_id`.",
-               path=("return_line_item_id",), nullable=False),
+        key("id", "Id in the report; several units may share it."),
+        key("return_line_item_id", "The returned unit; joins `return_line_items.line_item_id`."),
         text("order_id", "Loop's own id of the order.", Pii.PSEUDONYM),
         text("order_name", "The order's name on the commerce platform.", Pii.PSEUDONYM),
         text("order_number", "Loop's number of the order.", Pii.PSEUDONYM),
@@ -79,4 +77,4 @@ ASN: Final = Table(
         UNPARSED,
         LOAD_ID,
     ),
-)  # fmt: skip
+)

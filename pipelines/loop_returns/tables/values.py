@@ -1,33 +1,29 @@
 """Turns one column of decoded JSON values into one typed Arrow array, whatever types the values came in.
 
-The quick way takes a whole column at once and holds for nearly every page; a column with a wobbling value goes value by
-value. What cannot be read as the column's type becomes null here and is reported by its row, so that nothing is lost.
+The quick way takes a whole column at once and works for nearly every page; a column with mixed types goes value by value.
+What cannot be read as the column's type becomes null here and is reported by its row, so that nothing is lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loop_returns.dates import parse_timestamp
-from loop_returns.tables.catalog import arrow_type
+from loop_returns.dates import EMPTY, parse_timestamp
+from loop_returns.tables.catalog import ARROW
 from loop_returns.tables.schema import PRECISION, SCALE, Type
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Values = Sequence[Any]
 Unread = dict[int, Any]  # row number -> the value as the API sent it
 
-EMPTY: Final = frozenset({"", "N/A"})  # how the API says "none yet" in text fields (docs' examples, live payloads)
 _SMALLEST: Final = Decimal(1).scaleb(-SCALE)
 _LARGEST: Final = Decimal(10) ** (PRECISION - SCALE)
-_TRUTH: Final = {"true": True, "false": False, "1": True, "0": False, 1: True, 0: False}
+_BOOLS: Final = {"true": True, "false": False, "1": True, "0": False, 1: True, 0: False}
 _ZONE: Final = r"(Z|[+-]\d\d:?\d\d)$"
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 _canonical: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic")
@@ -54,44 +50,37 @@ def to_text(value: object) -> str | None:
 
 def array(kind: Type, values: Values) -> tuple[pa.Array, Unread]:
     """The values as an Arrow array of that kind, and the values that could not be read, by row number."""
-    return _MAKERS[kind](values)
+    if kind is Type.TEXT:
+        return _texts(values), {}
+    if kind is Type.JSON:
+        return pa.array([None if value is None else _encoder.encode(value) for value in values], pa.string()), {}
+    whole, single = _READERS[kind]
+    try:
+        return whole(values), {}
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return _one_by_one(values, kind, single)
 
 
 def _texts(values: Values) -> pa.Array:
     try:
         return pa.array(values, pa.string())
-    except (pa.ArrowTypeError, pa.ArrowInvalid):  # a number, an object: the field wobbles
+    except (pa.ArrowTypeError, pa.ArrowInvalid):  # a number or an object among them
         return pa.array([to_text(value) for value in values], pa.string())
 
 
-def _text(values: Values) -> tuple[pa.Array, Unread]:
-    return _texts(values), {}
+def _decimals(values: Values) -> pa.Array:
+    return _texts(values).cast(ARROW[Type.DECIMAL])
 
 
-def _json(values: Values) -> tuple[pa.Array, Unread]:
-    return pa.array([None if value is None else _encoder.encode(value) for value in values], pa.string()), {}
-
-
-def _decimal(values: Values) -> tuple[pa.Array, Unread]:
-    try:
-        return _texts(values).cast(arrow_type(Type.DECIMAL)), {}
-    except pa.ArrowInvalid:
-        return _one_by_one(values, Type.DECIMAL, _read_decimal)
-
-
-def _timestamp(values: Values) -> tuple[pa.Array, Unread]:
-    try:
-        if dict in set(map(type, values)):
-            texts = pa.array(map(_text_in_utc, values), pa.string())
-        else:
-            texts = pa.array(values, pa.string())
-        zoned = pc.ends_with(texts, pattern="Z")
-        if not pc.all(zoned).as_py():  # usually all are in UTC; a regular expression takes many times as long
-            zoned = pc.match_substring_regex(texts, pattern=_ZONE)
-            texts = pc.if_else(zoned, texts, pc.binary_join_element_wise(texts, "Z", ""))
-        return texts.cast(arrow_type(Type.TIMESTAMP)), {}
-    except (pa.ArrowTypeError, pa.ArrowInvalid):
-        return _one_by_one(values, Type.TIMESTAMP, parse_timestamp)
+def _timestamps(values: Values) -> pa.Array:
+    if dict in set(map(type, values)):
+        values = list(map(_text_in_utc, values))
+    texts = pa.array(values, pa.string())
+    zoned = pc.ends_with(texts, pattern="Z")
+    if not pc.all(zoned).as_py():  # usually all are in UTC; a regular expression takes many times as long
+        zoned = pc.match_substring_regex(texts, pattern=_ZONE)
+        texts = pc.if_else(zoned, texts, pc.binary_join_element_wise(texts, "Z", ""))
+    return texts.cast(ARROW[Type.TIMESTAMP])
 
 
 def _text_in_utc(value: object) -> object:
@@ -101,20 +90,9 @@ def _text_in_utc(value: object) -> object:
     return value
 
 
-def _bool(values: Values) -> tuple[pa.Array, Unread]:
-    try:
-        return pa.array(values, pa.bool_()), {}
-    except (pa.ArrowTypeError, pa.ArrowInvalid):
-        return _one_by_one(values, Type.BOOL, _read_bool)
-
-
-def _integer(values: Values) -> tuple[pa.Array, Unread]:
-    return pa.array(values, pa.int64()), {}
-
-
-def _one_by_one(values: Sequence[Any], kind: Type, read: Callable[[Any], object | None]) -> tuple[pa.Array, Unread]:
+def _one_by_one(values: Values, kind: Type, read: Callable[[Any], object]) -> tuple[pa.Array, Unread]:
     unread: Unread = {}
-    read_values: list[object] = []
+    results: list[object] = []
     for row, value in enumerate(values):
         result = None
         if value is not None and not (isinstance(value, str) and value.strip() in EMPTY):
@@ -125,8 +103,8 @@ def _one_by_one(values: Sequence[Any], kind: Type, read: Callable[[Any], object 
             else:
                 if isinstance(result, Decimal) and result != Decimal(str(value)):
                     unread[row] = value  # rounded: the digits that did not fit are kept there
-        read_values.append(result)
-    return pa.array(read_values, arrow_type(kind)), unread
+        results.append(result)
+    return pa.array(results, ARROW[kind]), unread
 
 
 def _read_decimal(value: object) -> Decimal:
@@ -142,18 +120,13 @@ def _read_decimal(value: object) -> Decimal:
 
 
 def _read_bool(value: object) -> bool:
-    if isinstance(value, str):
-        return _TRUTH[value.strip().lower()]
-    if isinstance(value, int):
-        return _TRUTH[value]
-    raise ValueError("neither true nor false")
+    if not isinstance(value, str | int):
+        raise ValueError("neither true nor false")
+    return _BOOLS[value.strip().lower() if isinstance(value, str) else value]
 
 
-_MAKERS: Final[dict[Type, Callable[[Values], tuple[pa.Array, Unread]]]] = {
-    Type.TEXT: _text,
-    Type.JSON: _json,
-    Type.DECIMAL: _decimal,
-    Type.TIMESTAMP: _timestamp,
-    Type.BOOL: _bool,
-    Type.INTEGER: _integer,
+_READERS: Final[dict[Type, tuple[Callable[[Values], pa.Array], Callable[[Any], object]]]] = {  # of a column, of one value
+    Type.DECIMAL: (_decimals, _read_decimal),
+    Type.TIMESTAMP: (_timestamps, parse_timestamp),
+    Type.BOOL: (lambda values: pa.array(values, ARROW[Type.BOOL]), _read_bool),
 }

@@ -1,7 +1,7 @@
-"""Keeps to the number of requests a key may send in a minute, however many threads send them.
+"""Limits how many requests are sent in a minute, however many threads send them.
 
 Loop allows 300 requests a minute per key (api-reference/rate-limit), shared with every other tool that uses
-the key. What the others use shows only in the headers of the answers, so the pace listens to them.
+the key. What the others use shows only in the headers of the responses, so the rate limiter reads those.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
-from loop_returns.api.errors import Stopped
-from loop_returns.settings import PACE_WINDOW, REQUESTS_PER_MINUTE
+from loop_returns.api.facts import RATE_WINDOW, REQUESTS_PER_MINUTE
+from loop_returns.errors import CancelledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 _MILLISECONDS: Final = 1000
 
 
-class Pace:
+class RateLimiter:
     """Says when the next request may be sent; one for all threads that use a key.
 
     At most `requests_per_minute` in any minute, as a sliding window. The bucket is used without
-    pyrate-limiter's `Limiter`, whose waits can't be broken off and which keeps a thread of its own.
+    pyrate-limiter's `Limiter`, whose waits cannot be interrupted and which keeps a thread of its own.
 
     Args:
         requests_per_minute: the budget of this process, at least one.
         clock: seconds that never run backwards.
-        sleep: waits that many seconds; the default ends early when the pace is stopped.
+        sleep: waits that many seconds; the default ends early when it is stopped.
     """
 
     def __init__(
@@ -43,18 +43,18 @@ class Pace:
         if requests_per_minute < 1:
             raise ValueError(f"at least one request a minute, not {requests_per_minute}")
         self.clock = clock
-        self._most = requests_per_minute
+        self._per_minute = requests_per_minute
         self._stopped = threading.Event()
         self._sleep = sleep or self._stopped.wait
         self._lock = threading.Lock()
-        self._held_until = clock()
+        self._paused_until = clock()
         self._bucket = InMemoryBucket([_rate(requests_per_minute)])
 
     def wait(self) -> float:
         """Blocks until a request may be sent, counts it, and returns the seconds waited.
 
         Raises:
-            Stopped: if `stop` was called.
+            CancelledError: if `stop` was called.
         """
         waited = 0.0
         while (seconds := self._try()) > 0:
@@ -66,31 +66,31 @@ class Pace:
         """Waits that long, or until `stop` is called.
 
         Raises:
-            Stopped: if `stop` was called.
+            CancelledError: if `stop` was called.
         """
         self._check()
         self._sleep(seconds)
         self._check()
 
     def observe(self, remaining: int | None, limit: int | None = None) -> None:
-        """Learns from an answer's headers what the server thinks; None where it didn't say.
+        """Takes over what the headers of a response say; None where a header is missing.
 
-        If fewer requests remain than this side believes, others have used them: they are counted as if sent
-        just now, so that all threads slow down. Never speeds up beyond the own budget.
+        If fewer requests remain than counted here, other programs have used them: they are counted as if sent
+        just now, so that all threads slow down. Never goes above `requests_per_minute`.
         """
         with self._lock:
             now = self._now()
             if limit is not None and limit > 0:
-                self._bucket.rates = [_rate(min(limit, self._most))]
+                self._bucket.rates = [_rate(min(limit, self._per_minute))]
             if remaining is None:
                 return
             for _ in range(self._left(now) - max(remaining, 0)):
                 self._bucket.put(RateItem("others", now))
 
     def pause(self, seconds: float) -> None:
-        """Holds all threads that long; a longer pause under way stays."""
+        """Makes all threads wait that long; a longer pause under way stays."""
         with self._lock:
-            self._held_until = max(self._held_until, self.clock() + seconds)
+            self._paused_until = max(self._paused_until, self.clock() + seconds)
 
     def left(self) -> int:
         """How many requests may still be sent right now, as far as is known."""
@@ -98,16 +98,16 @@ class Pace:
             return self._left(self._now())
 
     def stop(self) -> None:
-        """Ends all waits, now and later: every thread in `wait` or `sleep` gets `Stopped`."""
+        """Ends all waits, now and later: every thread in `wait` or `sleep` gets `CancelledError`."""
         self._stopped.set()
 
     def _try(self) -> float:
         """Counts a request and returns 0, or returns the seconds after which to try again."""
         self._check()
         with self._lock:
-            held = self._held_until - self.clock()
-            if held > 0:
-                return held
+            pause = self._paused_until - self.clock()
+            if pause > 0:
+                return pause
             now = self._now()
             self._bucket.leak(now)
             item = RateItem("request", now)
@@ -126,8 +126,8 @@ class Pace:
 
     def _check(self) -> None:
         if self._stopped.is_set():
-            raise Stopped("The request was given up because the run is ending; the reason is reported separately.")
+            raise CancelledError("The request was given up because the run is ending; the reason is reported separately.")
 
 
 def _rate(requests: int) -> Rate:
-    return Rate(requests, int(PACE_WINDOW * _MILLISECONDS))
+    return Rate(requests, int(RATE_WINDOW * _MILLISECONDS))

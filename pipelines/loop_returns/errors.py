@@ -1,0 +1,131 @@
+"""What can go wrong, named by what the operator must do.
+
+    LoopReturnsError                     exit code 1
+    ├── ConfigurationError               2   something must be changed: a key, an option, a date
+    │   ├── AccessDeniedError                HTTP 401 or 403
+    │   ├── ExtraMissingError                an optional package is not installed
+    │   ├── MissingAddressError              a permanent HTTP 500 that only the shop can end
+    │   └── RequestRejectedError             HTTP 400, 404, 422 …
+    │       ├── RangeRejectedError           … about `from` and `to`
+    │       └── PageSizeRejectedError        … about `pageSize`
+    ├── TransientError                   1   the next run repairs it
+    │   ├── UnreachableError                 the network
+    │   ├── ServerError                      HTTP 5xx
+    │   ├── RateLimitedError                 HTTP 429
+    │   └── InvalidResponseError             HTTP 200, but not the data that was asked for
+    ├── NotFoundError                    1   Loop has no such thing
+    ├── CancelledError                   1   given up because the run is ending
+    ├── LockedError                      75  another run holds the lock
+    └── WarehouseError                   1   the warehouse refused
+        └── DatabaseInUseError               another program has the DuckDB file open
+
+Every message is one paragraph for the operator, with the next step, and never holds the API key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class LoopReturnsError(Exception):
+    """The root of all errors raised on purpose; `str(error)` is the message for the operator."""
+
+    exit_code: ClassVar[int] = 1
+
+    @property
+    def message(self) -> str:
+        """The paragraph for the operator."""
+        return str(self)
+
+
+class ConfigurationError(LoopReturnsError):
+    """The operator must change something; repeating the run changes nothing."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class AccessDeniedError(ConfigurationError):
+    """HTTP 401 or 403: Loop answers a wrong key and a missing scope alike.
+
+    Source: docs.loopreturns.com/api-reference/authentication, measured by client w6w.
+    """
+
+
+class ExtraMissingError(ConfigurationError):
+    """An optional package that the command needs is not installed."""
+
+
+class MissingAddressError(ConfigurationError):
+    """The permanent HTTP 500 of `/destinations` (openapi/destinations-api.yaml)."""
+
+
+class RequestRejectedError(ConfigurationError):
+    """HTTP 400, 404, 409 or 422: Loop understood the request and won't serve it."""
+
+
+class RangeRejectedError(RequestRejectedError):
+    """HTTP 422 about `from`, `to` or the distance between them: a narrower window may be served."""
+
+
+class PageSizeRejectedError(RequestRejectedError):
+    """HTTP 422 about `pageSize`: smaller pages may be served."""
+
+
+class TransientError(LoopReturnsError):
+    """Nothing to change: the next run repairs it."""
+
+
+class UnreachableError(TransientError):
+    """The network failed, also after retries: no connection, a timeout, a connection cut while reading."""
+
+
+class ServerError(TransientError):
+    """HTTP 5xx that outlasted the retries."""
+
+
+class RateLimitedError(TransientError):
+    """HTTP 429 that outlasted the retries."""
+
+
+class InvalidResponseError(TransientError):
+    """HTTP 200 without the data: not JSON, a web page, cut off, or an error object."""
+
+
+class NotFoundError(LoopReturnsError):
+    """Loop has no such return, or nothing of that kind for it."""
+
+
+class CancelledError(LoopReturnsError):
+    """A wait or request was given up because the run is ending; the error that ends it is another one."""
+
+
+class LockedError(LoopReturnsError):
+    """Another run holds the lock; the attributes tell which, as far as is known."""
+
+    exit_code: ClassVar[int] = 75
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        pid: int | None = None,
+        host: str | None = None,
+        command: str | None = None,
+        started: datetime | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.pid = pid
+        self.host = host
+        self.command = command
+        self.started = started
+
+
+class WarehouseError(LoopReturnsError):
+    """The warehouse could not be opened, read or loaded."""
+
+
+class DatabaseInUseError(WarehouseError):
+    """Another program has the DuckDB file open, so nothing can be loaded."""
