@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"  # before dlt is imported by whatever comes first
 os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"  # tests break loads on purpose; dlt would print each at length
@@ -14,13 +15,16 @@ os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"  # tests break loads on purpose; d
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; what tests start would ignore it too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from .warehouses import postgres  # noqa: F401 # after the environment, as it imports dlt; a fixture
+from tests.support.warehouses import postgres  # noqa: F401 # after the environment, as it imports dlt; a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from .driving import Driver
+    from tests.support.driving import Driver
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # how fast a machine is says nothing about the code
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +41,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def drive(home: Path) -> Iterator[Callable[..., Driver]]:
     """Makes a driver: `drive(shop, quirks=…)` serves the shop and mirrors it into a DuckDB file of the test's own."""
-    from .driving import Driver, impatient
+    from tests.support.driving import Driver
 
     drivers: list[Driver] = []
 
@@ -45,7 +49,6 @@ def drive(home: Path) -> Iterator[Callable[..., Driver]]:
         drivers.append(Driver(*args, **{"folder": home} | more).start())  # type: ignore[arg-type]
         return drivers[-1]
 
-    with impatient():
-        yield make
-        for driver in drivers:
-            driver.stop()
+    yield make
+    for driver in drivers:
+        driver.stop()

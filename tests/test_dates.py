@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop_returns.api.errors import ChangeSettings
-from loop_returns.dates import parse_timestamp, parse_when
+from loop_returns.dates import parse_timestamp
+from loop_returns.errors import ConfigurationError
+from loop_returns.settings import parse_when
+from tests.support import SAMPLES
 
 MOMENT = datetime(2023, 8, 22, 14, 8, 31, tzinfo=UTC)
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -101,7 +102,7 @@ def test_every_timestamp_of_the_samples_is_read() -> None:
     """All fields of the sample bodies that are named like a time hold one that can be read."""
     read = 0
     for name in ("returns_list_page", "returns_list_array", "asn", "return_details", "notes", "label_requests"):
-        body = json.loads((Path(__file__).parent / "samples" / f"{name}.json").read_text())
+        body = json.loads((SAMPLES / f"{name}.json").read_text())
         for value in _times(body):
             parse_timestamp(value)
             read += 1
@@ -141,7 +142,7 @@ def test_what_an_operator_types(text: str, moment: str) -> None:
 )
 def test_a_typing_error_is_explained(text: str) -> None:
     """Anything else is the operator's to change; the message quotes it and shows what is accepted."""
-    with pytest.raises(ChangeSettings) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         parse_when(text)
     assert caught.value.exit_code == 2
     assert text in caught.value.message

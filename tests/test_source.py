@@ -12,16 +12,15 @@ from dlt.common.configuration.container import Container
 from dlt.extract.incremental.context import TimeIntervalContext
 
 from loop_returns import loop_returns_source
-from loop_returns.api.errors import ChangeSettings
+from loop_returns.errors import ConfigurationError
 from loop_returns.sandbox import Quirks, Shop
-
-from .driving import NOW
-from .mirror import CHILDREN
+from tests.support.driving import NOW
+from tests.support.mirror import CHILDREN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .driving import Driver
+    from tests.support.driving import Driver
 
 ASN = "advanced_shipping_notices"
 TABLES = ("returns", *CHILDREN, ASN)
@@ -214,5 +213,5 @@ def test_a_stray_key_is_not_used(driver: Driver, monkeypatch: pytest.MonkeyPatch
     assert driver.query("SELECT DISTINCT shop FROM returns") == [("default",)]
     monkeypatch.delenv("SOURCES__LOOP_RETURNS__API_KEY")
     monkeypatch.setenv("API_KEY", "somebody-elses-key")
-    with pytest.raises(ChangeSettings, match="no API key"):
+    with pytest.raises(ConfigurationError, match="no API key"):
         loop_returns_source()

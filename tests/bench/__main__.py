@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
+
 from tests.bench.dataset import END, SPAN, write
 from tests.bench.measure import HERE, Sample, measure, serving, summary
 

@@ -2,7 +2,7 @@
 
 One file per state holds the returns as JSON texts joined by commas, oldest first, so that any range of time is one slice of
 the file. Two arrays beside it say where each return starts and when it was updated. A return is a copy of a sandbox's
-(4.3 KB, 2.6 line items on average, with the API's wobbling types) with ids and times of its own. One more such file holds
+(4.3 KB, 2.6 line items on average, with the API's type variants) with ids and times of its own. One more such file holds
 the shipping notices, a row per line item, by the time at which their return was created.
 """
 
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from loop_returns.api.facts import STATES
 from loop_returns.sandbox import Shop
-from loop_returns.settings import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator

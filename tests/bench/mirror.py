@@ -12,8 +12,12 @@ import sys
 from dataclasses import replace
 
 from loop_returns import sync
-from loop_returns.config import load
 from loop_returns.runs.session import Options
+
+try:
+    from loop_returns.settings import load
+except ImportError:  # another checkout, from before the settings had that module
+    from loop_returns.config import load  # type: ignore[import-not-found,no-redef]
 
 UNLIMITED = 1_000_000
 

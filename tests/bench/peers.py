@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from loop_returns.settings import ASN_PATH, STATES
+from loop_returns.api.facts import ASN_PATH, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +50,7 @@ def pages(url: str) -> Iterator[bytes]:
 def sequential(url: str, folder: Path) -> dict[str, Any]:
     """Reads everything, one request after another, and loads nothing: how long a plain reader waits for the API."""
     import httpx
+
     from tests.bench.dataset import CREATED_BEFORE, END, SPAN
 
     del folder
@@ -133,7 +134,7 @@ def floor(url: str, folder: Path) -> dict[str, Any]:
 
 
 def _struct() -> str:
-    """The returns list's rows as DuckDB is to read them: wobbling fields as text."""
+    """The returns list's rows as DuckDB is to read them: fields that come in several types as text."""
     from loop_returns.tables.catalog import TABLES
 
     def inner(table: str, arrays: dict[str, str]) -> str:

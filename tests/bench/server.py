@@ -28,9 +28,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from loop_returns.api.facts import ASN_PATH, RETURNS_PATH, STATES
 from tests.bench.dataset import CREATED_BEFORE, DAY, NOTICES
-
-from loop_returns.settings import ASN_PATH, RETURNS_PATH, STATES
 
 MINUTE: Final = 60.0
 _MORE: Final = 4_000_000_000  # seconds, after every time

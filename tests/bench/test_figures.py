@@ -1,0 +1,56 @@
+"""The benchmarks run as README says, and their figures are of runs that read everything."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.bench.measure import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _bench(folder: Path, *arguments: str) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
+    """What each process said of its work, by its figure's name, and the ratios."""
+    command = [sys.executable, "-m", "tests.bench", *arguments, "--repeats", "1", "--json", str(folder / "b.json")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    found = json.loads((folder / "b.json").read_text())
+    assert all(one["wall"] > 0 for one in found["figures"])
+    return {one["name"]: one["said"] for one in found["figures"]}, found["ratios"]
+
+
+def _is_whole(said: dict[str, Any], returns: int) -> bool:
+    new = said["rows_new"]
+    read_all = new["returns"] == returns and new["advanced_shipping_notices"] == new["return_line_items"] > 2 * returns
+    return read_all and said["outcome"] == "done"
+
+
+@pytest.mark.long
+def test_parts(tmp_path: Path):
+    """All parts of one checkout run on small shops and write their JSON, and each run has read all that it should."""
+    parts = ("start", "shaping", "unpaced", "increments", "paced")
+    said, ratios = _bench(tmp_path, *parts, "--sizes", "1500", "--increments", "1000", "--stock", "800")
+    assert said["returns alone, 1,500"]["rows_new"]["returns"] == 1500
+    assert "advanced_shipping_notices" not in said["returns alone, 1,500"]["rows_new"]
+    assert said["DuckDB read_json, 1,500"]["rows"]["returns"] == 1500
+    assert _is_whole(said["paced, 1,500: whole job"], 1500)
+    assert said["1 % changed, of 1,000"]["rows_changed"]["returns"] == 10
+    assert ratios["nothing new, of 1000: requests"] <= 15
+
+
+@pytest.mark.long
+def test_the_job_of_two_checkouts(tmp_path: Path):
+    """The job runs with both, and each later sync finds the warehouse of its own checkout."""
+    said, ratios = _bench(tmp_path, "job", "--sizes", "1500", "--against", str(ROOT))
+    for label in ("this", "other"):
+        assert _is_whole(said[f"whole job, 1,500, {label}"], 1500)
+        changes = said[f"1 % changed, of 1,500, {label}"]
+        assert changes["rows_changed"]["returns"] == 15
+        assert changes["rows_changed"]["advanced_shipping_notices"] == changes["rows_changed"]["return_line_items"] > 15
+        assert not any(changes["rows_new"].values())
+    assert ratios["whole job, 1,500: cpu, this / other"] > 0

@@ -1,0 +1,157 @@
+"""A run loads in chunks of bounded size, and reads on meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from loop_returns.extract.page import ShapedPage
+from loop_returns.extract.planning import changed_plan
+from loop_returns.extract.reading import Limits, Reading
+from loop_returns.extract.scheduler import Answered, Idle, WindowDone
+from loop_returns.extract.state import ShopState
+from loop_returns.runs.session import Session
+from loop_returns.sandbox import Shop
+from loop_returns.tables.chunk import Chunk, Tally
+from loop_returns.tables.shape import Shaper
+from tests.support import PATIENCE
+from tests.support.driving import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from loop_returns.extract.tasks import Task
+    from loop_returns.sandbox import SeenRequest
+    from tests.support.driving import Driver
+
+
+def chunks(driver: Driver) -> list[int]:
+    """How many returns each load brought."""
+    return [int(rows) for (rows,) in driver.query("SELECT count(*) FROM returns GROUP BY _dlt_load_id")]
+
+
+def test_no_chunk_is_larger_than_its_limit_and_a_page(drive: Callable[..., Driver]):
+    """A chunk ends as soon as it has enough rows; together they hold every return once."""
+    shop = Shop.generate(seed=6, returns=150, days=100, now=NOW)
+    driver = drive(shop, settings={"page_size": 10, "window_days": 20}, limits=Limits(rows=30))
+    driver.sync()
+    driver.assert_equal()
+    assert len(chunks(driver)) > 3
+    assert max(chunks(driver)) < 30 + 10
+    assert sum(chunks(driver)) == 150
+
+
+@pytest.mark.long
+def test_long_rows_make_smaller_chunks(drive: Callable[..., Driver]):
+    """Rows that need much memory are loaded sooner."""
+    shop = Shop.generate(seed=6, returns=60, days=100, now=NOW)
+    driver = drive(shop, settings={"page_size": 5, "window_days": 20}, limits=Limits(size=20_000))
+    driver.sync()
+    driver.assert_equal()
+    assert len(chunks(driver)) > 3
+
+
+class Script:
+    """Hands out events in a fixed order, as an API that keeps the reading waiting now and then would."""
+
+    def __init__(self, *sizes: int | Idle | WindowDone) -> None:
+        shop = Shop.generate(seed=6, returns=100, days=20, now=NOW)
+        self._bodies = shop.returns_snapshot()
+        self._sizes = sizes
+
+    def read(self, tasks: list[Task]) -> Iterator[Any]:
+        for one in self._sizes:
+            if isinstance(one, int):
+                rows, self._bodies = self._bodies[:one], self._bodies[one:]
+                yield Answered(tasks[0], ShapedPage(Shaper("default").returns(rows), None))
+            else:
+                yield one
+
+
+def sizes_of(script: Script, limits: Limits) -> list[int]:
+    """Rows of each chunk that a reading makes of the script."""
+    from loop_returns.settings import Settings
+
+    settings = Settings(api_key="k")
+    plan = changed_plan(settings, NOW.replace(month=9), NOW, now=NOW)
+    reading = Reading(script, plan, ShopState(), lambda tables: Chunk(tables, Tally()), limits)  # type: ignore[arg-type]
+    found = []
+    while reading.advance():
+        assert reading.chunk is not None
+        found.append(reading.chunk.tables["returns"].num_rows)
+    return found
+
+
+def test_an_idle_run_loads_what_it_has():
+    """While the API keeps it waiting, a run loads what is worth a load, and nothing smaller."""
+    limits = Limits(rows=50, idle_rows=10)
+    assert sizes_of(Script(4, Idle(), 8, Idle(), 3, Idle(), WindowDone(0)), limits) == [12, 3]
+    assert sizes_of(Script(20, 20, 20, Idle(), WindowDone(0)), limits) == [60]
+    assert sizes_of(Script(20, 40, 2, WindowDone(0)), limits) == [60, 2]
+
+
+def test_the_cursor_of_a_chunk():
+    """The state that goes with a chunk holds the newest time of whole windows only, and none from outside of them."""
+    from loop_returns.settings import Settings
+
+    script = Script(100, WindowDone(0), Idle())
+    odd = [{**body, "updated_at": "2036-01-01T00:00:00Z"} for body in script._bodies[:1]]
+    script._bodies = [*odd, *script._bodies[1:]]
+    plan = changed_plan(Settings(api_key="k"), NOW.replace(month=9), NOW, now=NOW)
+    half = Reading(Script(10), plan, ShopState(), lambda tables: Chunk(tables, Tally()), Limits())  # type: ignore[arg-type]
+    assert half.advance()
+    assert half.state.cursor is None, "the window is not whole"
+    reading = Reading(script, plan, ShopState(), lambda tables: Chunk(tables, Tally()), Limits(rows=1000))  # type: ignore[arg-type]
+    assert reading.advance()
+    assert reading.chunk is not None
+    times = pa.compute.unique(reading.chunk.tables["returns"]["updated_at"]).to_pylist()
+    assert reading.state.cursor == max(time for time in times if time <= NOW)
+
+
+def test_it_reads_on_while_it_loads(drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch):
+    """While a chunk is being loaded, the pages that follow are asked for."""
+    shop = Shop.generate(seed=6, returns=50, days=99, now=NOW)
+    settings = {"page_size": 2, "window_days": 20, "max_concurrency": 2, "start_date": NOW - timedelta(days=99)}
+    driver = drive(shop, settings=settings, limits=Limits(rows=4))
+    loading, later, seen = threading.Event(), threading.Semaphore(0), []
+
+    def hold_back(request: SeenRequest) -> None:
+        """Lets through what the first chunk needs; what follows waits until that is being loaded."""
+        seen.append(request)
+        if len(seen) > 15:
+            loading.wait(PATIENCE)
+            later.release()
+
+    def load(self: Session, reading: Reading, plain: Callable[..., None] = Session._load) -> None:
+        if not loading.is_set():
+            loading.set()
+            assert all(later.acquire(timeout=PATIENCE) for _ in range(5)), "nothing is asked for during a load"
+        plain(self, reading)
+
+    driver.sandbox.on_request = hold_back
+    # a load says nothing while it is under way; its two ends are here
+    monkeypatch.setattr(Session, "_load", load)
+    driver.sync(only="returns")
+    assert loading.is_set()
+
+
+def test_a_failed_load_lets_go_of_the_file(drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch):
+    """When a load fails, the file is free at once, in the same process too."""
+    driver = drive(Shop.generate(seed=6, returns=10, days=10, now=NOW))
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no")
+
+    with monkeypatch.context() as broken:  # no real load fails in a way that the run does not know
+        broken.setattr(Session, "_load", fail)
+        with pytest.raises(RuntimeError):
+            driver.sync()
+    with duckdb.connect(str(driver.file), read_only=True) as connection:
+        assert connection.sql("SELECT 1").fetchall() == [(1,)]
+    driver.sync()
+    driver.assert_equal()

@@ -1,0 +1,188 @@
+"""Two small shops whose marts were worked out by hand; the results lie in `golden/`, one text table for each mart.
+
+`north` sells in USD and has one return in EUR; `south` sells in EUR. Both have a return R1 with a line L1, so that a join
+without the shop would mix them up. R7 is gone from Loop.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from tests.support import ROOT
+
+GOLDEN = ROOT / "tests" / "marts" / "golden"
+Rows = list[dict[str, Any]]
+
+
+def at(text: str) -> datetime:
+    """`01-10 23:30` -> that moment of 2026, UTC."""
+    return datetime.strptime(f"2026-{text}", "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+
+
+def ret(one: str, state: str, outcome: str, created: str, *, shop: str = "north", **more: Any) -> dict[str, Any]:
+    base = {"shop": shop, "id": one, "state": state, "outcome": outcome, "created_at": at(created), "currency": "USD"}
+    amounts = (
+        "return_credit_total",
+        "exchange_total",
+        "exchange_credit_total",
+        "gift_card",
+        "refund",
+        "upsell",
+        "handling_fee",
+    )
+    return base | {"updated_at": at("02-10 00:00")} | dict.fromkeys(amounts, "0") | more
+
+
+def line(one: str, of: str, product: str, variant: str, price: str, *, shop: str = "north", **more: Any) -> dict[str, Any]:
+    base = {"shop": shop, "return_id": of, "line_item_id": one, "product_id": product, "variant_id": variant}
+    return (
+        base
+        | {"sku": f"S-{variant}", "price": price, "discount": "0", "tax": "0", "refund": "0", "outcome": "default"}
+        | more
+    )
+
+
+def notice(of: str, ordered: str, *, shop: str = "north", number: str = "N1", **more: Any) -> dict[str, Any]:
+    base = {"shop": shop, "id": number, "return_line_item_id": of, "provider_created_at": at(ordered)}
+    return base | {"updated_at": at("02-01 00:00")} | more
+
+
+RETURNS: Rows = [
+    # submitted late in the evening: in any zone east of Greenwich it is the next day already
+    ret("R1", "closed", "exchange+refund", "01-10 23:30", return_total="164.58", return_credit_total="101.28",
+        refund="63.30", exchange_total="101.28", exchange_credit_total="101.28", customer="Ann@Example.com ",
+        provider_order_id="P1",
+        carrier="USPS", label_status="delivered", label_updated_at=at("01-15 23:30"), destination_id="D1",
+        outcomes_processed_at_refund_processed=at("01-19 23:30"), type="standard", edited_at=at("01-12 08:00"),
+        order_id="98", order_name="#98", origin_country="Canada", origin_country_code="CA", multi_currency=False,
+        return_product_total="156", return_discount_total="0", return_tax_total="8.58", refund_shipping_total="3",
+        refund_before_inspection=False, was_processed=True),
+    ret("R2", "open", "refund", "01-11 12:00", return_total="20", refund="20", customer="ann@example.com",
+        provider_order_id="P2", carrier="USPS", label_status="in_transit", destination_id="D1"),
+    # store credit with a bonus: 50.00 issued for goods of 42.20, of which 42.20 were retained
+    ret("R3", "closed", "credit", "02-01 00:00", return_total="42.20", return_credit_total="42.20", gift_card="50",
+        handling_fee="2", provider_order_id="P3", carrier="USPS", label_status="delivered"),
+    ret("R4", "cancelled", "refund", "01-10 10:00", return_total="30", refund="30", customer="bob@example.com",
+        provider_order_id="P4"),
+    ret("R5", "expired", "exchange", "01-20 08:00", return_total="25", return_credit_total="25", exchange_total="25",
+        exchange_credit_total="25", customer="bob@example.com", provider_order_id="P4", carrier="FedEx", label_status="new"),
+    # dearer exchange: Loop's exchange_credit_total may hold the upsell, the retained revenue must not
+    ret("R6", "review", "upsell", "01-11 09:00", currency="EUR", return_total="80", return_credit_total="80",
+        exchange_total="95", exchange_credit_total="95", upsell="15", customer="bob@example.com", provider_order_id="P6",
+        carrier="", label_status="N/A"),
+    ret("R7", "closed", "refund", "01-10 12:00", return_total="99", refund="99", customer="ann@example.com",
+        carrier="USPS", label_status="delivered", _deleted_at=at("02-02 00:00")),
+    # no label rows: the header's label says that it was delivered
+    ret("R8", "open", "credit+refund", "01-11 18:00", return_total="60", return_credit_total="35", gift_card="35",
+        refund="25", customer="bob@example.com", provider_order_id="P8", carrier="UPS", label_status="delivered",
+        label_updated_at=at("01-13 18:00")),
+    ret("R1", "closed", "refund", "01-10 12:00", shop="south", currency="EUR", return_total="10", refund="8",
+        handling_fee="2", customer="ann@example.com", provider_order_id="P1"),
+]  # fmt: skip
+
+LINES: Rows = [
+    line("L1", "R1", "A", "A1", "78", tax="4.29", refund="31.65", title="Shirt S", return_reason="Too small",
+         parent_return_reason="Fit", provider_line_item_id="PL1", barcode="290832", refund_item="27.36", refund_tax="4.29"),
+    line("L2", "R1", "A", "A2", "78", tax="4.29", refund="31.65", title="Shirt M", parent_return_reason="Fit",
+         outcome="exchange", exchange_variant="A3"),
+    line("L3", "R2", "A", "A1", "20", refund="20", title="Shirt small", return_reason="Too small",
+         parent_return_reason="Fit"),
+    line("L4", "R3", "B", "B1", "40", tax="2.20", sku="", title="Candle", parent_return_reason="Changed my mind",
+         return_reason="N/A"),
+    line("L5", "R4", "B", "B1", "30", sku="", refund="30", title="Candle", parent_return_reason="Changed my mind"),
+    line("L6", "R5", "A", "A1", "25", title="Shirt S", parent_return_reason="Fit", return_reason="Too big"),
+    line("L7", "R6", "A", "A1", "40", title="Shirt S", outcome="keep", parent_return_reason="Quality",
+         return_reason="Faded"),
+    line("L8", "R6", "A", "A2", "50", discount="10", title="Shirt M"),
+    line("L9", "R7", "A", "A1", "99", refund="99", title="Shirt S"),
+    line("L10", "R8", "C", "C1", "30", refund="25", title="Mug", parent_return_reason="Quality", return_reason="Broken",
+         return_comment="in two pieces", condition_inspected_at=at("01-14 08:00"), condition_condition_category="c",
+         disposition_disposition_outcome="recycle"),
+    line("L11", "R8", "C", "C1", "30", title="Mug", parent_return_reason="Changed my mind", return_comment="N/A"),
+    line("L1", "R1", "A", "A1", "10", shop="south", refund="8", title="Shirt S", parent_return_reason="Fit",
+         return_reason="Too big"),
+]  # fmt: skip
+
+EXCHANGES: Rows = [
+    {"shop": "north", "return_id": "R1", "exchange_id": "X1", "product_id": "A", "variant_id": "A3", "sku": "S-A3",
+     "exchange_order_id": "E1", "exchange_order_name": "#EXC-1", "type": "exchange", "title": "Shirt L",
+     "price": "96", "discount": "0", "tax": "5.28", "total": "101.28", "out_of_stock": False},
+    {"shop": "north", "return_id": "R5", "exchange_id": "X2", "product_id": "C", "variant_id": "C9", "sku": "",
+     "price": "25", "total": "25", "out_of_stock": True, "out_of_stock_resolution": "waiting"},
+    {"shop": "north", "return_id": "R6", "exchange_id": "X3", "product_id": "A", "variant_id": "A9", "sku": "S-A9",
+     "price": "95", "total": "95", "out_of_stock": False},
+]  # fmt: skip
+
+LABELS: Rows = [
+    {"shop": "north", "return_id": "R1", "label_index": 0, "status": "delivered", "updated_at": at("01-15 23:30"),
+     "rate": "7.25", "carrier": "USPS", "tracking_number": "T1", "line_items": '["L1", "L2"]'},
+    {"shop": "north", "return_id": "R1", "label_index": 1, "status": "pre_transit", "updated_at": at("01-10 23:31"),
+     "carrier": "UPS", "tracking_number": "T2", "line_items": "[]"},
+    {"shop": "north", "return_id": "R2", "label_index": 0, "status": "in_transit", "updated_at": at("01-12 12:00"),
+     "rate": "5", "carrier": "USPS", "tracking_number": "T3"},
+    {"shop": "north", "return_id": "R3", "label_index": 0, "status": "delivered", "updated_at": at("02-07 12:00"),
+     "carrier": "USPS", "tracking_number": "T4", "line_items": "[4]"},
+    {"shop": "north", "return_id": "R5", "label_index": 0, "status": "new", "updated_at": at("01-20 08:01"),
+     "rate": "6", "carrier": "FedEx", "tracking_number": "T5"},
+    {"shop": "north", "return_id": "R7", "label_index": 0, "status": "delivered", "updated_at": at("01-11 12:00"),
+     "rate": "9", "carrier": "USPS", "tracking_number": "T7"},
+]  # fmt: skip
+
+REFUNDS: Rows = [
+    {"shop": "north", "return_id": "R1", "refund_id": "F1", "provider_created_at": at("01-20 11:30")},
+    {"shop": "north", "return_id": "R1", "refund_id": "F2", "provider_created_at": at("01-25 11:30")},
+    {"shop": "south", "return_id": "R1", "refund_id": "F1", "provider_created_at": at("01-11 12:00")},
+]
+
+NOTICES: Rows = [
+    notice("L1", "01-01 11:30", tracking_number="T1", date_delivered=at("01-14 23:30"), closed_at=at("01-20 23:30"),
+           service="Ground", destination_id="D1", destination_name="Main hall", restock_status="restocked"),
+    notice("L1", "01-01 11:30", number="N0", updated_at=at("01-12 00:00"), tracking_number="T1", restock_status="pending"),
+    notice("L2", "01-01 11:30", tracking_number="T1", date_delivered=at("01-14 23:30"), closed_at=at("01-20 23:30"),
+           service="Ground", destination_id="D1", destination_name="Main hall"),
+    notice("L5", "01-05 10:00"),
+    notice("L8", "01-02 09:00"),
+    notice("L3", "01-03 00:00", _deleted_at=at("02-02 00:00")),
+    notice("L1", "01-03 12:00", shop="south", closed_at=at("01-12 00:00")),
+]  # fmt: skip
+
+RUNS: Rows = [
+    {"shop": "north", "run_id": "1", "command": "sync", "started_at": at("02-10 01:00"), "finished_at": at("02-10 01:05"),
+     "outcome": "done", "exit_code": 0, "cursor_after": at("02-10 00:55")},
+    {"shop": "north", "run_id": "2", "command": "reconcile", "started_at": at("02-10 02:00"),
+     "finished_at": at("02-10 02:30"), "outcome": "check_failed", "exit_code": 3},
+    {"shop": "north", "run_id": "3", "command": "sync", "started_at": at("02-10 03:00"), "finished_at": at("02-10 03:01"),
+     "outcome": "failed", "exit_code": 1, "error_message": "No route to Loop."},
+]  # fmt: skip
+
+SHOP: dict[str, Rows] = {
+    "returns": RETURNS,
+    "return_line_items": LINES,
+    "return_exchanges": EXCHANGES,
+    "return_labels": LABELS,
+    "return_refunds": REFUNDS,
+    "advanced_shipping_notices": NOTICES,
+    "_loop_sync_runs": RUNS,
+}
+
+
+def written(value: object) -> str:
+    """A value as the tables in `golden/` write it: `-` for null, yes and no, no trailing zeros, times without seconds."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def golden(mart: str) -> tuple[list[str], list[list[str]]]:
+    """The columns and rows that are expected of a mart."""
+    lines = (GOLDEN / f"{mart}.txt").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in text.split("|")] for text in lines if text and not text.startswith("#")]
+    return rows[0], rows[1:]
