@@ -185,18 +185,21 @@ def _read(name: str, raw: object, hint: Any) -> object:
         for read in filter(callable, hint.__metadata__):
             value = read(value)
         return convert(value, hint, strict=False)
-    meta = next(one for one in hint.__metadata__ if isinstance(one, Meta))
-    if isinstance(hint.__metadata__[-1], str):
-        accepted = hint.__metadata__[-1]
-    elif hint.__origin__ is int:
-        accepted = f"a whole number from {meta.ge} to {meta.le} ({meta.description})"
-    else:
-        accepted = f"one of {', '.join(get_args(hint.__origin__))}"
     shown, file = (" cannot be used", "secrets") if name == "api_key" else (f" is {str(raw)[:60]!r}", "config")
     raise ConfigurationError(
-        f"The setting `{name}`{shown}; it must be {accepted}. Set `{name}` in .dlt/{file}.toml under [{SECTION}], "
+        f"The setting `{name}`{shown}; it must be {accepted(hint)}. Set `{name}` in .dlt/{file}.toml under [{SECTION}], "
         f"or {variable(name)} in the environment."
     )
+
+
+def accepted(hint: Any) -> str:
+    """What a setting with this annotation may be, in words."""
+    if isinstance(hint.__metadata__[-1], str):
+        return str(hint.__metadata__[-1])
+    if hint.__origin__ is int:
+        bounds = next(one for one in hint.__metadata__ if isinstance(one, Meta))
+        return f"a whole number from {bounds.ge} to {bounds.le}"
+    return f"one of {', '.join(get_args(hint.__origin__))}"
 
 
 def _refuse_misplaced() -> None:

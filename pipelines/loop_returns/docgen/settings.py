@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields
 from datetime import datetime, timedelta
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 from msgspec import Meta
 
 from loop_returns.docgen import write_page
-from loop_returns.settings import Settings
+from loop_returns.settings import Settings, accepted
 
 
 def settings_table() -> str:
@@ -19,13 +19,7 @@ def settings_table() -> str:
     for one in fields(Settings):
         hint = hints[one.name]
         meta = next(rule for rule in hint.__metadata__ if isinstance(rule, Meta))
-        if isinstance(hint.__metadata__[-1], str):
-            allowed = hint.__metadata__[-1]
-        elif hint.__origin__ is int:
-            allowed = f"{meta.ge} to {meta.le}"
-        else:
-            allowed = ", ".join(get_args(hint.__origin__))
-        lines.append(f"| `{one.name}` | {allowed} | {_as_written(one.default)} | {meta.description} |")
+        lines.append(f"| `{one.name}` | {accepted(hint)} | {_as_written(one.default)} | {meta.description} |")
     return "\n".join(lines) + "\n"
 
 
