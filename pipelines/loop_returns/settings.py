@@ -173,8 +173,8 @@ def _configured(name: str) -> object:
     import dlt  # takes a second, which `--help` and a refused option need not wait for
 
     place = dlt.secrets if name == "api_key" else dlt.config
-    found = (one.get_value(name, place.default_type, "", *SECTION.split("."))[0] for one in place.config_providers)
-    return next((value for value in found if value is not None and str(value).strip()), None)
+    values = (one.get_value(name, place.default_type, "", *SECTION.split("."))[0] for one in place.config_providers)
+    return next((value for value in values if value is not None and str(value).strip()), None)
 
 
 def _read(name: str, raw: object, hint: Any) -> object:

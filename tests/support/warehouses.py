@@ -40,7 +40,8 @@ def load(pipeline: dlt.Pipeline, tables: Mapping[str, Sequence[dict[str, Any]]])
             item = _arrow(name, given) if given else dlt.mark.materialize_table_schema()
             yield dlt.resource([item], **dlt_hints(table))
 
-    dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True  # as the runs do: it is a declared column
+    # as the runs do: it is a declared column; under the pipeline's name, as other tests have pipelines of their own
+    dlt.config[f"{pipeline.pipeline_name}.normalize.parquet_normalizer.add_dlt_load_id"] = True
     is_file = str(pipeline.destination.destination_type).endswith("duckdb")
     pipeline.run(rows(), loader_file_format="parquet" if is_file else None)
 

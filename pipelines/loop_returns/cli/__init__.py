@@ -1,4 +1,4 @@
-"""The console script `loop-returns`: words in, exit code out. Nothing heavy is imported before a command is known."""
+"""The console script `loop-returns`: from arguments to an exit code. Nothing heavy is imported before a command is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns words of the command line into values, before anything is opened."""
+"""Turns arguments of the command line into values, before anything is opened."""
 
 from __future__ import annotations
 

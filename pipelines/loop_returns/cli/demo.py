@@ -123,14 +123,14 @@ def _show_answers(options: "Options", output: OutputOptions) -> None:
     with closing(duckdb.connect(options.file, read_only=True)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f'USE "{options.dataset}"')
-        for words, sql in QUESTIONS:
+        for question, sql in QUESTIONS:
             answer = connection.execute(sql)
             columns, rows = [one[0] for one in answer.description or ()], answer.fetchall()
             answers = [dict(zip(columns, row, strict=True)) for row in rows]
-            if show_as_json({"question": words, "sql": sql, "answer": answers}, output):
+            if show_as_json({"question": question, "sql": sql, "answer": answers}, output):
                 continue
             show_text("")
-            show_text(words, style="bold")
+            show_text(question, style="bold")
             show_text(f"{sql}\n")
             show_table(columns, [["" if cell is None else str(cell) for cell in row] for row in rows])
 

@@ -112,7 +112,7 @@ def _work(queue: _TaskQueue, step: Step, results: SimpleQueue[Result], stop: Cal
             results.put((task, page, len(following)))
             for one in following:  # after the result: a follow-up's could overtake it, and the window would seem to be done
                 queue.add(one)
-        except BaseException as error:  # noqa: BLE001 # the consumer raises it, or has left and wants to hear of nothing
+        except BaseException as error:  # noqa: BLE001 # the consumer raises it, unless it has left
             results.put(error)  # before `stop`, which makes other steps fail that would have succeeded
             queue.end()
             stop()

@@ -112,8 +112,8 @@ def carriers(data: Data) -> alt.Chart:
     )
     tips = ["carrier:N", "stage:N", tip("labels", ","), tip("mean", ".1f", "mean days to deliver")]
     encoding = {"x": counts(alt.X, "labels"), "y": parts.names("carrier", "total"), "tooltip": tips}
-    found = {row["carrier"] for row in data.tables["carriers"]}
-    return parts.by_stage(data, "carriers", chart, parts.ROW * (len(found) + 1), **encoding)
+    carriers = {row["carrier"] for row in data.tables["carriers"]}
+    return parts.by_stage(data, "carriers", chart, parts.ROW * (len(carriers) + 1), **encoding)
 
 
 def coming(data: Data) -> alt.Chart:

@@ -28,7 +28,7 @@ _STALE: Final = timedelta(hours=26)  # a daily sync, and some time for it to run
 def write_report(target: Target, *, output: str | Path = OUTPUT, days: int = DAYS, shop: str | None = None) -> Path:
     """Writes the report on all shops of a warehouse, replacing what is there, and returns its absolute path.
 
-    Needs no API key and asks nothing of Loop.
+    Needs no API key and sends no request to Loop.
 
     Args:
         target: the warehouse, as `find_target` finds it.

@@ -100,8 +100,8 @@ def ranking(chart: alt.Chart, *more: str) -> alt.Chart:
 
 def by_stage(data: Data, table: str, chart: alt.Chart, height: int = 230, **encoding: Any) -> alt.Chart:
     """Bars in the colours of the stages that the table has."""
-    found = {row["stage"] for row in data.tables[table]}
-    stages = {stage: colour for stage, colour in STAGES.items() if stage in found}
+    used = {row["stage"] for row in data.tables[table]}
+    stages = {stage: colour for stage, colour in STAGES.items() if stage in used}
     return finish(chart.encode(**colours("stage", stages), **encoding), height)
 
 

@@ -58,7 +58,7 @@ def backfill(
 
 
 def plan(settings: Settings, options: Options, *, start: datetime, end: datetime) -> list[PlannedRequest]:
-    """The requests that a backfill would send at least; asks nothing of Loop."""
+    """The requests that a backfill would send at least; sends no request."""
     state = shop_state(settings, options)
     end = max(min(end, datetime.now(UTC)), start)
     plans: list[Plan] = []

@@ -45,14 +45,14 @@ class _Rule:
     name: str
     table: Table
     severity: Severity
-    sql: str  # in DuckDB's dialect: one number; `{shop}` is the shop, `{loaded}` a condition on the row `t` that is judged
+    sql: str  # in DuckDB's dialect: one number; `{shop}` is the shop, `{loaded}` a condition on the row `t` that is checked
     problem: str  # what `failed` rows have, and what to do
 
 
 def run_checks(pipeline: dlt.Pipeline, *, shop: str, loads: Collection[str] | None = None) -> list[Check]:
     """Every check on the shop's rows, passed ones too (`failed` is 0); none before the first load.
 
-    With `loads` only rows of these loads are judged: each by itself, by the rows with its key, and by its return. Checks on
+    With `loads` only rows of these loads are checked: each by itself, by the rows with its key, and by its return. Checks on
     tables or columns that the warehouse does not have are left out. Raises dlt's DatabaseException when the
     destination cannot be asked.
     """

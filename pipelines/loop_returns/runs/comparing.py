@@ -38,7 +38,7 @@ class Comparison:
             return known_rows(reader, table, self.session.shop, tables[table].column("id").to_pylist())
 
     def uncertain(self, returns: pa.Table, known: pa.Table) -> pa.Table:
-        """Returns whose children in the warehouse cannot be judged by the return's own row.
+        """Returns whose children in the warehouse cannot be inferred from the return's own row.
 
         A killed run left them behind, or somebody has deleted the row by hand.
         """

@@ -81,7 +81,7 @@ def read_notices(session: Session, plan: NoticesPlan, compare: Compare, *, to_no
             "Loop may have misread a date: compare the notices' dates with the run's."
         )
     if not to_now and (answers.consistent != {"created_at"} or answers.outside):
-        return 0  # the other times move: a row may have moved to a day that nobody looked at
+        return 0  # the other times move: a row may have moved to a day that was not read
     with session.warehouse.reader() as reader:
         condition, values = _must_have_appeared(answers, plan.windows)
         stored = keys_where(reader, ASN.name, session.shop, condition, values)
@@ -97,7 +97,7 @@ def read_notices(session: Session, plan: NoticesPlan, compare: Compare, *, to_no
 def _must_have_appeared(answers: _Answers, windows: Iterable[DayWindow]) -> tuple[str, list[Any]]:
     """The condition for a row that should have appeared in what was read whole, and its values.
 
-    A row is judged only if every timestamp the range may apply to lies inside the days that were read, a day away from
+    A row is expected only if every timestamp the range may apply to lies inside the days that were read, a day away from
     their borders: in which zone Loop cuts days is not documented. One that is null has shown that the range does not apply
     to it, as the row came all the same.
     """

@@ -1,4 +1,4 @@
-"""What a run reports while it works. How that is shown is the affair of whoever starts the run."""
+"""What a run reports while it works. The caller decides how that is shown."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def sync(settings: Settings | None = None, options: Options | None = None, *, pr
 
 
 def plan(settings: Settings, options: Options) -> list[PlannedRequest]:
-    """The requests that a sync would send at least; asks nothing of Loop."""
+    """The requests that a sync would send at least; sends no request."""
     state = shop_state(settings, options)
     now = datetime.now(UTC)
     plans: list[Plan] = []

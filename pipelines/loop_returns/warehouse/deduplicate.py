@@ -83,7 +83,7 @@ def newest_returns(
     then every return may have had children. So may those in `uncertain`, a table `id`, whatever their rows say.
     """
     root = tables[RETURNS.name]
-    with db.cursor() as cursor:  # lets go of the rows when it is closed
+    with db.cursor() as cursor:  # releases the rows when it is closed
         chosen, tally = _choose(cursor, root, RETURNS.name, known, uncertain)
         if not chosen.num_rows:
             return Chunk({}, tally)

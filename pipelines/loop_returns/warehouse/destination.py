@@ -47,22 +47,22 @@ def find_target(*, destination: str = "duckdb", dataset: str = "loop_returns", f
 
     Raises ConfigurationError when there is no such destination, when it is not configured, or when it cannot replace rows.
     """
-    found = _destination(destination, file)
+    resolved = _destination(destination, file)
     try:
-        config: Any = configuration(found, dataset)
+        config: Any = configuration(resolved, dataset)
     except ConfigurationException as error:
         raise ConfigurationError(
             f"The destination `{destination}` is not configured: {str(error).splitlines()[0]} Put its credentials into "
             f".dlt/secrets.toml under [destination.{destination}.credentials], or into the environment as "
             f"DESTINATION__{destination.upper()}__CREDENTIALS."
         ) from error
-    if "delete-insert" not in (found.capabilities().supported_merge_strategies or ()):
+    if "delete-insert" not in (resolved.capabilities().supported_merge_strategies or ()):
         raise ConfigurationError(
             f"The destination `{destination}` cannot replace rows: dlt would append to it, and line items that left a "
             "return would stay. Use one that can, such as duckdb, ducklake, postgres, snowflake or bigquery."
         )
-    path = _duckdb_file(config.credentials.database, dataset) if _is_duckdb(found) else None
-    return Target(found, dataset, str(config), path)
+    path = _duckdb_file(config.credentials.database, dataset) if _is_duckdb(resolved) else None
+    return Target(resolved, dataset, str(config), path)
 
 
 def _is_duckdb(destination: Any) -> bool:
@@ -71,9 +71,9 @@ def _is_duckdb(destination: Any) -> bool:
 
 def _destination(name: str, file: str) -> Any:
     try:
-        found: Any = Destination.from_reference(name)
+        resolved: Any = Destination.from_reference(name)
         key = f"destination.{name}.credentials"
-        if _is_duckdb(found) and not (dlt.secrets.get(key) or dlt.config.get(key) or dlt.config.get(f"{key}.database")):
+        if _is_duckdb(resolved) and not (dlt.secrets.get(key) or dlt.config.get(key) or dlt.config.get(f"{key}.database")):
             return Destination.from_reference(name, credentials=str(Path(file).resolve()))
     except UnknownDestinationModule as error:
         raise ConfigurationError(
@@ -85,7 +85,7 @@ def _destination(name: str, file: str) -> Any:
             f"The destination `{name}` needs a package that is not installed ({error.name}). "
             f"Install it: pip install 'dlt[{name}]'."
         ) from error
-    return found
+    return resolved
 
 
 def _duckdb_file(database: str, dataset: str) -> Path:

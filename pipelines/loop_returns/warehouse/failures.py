@@ -45,9 +45,9 @@ def explain(error: BaseException, target: Target) -> LoopReturnsError:
         if isinstance(one, LoopReturnsError):
             return one
     text = "\n".join(str(one) for one in chain)
-    if found := _IN_USE.search(text):
+    if user := _IN_USE.search(text):
         return DatabaseInUseError(
-            f"The DuckDB file {target.file} is open in another program ({found['holder'].strip()}, process {found['pid']}). "
+            f"The DuckDB file {target.file} is open in another program ({user['holder'].strip()}, process {user['pid']}). "
             "DuckDB lets nobody write meanwhile. Close it there (a BI tool, a notebook, a shell) and run again, or let "
             f"readers use a read copy (see `--publish`). {_NEXT}"
         )

@@ -139,7 +139,7 @@ class Warehouse:
         self.load(lambda: _own_tables(tables, shop, state))
 
     def prepare(self) -> None:
-        """Makes the declared tables and columns that are not there yet, so that whoever reads never misses one."""
+        """Makes the declared tables and columns that are not there yet, so that no query misses one."""
         there = self._columns()
         incomplete = [name for name, table in TABLES.items() if not {(name, column) for column in table.names} <= there]
         if incomplete:

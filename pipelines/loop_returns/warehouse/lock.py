@@ -87,10 +87,10 @@ def _holder_file(lock: Path) -> Path:
 def _read_holder(path: Path) -> Holder | None:
     """The described run; None without a description, and where it is that of a killed run."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Holder)
+        run = msgspec.json.decode(path.read_bytes(), type=Holder)
     except (OSError, msgspec.MsgspecError):
         return None
-    return found if found.is_alive else None
+    return run if run.is_alive else None
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def _file_lock(path: Path, me: Holder) -> Iterator[None]:
             "Give this user the right to write there, or choose another folder, and run again."
         ) from error
     try:
-        with suppress(OSError):  # a courtesy to others; the lock itself holds without it
+        with suppress(OSError):  # it only informs others; the lock holds without it
             description.write_bytes(msgspec.json.encode(me))
         yield
     finally:
