@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, settings
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"  # before dlt is imported by whatever comes first
 os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"  # tests break loads on purpose; dlt would print each at length
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; what tests start would ignore it too
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# What tests start inherits what is ignored: SIGINT in the background of a shell, SIGHUP under nohup.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
-from tests.support.warehouses import postgres  # noqa: F401 # after the environment, as it imports dlt; a fixture
+from tests.support.warehouses import postgres  # noqa: E402, F401 # after the environment, as it imports dlt; a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
