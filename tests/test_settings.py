@@ -260,3 +260,11 @@ def test_commands_without_loop_need_no_address(monkeypatch: pytest.MonkeyPatch):
     assert load(need_key=False).api_key == ""
     with pytest.raises(ConfigurationError):
         load()
+
+
+@pytest.mark.parametrize("key", ["secret-key\n", " secret-key", "'secret-key'", "schl\u00fcssel"])
+def test_a_key_that_no_header_can_carry(key: str):
+    """Settings made by hand refuse a key with a line end, as the HTTP library would quote it in its message."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(api_key=key)
+    assert key.strip() not in str(caught.value)

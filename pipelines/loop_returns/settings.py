@@ -26,7 +26,7 @@ PiiPolicy = Literal["keep", "hash", "drop"]
 
 _KEY: Final = r"^(?![<\"'])[!-~]+$"  # what a header can carry; no placeholder, no quotation marks
 _ADDRESS: Final = (  # https, as every request carries the key; http for this machine only
-    r"^(?i:https://([\w.-]+|\[[\da-f:.]+\])|http://(localhost|127(\.\d{1,3}){3}|\[::1\]))(:\d{1,5})?"
+    r"^(?i:https://([a-z\d_-]+(\.[a-z\d_-]+)*|\[[\da-f:.]+\])|http://(localhost|127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\]))(:\d{1,5})?"
     rf"(/[\w.~%-]*)*/({facts.VERSION_PATTERN})$"
 )
 _FIRST: Final = datetime.combine(facts.FIRST_DAY, time(), tzinfo=UTC)
@@ -126,8 +126,10 @@ class Settings:
     ] = None
 
     def __post_init__(self) -> None:
-        if not re.search(_ADDRESS, self.base_url):
+        if not re.fullmatch(_ADDRESS, self.base_url):
             raise ConfigurationError(f"The key is not sent to {self.base_url!r}: use an address such as {facts.BASE_URL}.")
+        if self.api_key and not re.fullmatch(_KEY, self.api_key):
+            raise ConfigurationError("The API key holds spaces, line ends or quotation marks: use it as Loop shows it.")
 
 
 def load(*, need_key: bool = True, **overrides: object) -> Settings:

@@ -371,3 +371,38 @@ def test_ctrl_c_during_a_request_that_is_not_answered() -> None:
     assert out == "stopped\n"
     assert err.rstrip().endswith("KeyboardInterrupt")
     assert process.returncode == -signal.SIGINT
+
+
+_INTERRUPTED = """
+import random, signal, threading
+from contextlib import suppress
+from dataclasses import dataclass
+from loop_returns.extract.scheduler import run_tasks
+
+@dataclass(frozen=True)
+class Endless:
+    root: int
+
+def interrupt(number, frame):
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGALRM, interrupt)
+for _ in range(400):
+    stopped = threading.Event()
+    events = run_tasks([Endless(0)], lambda task: ("page", [task]), workers=2, room=8, stop=stopped.set)
+    with suppress(KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.001, 0.004))
+        for _ in events:
+            pass
+    events.close()
+    assert stopped.wait(60)
+print("all ended")
+"""
+
+
+def test_an_interrupt_at_any_moment_ends_the_stream():
+    """Wherever Ctrl-C hits the consumer, the stream ends: no lock stays taken that the end needs."""
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.stdout == "all ended\n", done.stderr

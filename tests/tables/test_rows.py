@@ -128,3 +128,11 @@ def test_absent_is_null():
     assert SHAPER.fingerprint(row) == SHAPER.fingerprint(bare)
     assert SHAPER.fingerprint(row) != SHAPER.fingerprint(bare | {"state": "closed"})
     assert TABLES["returns"].column("carrier")
+
+
+@pytest.mark.parametrize(
+    "links", [{"next_page_url": ""}, {"nextPageUrl": "", "next_page_url": False}, {"nextPageUrl": None}]
+)
+def test_last_page(links: dict[str, object]):
+    """A link that is empty in any way means that there is no next page."""
+    assert decode_returns(encode({"returns": BODIES, **links}))[1] is None

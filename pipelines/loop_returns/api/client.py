@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ _HEADERS: Final = {
     "Accept-Encoding": "gzip",
     "User-Agent": f"loop-returns/{__version__}",
 }
+_LOOPBACK: Final = re.compile(r"localhost$|127\.|::1$")
 _LONGEST_DETAIL: Final = 200  # characters of a network error's own message
 
 
@@ -126,7 +128,7 @@ class LoopClient:
             timeout=httpx.Timeout(facts.READ_TIMEOUT, connect=facts.CONNECT_TIMEOUT, pool=None),
             limits=httpx.Limits(max_connections=max_concurrency, max_keepalive_connections=max_concurrency),
             follow_redirects=False,  # the key goes to the host of base_url and nowhere else
-            trust_env=httpx.URL(base_url).scheme == "https",  # http is for this machine only, to which no proxy leads
+            trust_env=not _LOOPBACK.match(httpx.URL(base_url).host),  # no proxy leads to this machine
             verify=_certificates(),
         )
 

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import count
 from queue import PriorityQueue, SimpleQueue
-from threading import Semaphore, Thread
+from threading import Thread
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -124,8 +124,10 @@ class _TaskQueue:
     def __init__(self, tasks: Iterable[Task], *, workers: int, room: int) -> None:
         self._tasks: PriorityQueue[tuple[int, int, Task | None]] = PriorityQueue()
         self._numbers = count()
-        self._room = Semaphore(room)
+        self._room: SimpleQueue[None] = SimpleQueue()  # not a semaphore, whose lock Ctrl-C in `release` would leave taken
         self._workers = workers
+        for _ in range(room):
+            self.make_room()
         for task in tasks:
             self.add(task)
 
@@ -135,15 +137,15 @@ class _TaskQueue:
 
     def take(self) -> Task | None:
         """The next task, as soon as there is one and room for its page; None when it is over."""
-        self._room.acquire()
+        self._room.get()
         return self._tasks.get()[-1]
 
     def make_room(self) -> None:
         """Makes room for one more page: the consumer has taken one."""
-        self._room.release()
+        self._room.put(None)
 
     def end(self) -> None:
         """No task is begun any more; those that wait for one are let go."""
         for _ in range(self._workers):
             self._tasks.put((-1, next(self._numbers), None))  # before every task
-            self._room.release()
+            self._room.put(None)

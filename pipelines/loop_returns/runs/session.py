@@ -1,4 +1,4 @@
-"""Everything a run needs, session in the right order and closed whatever happens: lock, warehouse, client, ledger."""
+"""Everything a run needs, opened in the right order and closed whatever happens: lock, warehouse, client, ledger."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def decode_returns(body: bytes) -> tuple[list[msgspec.Struct], str | None]:
         page = _decoder().decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Undeclared from error
-    rows, link = (page, None) if isinstance(page, list) else (page.returns, page.nextPageUrl or page.next_page_url)
+    rows, link = (page, None) if isinstance(page, list) else (page.returns, page.nextPageUrl or page.next_page_url or None)
     if any(row.id in (None, "") for row in rows) or (page is not rows and (page.error or page.errors)):
         raise Undeclared  # the tolerant way explains what is wrong
     return rows, link
