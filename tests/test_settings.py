@@ -268,3 +268,10 @@ def test_a_key_that_no_header_can_carry(key: str):
     with pytest.raises(ConfigurationError) as caught:
         Settings(api_key=key)
     assert key.strip() not in str(caught.value)
+
+
+def test_section_with_a_hyphen(project: Callable[..., None]):
+    """A section named like the command, with a hyphen, is named instead of ignored."""
+    project(config="[sources.loop-returns]\nwindow_days = 30\n")
+    with pytest.raises(ConfigurationError, match=r"\[sources\.loop_returns\]"):
+        load(api_key="a-key")

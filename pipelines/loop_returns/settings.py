@@ -211,6 +211,8 @@ def _refuse_misplaced() -> None:
     prefix = variable("")
     given = [(key.removeprefix(prefix).lower(), f"{key} in the environment") for key in os.environ if key.startswith(prefix)]
     for provider in dlt.config.config_providers:
+        if provider.get_value("loop-returns", dict, "", "sources")[0]:
+            raise ConfigurationError(f"[sources.loop-returns] in {provider.name} is not read. Write it [{SECTION}].")
         section = provider.get_value("loop_returns", dict, "", "sources")[0]
         given += [(key, f"under [{SECTION}] in {provider.name}") for key in section] if isinstance(section, dict) else []
     if ("api_key", f"under [{SECTION}] in config.toml") in given:
