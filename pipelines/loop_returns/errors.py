@@ -4,7 +4,6 @@
     ├── ConfigurationError               2   something must be changed: a key, an option, a date
     │   ├── AccessDeniedError                HTTP 401 or 403
     │   ├── ExtraMissingError                an optional package is not installed
-    │   ├── MissingAddressError              a permanent HTTP 500 that only the shop can end
     │   └── RequestRejectedError             HTTP 400, 404, 422 …
     │       ├── RangeRejectedError           … about `from` and `to`
     │       └── PageSizeRejectedError        … about `pageSize`
@@ -56,10 +55,6 @@ class AccessDeniedError(ConfigurationError):
 
 class ExtraMissingError(ConfigurationError):
     """An optional package that the command needs is not installed."""
-
-
-class MissingAddressError(ConfigurationError):
-    """The permanent HTTP 500 of `/destinations` (openapi/destinations-api.yaml)."""
 
 
 class RequestRejectedError(ConfigurationError):

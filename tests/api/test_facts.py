@@ -25,14 +25,6 @@ def test_the_default_address_is_usable() -> None:
     assert re.fullmatch(r"\d{4}-\d{2}", facts.API_VERSION)
 
 
-def test_every_path_has_a_scope() -> None:
-    """For every endpoint it is known which scope the key needs."""
-    paths = [value for name, value in vars(facts).items() if name.endswith("_PATH")]
-    assert len(paths) >= 5
-    for path in paths:
-        assert any(path.startswith(start) for start, _ in facts.SCOPES), path
-
-
 def test_times_are_written_as_documented() -> None:
     """A moment is sent in the form of the documentation's examples."""
     moment = datetime(2022, 1, 1, tzinfo=UTC)

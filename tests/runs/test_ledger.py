@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
-from loop_returns.errors import AccessDeniedError, WarehouseError
+from loop_returns.errors import AccessDeniedError, NotFoundError, WarehouseError
+from loop_returns.extract.reading import Limits
 from loop_returns.runs import session
+from loop_returns.runs.progress import Silent
+from loop_returns.runs.sync import sync
 from loop_returns.sandbox import Faults, Quirks, Shop
 from tests.support.driving import NOW
 
@@ -56,6 +61,41 @@ def test_a_failed_run_has_its_row(drive: Callable[..., Driver]):
     assert (row["outcome"], row["exit_code"], row["error_class"]) == ("failed", 2, "AccessDeniedError")
     assert "not-the-key" not in str(row)
     assert row["cursor_after"] is None
+
+
+def test_only_what_has_landed_is_counted(drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch):
+    """A run whose second load fails, as a database that breaks would make it, counts the rows of the first one only."""
+    shop = Shop.generate(seed=1, returns=60, days=100, now=NOW)
+    driver = drive(shop, settings={"page_size": 5, "window_days": 20}, limits=Limits(rows=20, idle_rows=20))
+    loads, source = count(), session.loop_returns_source
+
+    def breaking(**given: object) -> object:
+        if next(loads) == 1:
+            raise WarehouseError("The database broke.")
+        return source(**given)
+
+    monkeypatch.setattr(session, "loop_returns_source", breaking)
+    with pytest.raises(WarehouseError, match="broke"):
+        driver.sync()
+    counted = json.loads(driver.rows("_loop_sync_runs")[-1]["rows_new"])["returns"]
+    assert [(counted,)] == driver.query("SELECT count(*) FROM returns")
+    assert 0 < counted < 60
+
+
+def test_a_journal_that_breaks_hides_no_error(drive: Callable[..., Driver]):
+    """When the journal cannot be written at the end of a failed run, the operator still reads what failed."""
+    driver = drive(Shop.generate(seed=1, returns=5, days=90, now=NOW))
+    driver.sync()
+    folder = session.find_target(file=str(driver.file)).folder / "runs"
+
+    class Breaking(Silent):
+        def note(self, text: str) -> None:
+            shutil.rmtree(folder)
+            folder.write_text("no folder any more")
+            raise NotFoundError("What failed first.")
+
+    with pytest.raises(NotFoundError, match="What failed first"):
+        sync(driver.resolved(), driver.options(), progress=Breaking())
 
 
 def test_a_data_folder_that_cannot_be_written(drive: Callable[..., Driver], home: Path, monkeypatch: pytest.MonkeyPatch):

@@ -20,17 +20,7 @@ AUTH_HEADER: Final = "X-Authorization"  # the bare key, no "Bearer" (api-referen
 RETURNS_PATH: Final = "/warehouse/return/list"  # api-reference/latest/return-data/detailed-returns-list
 ASN_PATH: Final = "/warehouse/reporting/asn"  # api-reference/latest/return-data/advanced-shipping-notice
 DETAILS_PATH: Final = "/warehouse/return/details"  # api-reference/latest/return-data/get-return-details
-NOTES_PATH: Final = "/warehouse/return/{return_id}/notes"
-DESTINATIONS_PATH: Final = "/destinations"  # openapi/destinations-api.yaml
-
-SCOPES: Final = (  # the start of a path -> the scope as Loop's admin calls it (api-reference/authentication)
-    ("/warehouse/", "Returns"),
-    ("/destinations", "Destinations (Read)"),
-    ("/allowlists", "Orders"),  # not Returns, as one would think
-    ("/blocklists", "Orders"),
-    ("/label-requests", "Label Requests (Read)"),
-    ("/happy-returns/", "Happy Returns Shipments (Read)"),
-)
+SCOPE: Final = "Returns"  # what a key needs for each of them (api-reference/authentication)
 KEYS_ARE_MADE_IN: Final = "Loop Admin › Returns Management › Tools & integrations › Developer Tools"
 
 # --- the returns list ---

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 from loop_returns.api.decode import decode_json
 from loop_returns.api.facts import (
     ATTEMPTS_AT_AN_ERROR_BODY,
-    DESTINATIONS_PATH,
     DETAILS_PATH,
     KEYS_ARE_MADE_IN,
-    SCOPES,
+    SCOPE,
 )
 from loop_returns.api.pages import rows_in
 from loop_returns.api.retry import RetryableError
@@ -25,7 +24,6 @@ from loop_returns.errors import (
     AccessDeniedError,
     ConfigurationError,
     InvalidResponseError,
-    MissingAddressError,
     NotFoundError,
     PageSizeRejectedError,
     RangeRejectedError,
@@ -85,7 +83,7 @@ def parse_response(response: RawResponse, *, expect: Expect) -> Any:
         body, is_json = None, False
     message, fields = _error_message(body, response.hide)
     if not HTTPStatus(200) <= response.status < HTTPStatus(300):
-        _raise_for_status(response, body, message=message, fields=fields, is_json=is_json)
+        _raise_for_status(response, message=message, fields=fields, is_json=is_json)
     problem = ""
     if not is_json:
         problem = f"but not with complete JSON ({_defect(response.body)})"
@@ -132,41 +130,31 @@ def _error_message(body: Any, hide: Callable[[str], str]) -> tuple[str, dict[str
     return _clean(message, hide), fields
 
 
-def _raise_for_status(
-    response: RawResponse, body: Any, *, message: str, fields: dict[str, list[str]], is_json: bool
-) -> NoReturn:
+def _raise_for_status(response: RawResponse, *, message: str, fields: dict[str, list[str]], is_json: bool) -> NoReturn:
     status, path = response.status, response.path
     what = f"Loop answered {path} with HTTP {status}" + (f": {_quote(message)}." if message else ".")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         hint = "Other tools share this key's 300 requests a minute: pause them, or lower requests_per_minute."
         raise RetryableError(RateLimitedError, what, wait=response.wait, hint=f"{hint} Then run again; nothing is skipped.")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT:
-        if path.startswith(DESTINATIONS_PATH) and "address" in message.lower():
-            raise MissingAddressError(
-                f"{what} Loop can't list destinations while one of them has no address, and repeating "
-                "does not help: give each destination an address in Loop Admin, then run again."
-            )
         raise RetryableError(ServerError, what, wait=response.wait)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise _bad_key(what, path=path, is_json=is_json)
+        raise _bad_key(what, is_json=is_json)
     if HTTPStatus(300) <= status < HTTPStatus(400):
         raise ConfigurationError(
             f"{path} was redirected to {response.location[:_LONGEST_QUOTE] or 'nowhere'}. Redirects are not "
             "followed, so that the key goes nowhere else: set base_url to the API's own address, and check "
             "whether a proxy asks for a login."
         )
-    by_id = path == DETAILS_PATH or re.search(r"/\d", path)
-    if (status == HTTPStatus.NOT_FOUND and by_id) or (status == HTTPStatus.UNPROCESSABLE_ENTITY and body is False):
+    if status == HTTPStatus.NOT_FOUND and path == DETAILS_PATH:
         raise NotFoundError(f"{what} Loop has nothing there: check the number that was asked for.")
     raise _request_refused(what, status=status, message=message, fields=fields)
 
 
-def _bad_key(what: str, *, path: str, is_json: bool) -> AccessDeniedError:
-    scope = next((scope for start, scope in SCOPES if path.startswith(start)), None)
-    named = f"the scope “{scope}”" if scope else "the scope of this endpoint"
+def _bad_key(what: str, *, is_json: bool) -> AccessDeniedError:
     page = "" if is_json else " The answer is a web page, so a firewall or proxy may have refused instead of Loop."
     return AccessDeniedError(
-        f"{what} Either the API key is wrong, or it lacks {named}; Loop answers both alike. Look at the "
+        f"{what} Either the API key is wrong, or it lacks the scope “{SCOPE}”; Loop answers both alike. Look at the "
         f"key in {KEYS_ARE_MADE_IN}, give it that scope or make a new one, and set it as "
         f"SOURCES__LOOP_RETURNS__API_KEY.{page}"
     )

@@ -61,8 +61,8 @@ class _Answers:
 def planned(session: Session, first: date, last: date, *, due: Iterable[date] = (), read: date | None = None) -> NoticesPlan:
     """The plan for these days, with windows that fit the number of units that were returned in that time."""
     with session.warehouse.reader() as reader:
-        sql = f"SELECT count(*) FROM {reader.name('return_line_items')} WHERE returned_at >= %s"
-        rows = reader.rows(sql, utc_midnight(first))
+        sql = f"SELECT count(*) FROM {reader.name('return_line_items')} WHERE shop = %s AND returned_at >= %s"
+        rows = reader.rows(sql, session.shop, utc_midnight(first))
     return notices_plan(session.settings, first, last, due=due, units=rows[0][0] if rows else 0, read=read)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from loop_returns import __version__, marts
-from loop_returns.errors import ConfigurationError, LoopReturnsError
+from loop_returns.errors import ConfigurationError, LoopReturnsError, WarehouseError
 from loop_returns.extract.api_reader import ApiReader
 from loop_returns.extract.planning import ReturnsPlan
 from loop_returns.extract.reading import LIMITS, Limits, Reading
@@ -133,11 +133,11 @@ class Session:
 
     def _load(self, reading: Reading) -> None:
         assert reading.chunk is not None  # noqa: S101 # for mypy: `advance` was true
-        self.run.tally.add(reading.chunk.tally)
         if reading.chunk.tables:
             columns = self.warehouse.load(lambda: loop_returns_source(reading=reading))
             self.run.new_columns += [name for name in columns if name not in self.run.new_columns]
             reading.chunk.tables.clear()  # dlt's objects may live on for a while, and would keep the rows
+        self.run.tally.add(reading.chunk.tally)  # only now, so that the ledger counts what has landed
 
     def _note(self, event: Event, plan: Plan) -> None:
         if isinstance(event, WindowDone):
@@ -192,7 +192,8 @@ def _run(session: Session, journal: RunJournal) -> Iterator[Session]:
         _write_ledger(session, journal)
     except BaseException as error:
         _close(session, error)
-        journal.note(run)
+        with suppress(WarehouseError):  # a full disk: `error` says it already
+            journal.note(run)
         file = warehouse.target.file
         if file is None or file.exists():  # a run that fails before it begins leaves no database
             with suppress(Exception):  # the warehouse may be what failed; then the next run writes it
