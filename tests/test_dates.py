@@ -18,8 +18,8 @@ from tests.support import SAMPLES
 
 MOMENT = datetime(2023, 8, 22, 14, 8, 31, tzinfo=UTC)
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-MOMENTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 28), timezones=OFFSETS)  # noqa: DTZ001 # hypothesis adds the zone
-NAIVE = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 28))  # noqa: DTZ001 # as PHP writes them
+MOMENTS = st.datetimes(datetime(1900, 1, 3), datetime(2199, 12, 28), timezones=OFFSETS)  # noqa: DTZ001 # hypothesis adds the zone
+NAIVE = st.datetimes(datetime(1900, 1, 3), datetime(2199, 12, 28))  # noqa: DTZ001 # as PHP writes them
 IDENTIFIERS = st.sampled_from(["UTC", "America/New_York", "Europe/Berlin", "Asia/Kathmandu", "Pacific/Apia"])
 
 
@@ -60,7 +60,9 @@ def test_not_yet_is_none(value: Any) -> None:
         "yesterday", "2023", "2023-08", "20230822", "2023-W34", "2023-13-01", "2023-02-29", "0000-00-00 00:00:00",
         "2023-08-22T25:00:00Z", "2023-08-22T14", "2023-08-22T14:08:31+25:00", "2023-08-22T14:08:31 CET",
         "2023-08-22-04:00", "2023-08-22T14:08:31Zulu", "22.08.2023", "1692713311", "\uff12023-08-22",
-        "0001-01-01T00:00:00+14:00",
+        "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1899-12-31T23:59:59Z", "2200-01-01",
+        "9999-12-31T00:00:00-05:00",
+        php("0001-01-01 00:00:00.000000", 3, "UTC"), php("9999-12-31 23:59:59.000000", 3, "America/New_York"),
         1692713311, 1692713311.5, True, [], {}, {"date": None}, {"date": 5}, {"date": ""},
         php("2023-08-22 14:08:31", 3, "Mars/Olympus"), php("2023-08-22 14:08:31", 2, "XYZ"),
         php("2023-08-22 14:08:31", 3, "../etc/passwd"), php("2023-08-22 14:08:31", 3, 5),
@@ -130,10 +132,13 @@ def _times(value: Any) -> list[Any]:
         ("2024-01-31T10:00:00+02:00", "2024-01-31T08:00:00+00:00"),
         ("2024-01-31T10:00:00.999Z", "2024-01-31T10:00:00+00:00"),
         (" 2024-01-31\n", "2024-01-31T00:00:00+00:00"),
+        ("0001-01-01", "1900-01-01T00:00:00+00:00"),
+        ("0001-01-01T00:00:00+14:00", "1900-01-01T00:00:00+00:00"),
+        ("9999-12-31", "2199-12-31T23:59:59+00:00"),
     ],
 )
 def test_what_an_operator_types(text: str, moment: str) -> None:
-    """Dates and times in ISO are read as UTC, to whole seconds."""
+    """Dates and times in ISO are read as UTC, to whole seconds; one out of bounds is the nearest within."""
     assert parse_when(text).isoformat() == moment
 
 

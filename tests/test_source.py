@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -136,6 +136,17 @@ def test_a_range_keeps_no_cursor(driver: Driver):
     assert updated
     assert all(f"{moment:%Y-%m}" == "2026-06" for moment in updated)
     load(driver)
+    driver.assert_equal()
+
+
+@pytest.mark.parametrize("end", ["9999-12-31", datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=5)))])
+def test_an_end_beyond_all_time(driver: Driver, end: Any):
+    """An `end_date` that means `for ever` reads up to now, in as many requests as without it."""
+    load(driver, loop_returns_source(start_date="2026-01-01"))
+    usual = len(driver.sandbox.requests)
+    driver.sandbox.clear_log()
+    load(driver, loop_returns_source(start_date="2026-01-01", end_date=end))
+    assert len(driver.sandbox.requests) <= usual + 20
     driver.assert_equal()
 
 

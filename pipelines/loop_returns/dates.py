@@ -1,4 +1,4 @@
-"""Reads timestamps in every form in which the API writes them."""
+"""Reads timestamps in every form in which the API writes them, within bounds that every reader can hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from pendulum.tz.exceptions import InvalidTimezone
 _ISO: Final = re.compile(  # narrower than `datetime.fromisoformat`, which also reads 20240131 and 2024-W05
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)? ?(Z|UTC|[+-]\d\d(:?\d\d)?)?)?", re.ASCII | re.IGNORECASE
 )
+_FINER: Final = re.compile(r"[.,]\d{6}0*[1-9]", re.ASCII)
 _OFFSET: Final = re.compile(r"[+-]\d\d(:?\d\d)?", re.ASCII)
+# Any time outside is no time of a shop (Go's zero time is in year 1), and something downstream could not hold it: a client
+# that counts nanoseconds ends in 2262, and neither a day nor a time zone may lead out of Python's years 1 to 9999.
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2199, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+
 EMPTY: Final = frozenset({"", "N/A"})  # how the API says "not yet" (documentation examples, live payloads)
 
 # PHP writes an abbreviation for zones it knows by nothing else. Only those with an undisputed meaning.
@@ -24,33 +30,47 @@ _ABBREVIATIONS: Final = {
 }  # fmt: skip # one entry a line would be thirty lines
 
 
-def parse_timestamp(value: object) -> datetime | None:
+def parse_timestamp(value: object, *, clip: bool = False) -> datetime | None:
     """The moment that a timestamp of the API means, in UTC.
 
     Loop writes three forms: ISO 8601 with `Z` or an offset, `YYYY-MM-DD HH:MM:SS` without a zone (read as
     UTC, which is inferred, not documented), and PHP date objects `{"date", "timezone_type", "timezone"}` with
     an offset (1), an abbreviation (2) or an identifier (3) as their zone (clients mindcloud, athena, dash).
 
-    None for null, the empty string and `N/A`. Raises ValueError for anything else.
+    A fraction is cut to microseconds; `is_finer` says whether that lost something. None for null, the empty string and
+    `N/A`. Raises ValueError for anything else; also for a moment out of bounds, unless `clip` takes the nearest within.
     """
     if value is None:
         return None
     if isinstance(value, str):
         text = value.strip()
-        return None if text.upper() in EMPTY else _read(text, default=UTC)
-    if isinstance(value, Mapping) and isinstance(value.get("date"), str):
-        return _read(value["date"].strip(), default=_php_zone(value))
-    raise ValueError(f"not a timestamp: {value!r:.80}")
+        if text.upper() in EMPTY:
+            return None
+        moment = _read(text, default=UTC)
+    elif isinstance(value, Mapping) and isinstance(value.get("date"), str):
+        moment = _read(value["date"].strip(), default=_php_zone(value))
+    else:
+        raise ValueError(f"not a timestamp: {value!r:.80}")
+    if not clip and clipped(moment) != moment:
+        raise ValueError(f"out of bounds: {value!r:.80}")
+    return clipped(moment).astimezone(UTC)
+
+
+def is_finer(value: object) -> bool:
+    """True for a timestamp with digits that are not zero beyond microseconds."""
+    return _FINER.search(str(value.get("date") if isinstance(value, Mapping) else value)) is not None
+
+
+def clipped(moment: datetime) -> datetime:
+    """The nearest moment that can be stored, read back and calculated with, here and by whoever reads the warehouse."""
+    return max(EARLIEST, min(moment, LATEST))
 
 
 def _read(text: str, *, default: tzinfo | None) -> datetime:
     if not _ISO.fullmatch(text):
         raise ValueError(f"not a timestamp: {text!r:.80}")
     moment = datetime.fromisoformat(text[:11] + text[11:].upper().replace("UTC", "Z").replace(" ", ""))
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=default)).astimezone(UTC)
-    except OverflowError:  # the first or last hours of the calendar
-        raise ValueError(f"out of range: {text!r:.80}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=default)
 
 
 def _php_zone(value: Mapping[str, object]) -> tzinfo | None:

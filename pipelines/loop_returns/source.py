@@ -8,23 +8,29 @@ states, and mark what is gone.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import starmap
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import dlt
 import duckdb
+import pyarrow as pa
 from dlt.common.configuration.specs import BaseConfiguration
 
-from loop_returns.api.windows import DAY
+from loop_returns.api.facts import FIRST_DAY
+from loop_returns.api.windows import DAY, utc_midnight
 from loop_returns.extract.api_reader import ApiReader
 from loop_returns.extract.planning import changed_plan, notices_plan
 from loop_returns.extract.reading import BufferedPages
 from loop_returns.extract.state import ShopState
 from loop_returns.settings import Settings, load, parse_when
-from loop_returns.tables.catalog import CHILDREN, arrow_schema, dlt_hints
+from loop_returns.tables.catalog import CHILDREN, TABLES, arrow_schema, dlt_hints
+from loop_returns.tables.privacy import Privacy
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import STATE_CHANGES
+from loop_returns.tables.schema import LOAD_ID, Type
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.deduplicate import newest_notices, newest_returns
+from loop_returns.warehouse.dlt_internals import load_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +58,7 @@ def loop_returns_source(
     lookback: str | timedelta | None = None,
     asn_horizon_days: int | None = None,
     pii: str | None = None,
+    pii_key: str | None = None,
     reading: Reading | None = None,
 ) -> Iterator[DltResource]:
     """Loop's returns with their children, and the advanced shipping notices, as typed tables.
@@ -59,14 +66,14 @@ def loop_returns_source(
     Both resources have dlt's own incremental on `updated_at`: the first run reads everything from `start_date`, later ones
     what changed since, less `lookback` (of the notices: less `asn_horizon_days`). With `end_date`, or an interval that a
     scheduler gives dlt, they read what was updated in it, and keep no cursor. Run the pipeline with
-    `loader_file_format="parquet"` where the destination can load it.
+    `loader_file_format="parquet"` where the destination can load it. dlt's telemetry is on, unless
+    `RUNTIME__DLTHUB_TELEMETRY=false`; only the commands turn it off.
 
     The arguments are those of `Settings`; one that is not given comes from `[sources.loop_returns]` of dlt's configuration,
     by its full name only. `start_date` counts for the first run only, unless there is an `end_date`, the moment up to
     which to read. With `reading`, the commands' own way through the shop, only its current chunk is yielded.
 
-    Raises:
-        ConfigurationError: when a setting is missing or cannot be used.
+    Raises ConfigurationError when a setting is missing or cannot be used.
     """
     if reading is not None:
         yield from _chunk_of(reading)
@@ -74,12 +81,13 @@ def loop_returns_source(
     settings = load(
         shop=shop, api_key=api_key, base_url=base_url, start_date=start_date, window_days=window_days, page_size=page_size,
         requests_per_minute=requests_per_minute, max_concurrency=max_concurrency, lookback=lookback,
-        asn_horizon_days=asn_horizon_days, pii=pii,
+        asn_horizon_days=asn_horizon_days, pii=pii, pii_key=pii_key,
     )  # fmt: skip
     yield from _incremental_resources(settings, parse_when(end_date) if isinstance(end_date, str) else end_date)
 
 
 def _incremental_resources(settings: Settings, end: datetime | None) -> Iterator[DltResource]:
+    Privacy.of(settings)  # refuse a missing key at once
     horizon = timedelta(days=settings.asn_horizon_days)
     returns = dlt.resource(_changed_returns, **dlt_hints(RETURNS))
     yield _with_children(returns(settings, _incremental(settings.start_date, end, settings.lookback)))
@@ -99,30 +107,34 @@ def _incremental(start: datetime, end: datetime | None, lag: timedelta) -> Any:
 
 def _with_children(returns: DltResource) -> DltResource:
     """The resource with a table variant for each child; after arguments are bound, as binding forgets them."""
+    file_format: Any = returns.compute_table_schema().get("file_format")
     for table in CHILDREN:
         hints = dlt_hints(table)
         name, columns = hints.pop("name"), hints.pop("columns")
         # a variant starts as a copy of the root's hints, so those go first
         returns.apply_hints(table_name=name, columns={}, primary_key=[], merge_key=[], create_table_variant=True)
-        returns.apply_hints(table_name=name, columns=columns, create_table_variant=True, **hints)
+        returns.apply_hints(table_name=name, columns=columns, file_format=file_format, create_table_variant=True, **hints)
     return returns
 
 
 def _changed_returns(settings: Settings, updated_at: dlt.sources.incremental[datetime] = _CURSOR) -> Iterator[Any]:
     """Everything that was updated in the incremental's range; the cursor moves when all of it was taken."""
     updated_at.advance(cast("datetime", None))  # the API has filtered by the range: every row it sends is wanted
+    _with_children(dlt.current.resource())  # again: `run` has meanwhile given its file format to the root alone
+    _remember(settings, _state(settings))  # refuses another key before anything is read
     for name in _RETURNS:
-        yield dlt.mark.with_table_name(arrow_schema(name).empty_table(), name)
+        yield _item(name, arrow_schema(name).empty_table())
     days: set[Any] = set()
     with ApiReader(settings) as api, duckdb.connect(config={"threads": 1}) as sets:
-        now = api.clock()
-        end = now if updated_at.end_value is None else updated_at.end_value.astimezone(UTC)
-        pages = BufferedPages(api, changed_plan(settings, _start(settings, updated_at), end, now=now))
+        clock = api.clock()
+        end = clock.latest if updated_at.end_value is None else min(updated_at.end_value, clock.latest + DAY).astimezone(UTC)
+        start = _start(settings, updated_at, latest=clock.latest)
+        pages = BufferedPages(api, changed_plan(settings, start, end, since=start, begun=clock.earliest))
         for tables in pages:
-            chunk = newest_returns(sets, tables, None, shop=settings.shop, observed_at=now)
+            chunk = newest_returns(sets, tables, None, shop=settings.shop, observed_at=clock.now)
             for name in _RETURNS:
                 if name in chunk.tables:
-                    yield dlt.mark.with_table_name(chunk.tables[name], name)
+                    yield _item(name, chunk.tables[name])
             days |= chunk.days
     _remember(settings, _state(settings).after_load(days))
     if updated_at.end_value is None and pages.newest is not None:
@@ -132,25 +144,42 @@ def _changed_returns(settings: Settings, updated_at: dlt.sources.incremental[dat
 def _changed_notices(settings: Settings, updated_at: dlt.sources.incremental[datetime] = _CURSOR) -> Iterator[Any]:
     """The notices of the incremental's range, and of the days of returns that earlier runs saw change."""
     updated_at.advance(cast("datetime", None))
-    yield arrow_schema(ASN.name).empty_table()
+    _remember(settings, _state(settings))
+    yield _item(ASN.name, arrow_schema(ASN.name).empty_table())
     with ApiReader(settings) as api, duckdb.connect(config={"threads": 1}) as sets:
-        now = api.clock()
-        end = now if updated_at.end_value is None else min(updated_at.end_value.astimezone(UTC), now)
-        first, last = min(_start(settings, updated_at), end).date() - DAY, end.date() + DAY
+        clock = api.clock()
+        end = min(updated_at.end_value or clock.latest, clock.latest).astimezone(UTC)
+        first, last = min(_start(settings, updated_at, latest=clock.latest), end).date() - DAY, end.date() + DAY
         plan = notices_plan(settings, first, last, due=_state(settings).days_due)
         for tables in BufferedPages(api, plan):
-            yield from newest_notices(sets, tables, None).tables.values()
+            yield from starmap(_item, newest_notices(sets, tables, None).tables.items())
     _remember(settings, _state(settings).with_notices(plan.due, read=None))
     if updated_at.end_value is None:
-        updated_at.advance(now)
+        updated_at.advance(clock.earliest)
 
 
-def _start(settings: Settings, updated_at: dlt.sources.incremental[datetime]) -> datetime:
-    return (updated_at.start_value or settings.start_date).astimezone(UTC)
+def _item(name: str, table: pa.Table) -> Any:
+    """A table for anyone's pipeline: with its load's id, as a CSV file must have every column.
+
+    JSON columns that hold nothing are left out: dlt warns of each that comes as text.
+    """
+    empty = [
+        one.name for one in TABLES[name].columns if one.type is Type.JSON and table[one.name].null_count == table.num_rows
+    ]
+    loads = pa.array([load_id()] * table.num_rows, pa.string())
+    return dlt.mark.with_table_name(table.drop_columns(empty).append_column(LOAD_ID.name, loads), name)
+
+
+def _start(settings: Settings, updated_at: dlt.sources.incremental[datetime], *, latest: datetime) -> datetime:
+    """Where reading begins: where the incremental does; at the very start where a wrong clock has put that ahead of time."""
+    start = max(updated_at.start_value or settings.start_date, utc_midnight(FIRST_DAY)).astimezone(UTC)
+    is_ahead = updated_at.end_value is None and start + timedelta(seconds=updated_at.lag or 0) > latest + DAY
+    return settings.start_date.astimezone(UTC) if is_ahead else start
 
 
 def _state(settings: Settings) -> ShopState:
-    return ShopState.read(dlt.current.source_state().get("shops", {}).get(settings.shop, {}))
+    stored = dlt.current.source_state().get("shops", {}).get(settings.shop, {})
+    return ShopState.read(stored).under(Privacy.of(settings))
 
 
 def _remember(settings: Settings, state: ShopState) -> None:

@@ -6,12 +6,18 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
-    import pyarrow as pa
-
     Tables = dict[str, pa.Table]
+
+
+def joined(pages: Sequence[Tables]) -> Tables:
+    """The tables of many pages as one of each name."""
+    return {name: pa.concat_tables([one[name] for one in pages], promote_options="default") for name in pages[0]}
 
 
 @dataclass

@@ -7,14 +7,14 @@ What cannot be read as the column's type becomes null here and is reported by it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loop_returns.dates import EMPTY, parse_timestamp
+from loop_returns.dates import EARLIEST, EMPTY, LATEST, is_finer, parse_timestamp
 from loop_returns.tables.catalog import ARROW
 from loop_returns.tables.schema import PRECISION, SCALE, Type
 
@@ -24,7 +24,9 @@ Unread = dict[int, Any]  # row number -> the value as the API sent it
 _SMALLEST: Final = Decimal(1).scaleb(-SCALE)
 _LARGEST: Final = Decimal(10) ** (PRECISION - SCALE)
 _BOOLS: Final = {"true": True, "false": False, "1": True, "0": False, 1: True, 0: False}
+_LONGEST: Final = 40  # characters of an amount that Arrow is trusted with: of far more digits, or a far exponent, it makes 0
 _ZONE: Final = r"(Z|[+-]\d\d:?\d\d)$"
+_BOUNDS: Final = tuple(pa.scalar(moment, ARROW[Type.TIMESTAMP]) for moment in (EARLIEST, LATEST))
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 _canonical: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 
@@ -69,7 +71,10 @@ def _texts(values: Values) -> pa.Array:
 
 
 def _decimals(values: Values) -> pa.Array:
-    return _texts(values).cast(ARROW[Type.DECIMAL])
+    texts = _texts(values)
+    if (pc.max(pc.binary_length(texts)).as_py() or 0) > _LONGEST or pc.any(pc.match_substring_regex(texts, "[eE]")).as_py():
+        raise pa.ArrowInvalid("many digits")
+    return texts.cast(ARROW[Type.DECIMAL])
 
 
 def _timestamps(values: Values) -> pa.Array:
@@ -80,7 +85,10 @@ def _timestamps(values: Values) -> pa.Array:
     if not pc.all(zoned).as_py():  # usually all are in UTC; a regular expression takes many times as long
         zoned = pc.match_substring_regex(texts, pattern=_ZONE)
         texts = pc.if_else(zoned, texts, pc.binary_join_element_wise(texts, "Z", ""))
-    return texts.cast(ARROW[Type.TIMESTAMP])
+    moments = texts.cast(ARROW[Type.TIMESTAMP])
+    if not pc.all(pc.and_(pc.greater_equal(moments, _BOUNDS[0]), pc.less_equal(moments, _BOUNDS[1]))).as_py():
+        raise pa.ArrowInvalid("out of bounds")
+    return moments
 
 
 def _text_in_utc(value: object) -> object:
@@ -101,8 +109,8 @@ def _one_by_one(values: Values, kind: Type, read: Callable[[Any], object]) -> tu
             except (ValueError, TypeError, KeyError, OverflowError):
                 unread[row] = value
             else:
-                if isinstance(result, Decimal) and result != Decimal(str(value)):
-                    unread[row] = value  # rounded: the digits that did not fit are kept there
+                if result != Decimal(str(value)) if isinstance(result, Decimal) else is_finer(value):
+                    unread[row] = value  # rounded or cut: the digits that did not fit are kept there
         results.append(result)
     return pa.array(results, ARROW[kind]), unread
 
@@ -112,11 +120,12 @@ def _read_decimal(value: object) -> Decimal:
         raise ValueError("true and false are no amounts")
     try:
         number = Decimal(to_text(value) or "")
-        if not number.is_finite() or abs(number) >= _LARGEST:
-            raise ValueError(f"out of range: {number}")
-        return number.quantize(_SMALLEST)
-    except InvalidOperation as error:
+        rounded = number.quantize(_SMALLEST) if abs(number) < _LARGEST else number
+    except DecimalException as error:  # no number, or one beyond all bounds
         raise ValueError("not a number") from error
+    if not abs(rounded) < _LARGEST:
+        raise ValueError(f"out of range: {value!r:.80}")
+    return rounded
 
 
 def _read_bool(value: object) -> bool:
