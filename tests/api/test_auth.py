@@ -117,3 +117,5 @@ def test_an_error_hides_the_key_and_nothing_else(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SOURCES__LOOP_RETURNS__API_KEY", key)
     assert hide_key("The key of monkeys: key") == said
     assert key not in hide_key(f"is ({key}) it")
+    monkeypatch.setenv("SOURCES__LOOP_RETURNS__PII_KEY", "0123456789abcdef0123456789abcdef")
+    assert hide_key("it is 0123456789abcdef0123456789abcdef.") == "it is …."

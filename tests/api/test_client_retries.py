@@ -9,7 +9,7 @@ import pytest
 
 from loop_returns.api.facts import ATTEMPTS, ATTEMPTS_AT_AN_ERROR_BODY, RETURNS_PATH
 from loop_returns.errors import InvalidResponseError, RateLimitedError, ServerError, TransientError, UnreachableError
-from tests.support.loopback import FakeTime, Loopback, Scripted, client_of
+from tests.support.loopback import Loopback, Scripted, client_of
 
 PAGE = {"returns": [{"id": str(n), "total": "12.50"} for n in range(50)], "nextPageUrl": None}
 HTML = b"<!doctype html><html><body>Bad gateway</body></html>"
@@ -102,18 +102,3 @@ def test_nobody_listening_is_unreachable() -> None:
         pass  # closed again: nobody listens at its address now
     with client_of(server, attempts=2) as client, pytest.raises(UnreachableError, match="base_url"):
         client.get(RETURNS_PATH)
-
-
-def test_a_silent_server_is_given_up() -> None:
-    """An answer that trickles on past the time budget is not waited for."""
-
-    class Impatient(FakeTime):
-        def clock(self) -> float:
-            self.now += 40  # every look at the clock finds that much time gone
-            return self.now
-
-    time = Impatient()
-    with Loopback(Scripted(PAGE)) as server, client_of(server, time, budget_seconds=60) as client:
-        with pytest.raises(UnreachableError, match="too slowly"):
-            client.get(RETURNS_PATH, expect="list")
-        assert len(server.seen) == 1

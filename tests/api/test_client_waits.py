@@ -33,29 +33,47 @@ def dated(seconds: float, *, server_is_wrong_by: timedelta = timedelta()) -> dic
     ("headers", "expected"),
     [
         ({"Retry-After": "7"}, 7),
-        ({"Retry-After": "0"}, FIRST_WAIT),
+        ({"Retry-After": "7.5"}, 7.5),
         ({"Retry-After": "86400"}, MAX_WAIT),
+        ({"Retry-After": "9" * 5000}, MAX_WAIT),
+        (dated(365 * 86400), MAX_WAIT),
         (dated(9), 9),
         (dated(9, server_is_wrong_by=timedelta(days=-40)), 9),
         (dated(9, server_is_wrong_by=timedelta(days=40)), 9),
-        (dated(-30), FIRST_WAIT),
     ],
 )
 def test_retry_after(status: int, headers: dict[str, str], expected: float) -> None:
-    """Retry-After holds as seconds and as a date by the server's own clock, within a floor and a cap."""
+    """Retry-After holds as seconds and as a date by the server's own clock, up to a cap."""
     assert waits(Scripted({}, status, headers)) == [expected]
 
 
-@pytest.mark.parametrize("headers", [{}] + [{"Retry-After": text} for text in ("soon", "-5", "1.5e3")])
-def test_backoff_grows(headers: dict[str, str]) -> None:
-    """Without a usable Retry-After the waits double, with jitter, up to a minute, and outlast the budget's minute."""
-    fault = Scripted({}, 429, headers)
+SHORT = [
+    {"Retry-After": text} for text in ("0", "0.5", "-5", "soon", "1.5e3", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT")
+]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("headers", [{}, dated(-30), {"Date": "Mon, 01 Jan 0001 00:00:00 +2359"}, *SHORT])
+def test_backoff_grows(status: int, headers: dict[str, str]) -> None:
+    """Where the server asks for no wait, or a short one, they double up to a minute, and outlast the limit's minute."""
+    fault = Scripted({}, status, headers)
     slept = waits(*[fault] * 7)
     assert len(slept) == 7
     for number, seconds in enumerate(slept):
         least = min(FIRST_WAIT * 2**number, LONGEST_BACKOFF)
         assert least <= seconds <= least + FIRST_WAIT
     assert sum(slept) > 60
+
+
+def test_a_spent_limit_comes_back() -> None:
+    """A 429 that only says that nothing remains, and one that says to come back at once, are waited out for a minute."""
+    headers = {"x-ratelimit-limit": "300", "x-ratelimit-remaining": "0"}
+    for more in ({}, {"Retry-After": "0"}, {"x-ratelimit-remaining": "9" * 5000}):
+        time = FakeTime()
+        server = Loopback(Scripted({}, 429, headers | more))
+        with server, client_of(server, time) as client, pytest.raises(RateLimitedError):
+            client.get(RETURNS_PATH)
+        assert time.now - 1000 > 61
 
 
 def test_the_time_budget_ends_it() -> None:

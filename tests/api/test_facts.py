@@ -38,7 +38,7 @@ def test_every_error_ends_with_a_contracted_exit_code() -> None:
     for kind in kinds:
         kinds += kind.__subclasses__()
     codes = {kind.__name__: kind.exit_code for kind in kinds}
-    assert set(codes.values()) == {1, 2, 75}
+    assert set(codes.values()) == {1, 2, 75, 130}
     assert {codes[name] for name in ("ConfigurationError", "AccessDeniedError", "RangeRejectedError")} == {2}
     assert {codes[name] for name in ("TransientError", "UnreachableError", "NotFoundError", "DatabaseInUseError")} == {1}
-    assert codes["LockedError"] == 75
+    assert (codes["LockedError"], codes["CancelledError"]) == (75, 130)

@@ -7,13 +7,17 @@ import json
 import socket
 import struct
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from loop_returns.api.client import LoopClient
 from loop_returns.api.rate_limit import RateLimiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEY = "test-key-0123456789abcdef"
 
@@ -39,7 +43,7 @@ class FakeTime:
             self.slept.append(seconds)
 
 
-def client_of(server: Loopback, time: FakeTime | None = None, **settings: Any) -> LoopClient:
+def client_of(server: Loopback | RawServer, time: FakeTime | None = None, **settings: Any) -> LoopClient:
     """A client of that server which never really waits."""
     time = time or FakeTime()
     rate_limiter = settings.pop("rate_limiter", None) or RateLimiter(clock=time.clock, sleep=time.sleep)
@@ -136,3 +140,36 @@ def _send(handler: BaseHTTPRequestHandler, scripted: Scripted) -> None:
     handler.wfile.write(payload[: len(payload) - scripted.cut])
     if scripted.cut:
         handler.close_connection = True
+
+
+class RawServer:
+    """A server that hands each connection to a function, which sends what it likes; connections end with the block."""
+
+    def __init__(self, talk: Callable[[socket.socket], None]) -> None:
+        self._talk = talk
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._connections: list[socket.socket] = []
+        self.address = f"127.0.0.1:{self._listening.getsockname()[1]}"
+        self.url = f"http://{self.address}/api/2026-10"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for one in (self._listening, *self._connections):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # the block has ended
+            while True:
+                connection, _ = self._listening.accept()
+                self._connections.append(connection)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError):  # the client has hung up
+            self._talk(connection)
+            connection.close()

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
 
 from loop_returns import __version__
 from loop_returns.api import facts
+from loop_returns.api.network import TimedBackend, http_client, network_error
 from loop_returns.api.response import Expect, RawResponse, parse_response
 from loop_returns.api.retry import RetryableError, http_date, retry_after, retrying
-from loop_returns.errors import InvalidResponseError, UnreachableError
+from loop_returns.errors import InvalidResponseError
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Generator, Mapping
 
     from loop_returns.api.rate_limit import RateLimiter
-
-log = logging.getLogger(__name__)
 
 _HEADERS: Final = {
     "Accept": "application/json",
@@ -32,7 +29,6 @@ _HEADERS: Final = {
     "User-Agent": f"loop-returns/{__version__}",
 }
 _LOOPBACK: Final = re.compile(r"localhost$|127\.|::1$")
-_LONGEST_DETAIL: Final = 200  # characters of a network error's own message
 
 
 @dataclass(frozen=True)
@@ -103,6 +99,9 @@ class LoopClient:
         attempts: how often a request is sent at most.
         first_wait: seconds before the first repeat, and the least wait after a 429.
         max_concurrency: connections kept open.
+        max_bytes: how long a body may be.
+        on_retry: is told of every wait before it begins, in seconds, with a few words on its reason that hold no secret;
+            called from whichever thread is about to wait.
     """
 
     def __init__(
@@ -115,22 +114,27 @@ class LoopClient:
         attempts: int = facts.ATTEMPTS,
         first_wait: float = facts.FIRST_WAIT,
         max_concurrency: int = facts.MAX_CONCURRENCY,
+        max_bytes: int = facts.MAX_BYTES,
+        on_retry: Callable[[float, str], None] = lambda _seconds, _reason: None,
     ) -> None:
         self.base_url = base_url
         self.rate_limiter = rate_limiter
         self.stats = RequestStats()
         self._budget = budget_seconds
-        self._retrying = partial(retrying, rate_limiter, attempts=attempts, first_wait=first_wait, sleep=self._pause)
+        self._max_bytes = max_bytes
+        self._on_retry = on_retry
+        self._retrying = partial(retrying, rate_limiter, attempts=attempts, first_wait=first_wait, on_retry=self._note_retry)
         self._key = ApiKey(api_key)
-        self._http = httpx.Client(
+        self._http = http_client(
             auth=self._key,
             headers=_HEADERS,
             timeout=httpx.Timeout(facts.READ_TIMEOUT, connect=facts.CONNECT_TIMEOUT, pool=None),
             limits=httpx.Limits(max_connections=max_concurrency, max_keepalive_connections=max_concurrency),
             follow_redirects=False,  # the key goes to the host of base_url and nowhere else
             trust_env=not _LOOPBACK.match(httpx.URL(base_url).host),  # no proxy leads to this machine
-            verify=_certificates(),
         )
+        self._network = TimedBackend(rate_limiter.clock)
+        self._network.serve(self._http)
 
     def __repr__(self) -> str:
         return f"LoopClient({self.base_url!r})"
@@ -187,13 +191,15 @@ class LoopClient:
     def _once(
         self, path: str, params: Mapping[str, str | int], parse: Callable[[RawResponse], Any], deadline: float
     ) -> ApiResponse:
-        self.stats.add(seconds_waited=self.rate_limiter.wait(), requests=1)
+        waited = self.rate_limiter.wait(lambda seconds: self._on_retry(seconds, "the limit of requests a minute"))
+        self.stats.add(seconds_waited=waited, requests=1)
         try:
             status, headers, body = self._fetch(path, params, deadline)
         except httpx.DecodingError:
-            raise RetryableError(InvalidResponseError, f"The compressed answer to {path} is damaged.") from None
+            what = f"The compressed answer to {path} is damaged."
+            raise RetryableError(InvalidResponseError, what, "the answer was damaged") from None
         except httpx.TransportError as error:
-            raise _network_error(path, error, detail=self._key.hide(str(error)[:_LONGEST_DETAIL])) from None
+            raise network_error(path, error, hide=self._key.hide) from None
         wait = retry_after(headers)
         if status == httpx.codes.TOO_MANY_REQUESTS:
             self.stats.add(too_many=1)
@@ -206,40 +212,30 @@ class LoopClient:
 
     def _fetch(self, path: str, params: Mapping[str, str | int], deadline: float) -> tuple[int, httpx.Headers, bytes]:
         url = f"{self.base_url}/{path.lstrip('/')}"  # as text: an address in `path` must not replace the host
-        chunks = []
+        self._network.deadline = deadline
+        chunks, length = [], 0
         with self._http.stream("GET", url, params=dict(params)) as response:
             for chunk in response.iter_bytes():
                 chunks.append(chunk)
-                if self.rate_limiter.clock() > deadline:  # a trickle that never runs into the read timeout
-                    raise httpx.ReadTimeout("the body came too slowly")
+                length += len(chunk)
+                if length > self._max_bytes:
+                    raise _too_long(path, self._max_bytes)
         return response.status_code, response.headers, b"".join(chunks)
 
-    def _pause(self, seconds: float) -> None:
-        log.info("asking again in %.1f s", seconds)
+    def _note_retry(self, seconds: float, reason: str) -> None:
         self.stats.add(retries=1, seconds_waited=seconds)
-        self.rate_limiter.sleep(seconds)
+        self._on_retry(seconds, reason)
 
 
-@cache
-def _certificates() -> ssl.SSLContext:
-    """The trusted certificates, read once: that takes longer than a short request."""
-    return httpx.create_ssl_context()
-
-
-def _network_error(path: str, error: httpx.TransportError, *, detail: str) -> RetryableError:
-    detail = f"{type(error).__name__}: {detail}" if detail else type(error).__name__
-    if "CERTIFICATE" in detail.upper():
-        hint = (
-            "The server's certificate is not trusted here: check base_url, this machine's clock, or the "
-            "certificate of the proxy (SSL_CERT_FILE)."
-        )
-        return RetryableError(UnreachableError, f"No safe connection for {path} ({detail}).", hint=hint, attempts=2)
+def _too_long(path: str, most: int) -> RetryableError:
     return RetryableError(
-        UnreachableError,
-        f"The network failed while asking for {path} ({detail}).",
-        hint="Check the connection and base_url, then run the same command again: nothing is skipped.",
+        InvalidResponseError,
+        f"Loop answered {path} with more than {most / 1_000_000:g} MB, and no answer should be that long.",
+        "the answer had no end",
+        hint="If it stays so, set window_days lower, and look for a proxy that answers in Loop's place.",
+        attempts=2,
     )
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None

@@ -57,4 +57,5 @@ MAX_WAIT: Final = 300.0  # seconds, the longest Retry-After that is honoured
 BUDGET_SECONDS: Final = 900.0  # for one request with all its retries
 CONNECT_TIMEOUT: Final = 10.0  # seconds
 READ_TIMEOUT: Final = 120.0  # seconds without a byte; the edge in front of Loop gives up first (524, client mindcloud)
+MAX_BYTES: Final = 500_000_000  # of one body; a full page of returns has about 5,000,000
 MAX_CONCURRENCY: Final = 8  # requests under way at once

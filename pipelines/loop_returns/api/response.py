@@ -98,7 +98,7 @@ def parse_response(response: RawResponse, *, expect: Expect) -> Any:
     if problem:
         start = f"Loop answered {response.path} with HTTP {response.status}"
         attempts = ATTEMPTS_AT_AN_ERROR_BODY if is_json else None
-        raise RetryableError(InvalidResponseError, f"{start}, {problem}.", attempts=attempts)
+        raise RetryableError(InvalidResponseError, f"{start}, {problem}.", "an answer without the data", attempts=attempts)
     return body
 
 
@@ -134,10 +134,13 @@ def _raise_for_status(response: RawResponse, *, message: str, fields: dict[str, 
     status, path = response.status, response.path
     what = f"Loop answered {path} with HTTP {status}" + (f": {_quote(message)}." if message else ".")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        hint = "Other tools share this key's 300 requests a minute: pause them, or lower requests_per_minute."
-        raise RetryableError(RateLimitedError, what, wait=response.wait, hint=f"{hint} Then run again; nothing is skipped.")
+        hint = (
+            "Other tools share this key's 300 requests a minute: pause them, or lower requests_per_minute. Then run again; "
+            "nothing is skipped."
+        )
+        raise RetryableError(RateLimitedError, what, f"HTTP {status}", wait=response.wait, hint=hint)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT:
-        raise RetryableError(ServerError, what, wait=response.wait)
+        raise RetryableError(ServerError, what, f"HTTP {status}", wait=response.wait)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise _bad_key(what, is_json=is_json)
     if HTTPStatus(300) <= status < HTTPStatus(400):

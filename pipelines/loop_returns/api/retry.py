@@ -6,6 +6,7 @@ has slept.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from loop_returns.api.facts import LONGEST_BACKOFF, MAX_WAIT
+from loop_returns.dates import clipped
 from loop_returns.errors import RateLimitedError
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class RetryableError(Exception):  # caught by the client, which raises `final` i
     Attributes:
         kind: the error to raise if none does.
         what: one sentence of what happened.
+        reason: the same in a few words, for whoever shows progress; without anything that the server said.
         hint: what to do, if there is more to say than to run again.
         attempts: how many attempts this kind of failure is worth, if fewer than others.
         wait: the seconds the server asked for, if it did.
@@ -37,6 +40,7 @@ class RetryableError(Exception):  # caught by the client, which raises `final` i
 
     kind: type[TransientError]
     what: str
+    reason: str
     hint: str = ""
     attempts: int | None = None
     wait: float | None = None
@@ -49,19 +53,20 @@ class RetryableError(Exception):  # caught by the client, which raises `final` i
 
 
 def retrying(
-    rate_limiter: RateLimiter, *, attempts: int, deadline: float, first_wait: float, sleep: Callable[[float], None]
+    rate_limiter: RateLimiter, *, attempts: int, deadline: float, first_wait: float, on_retry: Callable[[float, str], None]
 ) -> Retrying:
     """Calls a function again while it raises `RetryableError`, at most `attempts` times and never past `deadline`.
 
-    Waits double from `first_wait` up to a minute, with jitter; what the server asks for goes first, but is at
-    least `first_wait` and at most `MAX_WAIT`. A 429 makes every thread of that rate limiter wait, not only this one.
+    Waits double from `first_wait` up to a minute, with jitter; where the server asks for a longer one, it is that, up to
+    `MAX_WAIT`. A 429 makes every thread of that rate limiter wait, not only this one. Before a wait `on_retry` gets its
+    seconds and the reason.
     """
     backoff = wait_exponential(multiplier=first_wait, max=LONGEST_BACKOFF) + wait_random(0, first_wait)
     limited: list[RetryableError] = []  # failures that have a number of attempts of their own
 
     def wait(state: RetryCallState) -> float:
         failure = _failure(state)
-        seconds = backoff(state) if failure.wait is None else min(max(failure.wait, first_wait), MAX_WAIT)
+        seconds = max(backoff(state), min(failure.wait or 0.0, MAX_WAIT))
         if failure.kind is RateLimitedError:
             rate_limiter.pause(seconds)
         return float(seconds)
@@ -76,7 +81,11 @@ def retrying(
                 return True
         return rate_limiter.clock() + state.upcoming_sleep > deadline
 
-    return Retrying(retry=retry_if_exception_type(RetryableError), wait=wait, stop=stop, sleep=sleep, reraise=True)
+    def told(state: RetryCallState) -> None:
+        on_retry(state.upcoming_sleep, _failure(state).reason)
+
+    again = retry_if_exception_type(RetryableError)
+    return Retrying(retry=again, wait=wait, stop=stop, before_sleep=told, sleep=rate_limiter.sleep, reraise=True)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -85,7 +94,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     A date is measured against the server's own `Date`, so that a wrong clock on this side does no harm.
     """
     text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         return float(text)
     until = http_date(text)
     if until is None:
@@ -97,9 +106,10 @@ def http_date(text: str) -> datetime | None:
     """The moment of an HTTP date such as `Date` holds, UTC; None if it isn't one."""
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter for years and zones that no calendar has
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment if moment == clipped(moment) else None
 
 
 def _failure(state: RetryCallState) -> RetryableError:
