@@ -10,10 +10,10 @@ import difflib
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, time, timedelta
 from operator import methodcaller
-from typing import Annotated, Any, Final, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_type_hints
 
 from msgspec import Meta, convert
 
@@ -21,10 +21,16 @@ from loop_returns.api import facts
 from loop_returns.dates import parse_timestamp
 from loop_returns.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dlt.common.configuration.providers import ConfigProvider
+
 SECTION: Final = "sources.loop_returns"
 PiiPolicy = Literal["keep", "hash", "drop"]
 
 _KEY: Final = r"^(?![<\"'])[!-~]+$"  # what a header can carry; no placeholder, no quotation marks
+_PII_KEY: Final = r"^(?![<\"'])[!-~]{32,}$"
 _ADDRESS: Final = (  # https, as every request carries the key; http for this machine only
     r"^(?i:https://([a-z\d_-]+(\.[a-z\d_-]+)*|\[[\da-f:.]+\])|http://(localhost|127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\]))(:\d{1,5})?"
     rf"(/[\w.~%-]*)*/({facts.VERSION_PATTERN})$"
@@ -39,7 +45,7 @@ def parse_when(text: str) -> datetime:
     """
     moment = None
     with suppress(ValueError):
-        moment = parse_timestamp(text)
+        moment = parse_timestamp(text, clip=True)
     if moment is None:
         raise ConfigurationError(
             f"“{text:.60}” is not a date. Write it like 2024-01-31, or with a time like 2024-01-31T10:00:00Z "
@@ -72,14 +78,14 @@ class Settings:
     the meaning; what is accepted, in words, if type and bounds do not say it.
     """
 
-    api_key: Annotated[str, Meta(pattern=_KEY, description="the key; a secret"), "the key as Loop shows it, unquoted"] = (
-        field(repr=False)
-    )
+    api_key: Annotated[
+        str, Meta(pattern=_KEY, description="the key; a secret"), "the key as Loop shows it, without quotation marks"
+    ] = field(repr=False)
     base_url: Annotated[
         str,
         methodcaller("rstrip", "/"),
         Meta(pattern=_ADDRESS, description="the API and its version"),
-        f"an https address such as {facts.BASE_URL}",
+        f"an https address such as {facts.BASE_URL}, or an http address of this machine",
     ] = facts.BASE_URL
     shop: Annotated[
         str,
@@ -92,7 +98,7 @@ class Settings:
     start_date: Annotated[
         datetime,
         _moment,
-        Meta(description="how far back the first sync goes"),
+        Meta(description="how far back the first sync goes; a later one too, once, when it is set earlier"),
         f"a date from {facts.FIRST_DAY} to today, such as 2024-01-31",
     ] = _FIRST
     window_days: Annotated[int, Meta(ge=1, le=facts.MAX_RANGE.days - 1, description="days that one request asks for")] = (
@@ -120,6 +126,11 @@ class Settings:
     pii: Annotated[PiiPolicy, str.lower, Meta(description="personal data: `keep`, `hash` (joins still work), `drop`")] = (
         "keep"
     )
+    pii_key: Annotated[
+        str,
+        Meta(pattern=_PII_KEY, description="the key of the fingerprints that `hash` makes; a secret"),
+        "at least 32 characters without spaces, unquoted; `loop-returns check` prints a fresh one",
+    ] = field(default="", repr=False)
     marts: Annotated[Literal["views", "tables", "off"], str.lower, Meta(description="`views`, `tables`, or `off`")] = "views"
     publish: Annotated[
         str | None, Meta(description="DuckDB: a read copy, put in place after every run"), "the path of a file"
@@ -127,27 +138,28 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(_ADDRESS, self.base_url):
-            raise ConfigurationError(f"The key is not sent to {self.base_url!r}: use an address such as {facts.BASE_URL}.")
+            raise ConfigurationError(
+                f"The key is not sent to {self.base_url!r}: use an https address such as {facts.BASE_URL}; http is for this "
+                "machine only."
+            )
         if self.api_key and not re.fullmatch(_KEY, self.api_key):
             raise ConfigurationError("The API key holds spaces, line ends or quotation marks: use it as Loop shows it.")
+
+
+SECRETS: Final = frozenset(one.name for one in fields(Settings) if not one.repr)
 
 
 def load(*, need_key: bool = True, **overrides: object) -> Settings:
     """The settings of this folder and environment; `overrides` (None counts as not given) go before both.
 
-    With `need_key=False` key and address are not looked at, for commands that do not talk to Loop. Raises ConfigurationError
-    for a missing key, a value that cannot be one, a misspelt setting, or a file that is no TOML.
+    With `need_key=False` secrets and address are not looked at, for commands that do not talk to Loop. Raises
+    ConfigurationError for a missing key, a value that cannot be one, a misspelt setting, or a file that is no TOML.
     """
-    from dlt.common.configuration.exceptions import ConfigProviderException
-
-    try:
-        _refuse_misplaced()
-    except ConfigProviderException as error:
-        raise ConfigurationError(f"A file of settings cannot be read; correct it: {' '.join(str(error).split())}") from error
+    _refuse_misplaced()
     values: dict[str, Any] = {"api_key": ""}
     for name, hint in get_type_hints(Settings, include_extras=True).items():
         raw = overrides.get(name)
-        if raw is None and (need_key or name not in {"api_key", "base_url"}):
+        if raw is None and (need_key or name not in SECRETS | {"base_url"}):
             raw = _configured(name)
         if raw is not None:
             values[name] = _read(name, raw, hint)
@@ -160,9 +172,20 @@ def load(*, need_key: bool = True, **overrides: object) -> Settings:
     return Settings(**values)
 
 
-def configured_key() -> str | None:
-    """The API key of this folder and environment as it was written, for hiding it in messages."""
-    return str(_configured("api_key") or "").strip() or None
+def configured_secrets() -> list[str]:
+    """The secrets of this folder and environment as they were written, for hiding them in messages."""
+    return [text for text in (str(_configured(name) or "").strip() for name in SECRETS) if text]
+
+
+def providers() -> Sequence[ConfigProvider]:
+    """Where dlt looks settings up: the environment, then the files. Raises ConfigurationError for a file that is no TOML."""
+    import dlt  # takes a second, which `--help` and a refused option need not wait for
+    from dlt.common.configuration.exceptions import ConfigProviderException
+
+    try:
+        return dlt.config.config_providers
+    except ConfigProviderException as error:
+        raise ConfigurationError(f"A file of settings cannot be read; correct it: {' '.join(str(error).split())}") from error
 
 
 def variable(name: str) -> str:
@@ -172,9 +195,9 @@ def variable(name: str) -> str:
 
 def _configured(name: str) -> object:
     """The value as it was written; None where it is not set, or blank as CI systems hand over what they do not have."""
-    import dlt  # takes a second, which `--help` and a refused option need not wait for
+    import dlt
 
-    place = dlt.secrets if name == "api_key" else dlt.config
+    place = dlt.secrets if name in SECRETS else dlt.config
     values = (one.get_value(name, place.default_type, "", *SECTION.split("."))[0] for one in place.config_providers)
     return next((value for value in values if value is not None and str(value).strip()), None)
 
@@ -187,7 +210,7 @@ def _read(name: str, raw: object, hint: Any) -> object:
         for read in filter(callable, hint.__metadata__):
             value = read(value)
         return convert(value, hint, strict=False)
-    shown, file = (" cannot be used", "secrets") if name == "api_key" else (f" is {str(raw)[:60]!r}", "config")
+    shown, file = (" cannot be used", "secrets") if name in SECRETS else (f" is {str(raw)[:60]!r}", "config")
     raise ConfigurationError(
         f"The setting `{name}`{shown}; it must be {accepted(hint)}. Set `{name}` in .dlt/{file}.toml under [{SECTION}], "
         f"or {variable(name)} in the environment."
@@ -206,18 +229,16 @@ def accepted(hint: Any) -> str:
 
 def _refuse_misplaced() -> None:
     """A setting that is misspelt or stands in a wrong place would otherwise be ignored without a word."""
-    import dlt
-
     prefix = variable("")
     given = [(key.removeprefix(prefix).lower(), f"{key} in the environment") for key in os.environ if key.startswith(prefix)]
-    for provider in dlt.config.config_providers:
+    for provider in providers():
         if provider.get_value("loop-returns", dict, "", "sources")[0]:
             raise ConfigurationError(f"[sources.loop-returns] in {provider.name} is not read. Write it [{SECTION}].")
         section = provider.get_value("loop_returns", dict, "", "sources")[0]
         given += [(key, f"under [{SECTION}] in {provider.name}") for key in section] if isinstance(section, dict) else []
-    if ("api_key", f"under [{SECTION}] in config.toml") in given:
-        raise ConfigurationError("The API key stands in .dlt/config.toml. Move that line to .dlt/secrets.toml.")
     for name, place in given:
+        if name in SECRETS and place.endswith(" in config.toml"):
+            raise ConfigurationError(f"`{name}` is a secret and stands in .dlt/config.toml. Move it to .dlt/secrets.toml.")
         near = difflib.get_close_matches(name, Settings.__annotations__, n=1, cutoff=0.8)
         if name not in Settings.__annotations__ and near:
             raise ConfigurationError(f"There is no setting `{name}` ({place}). Did you mean `{near[0]}`? Change it there.")

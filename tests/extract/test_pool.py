@@ -45,16 +45,20 @@ SECRETS = {
     "aws_secret_access": "hush-6",
     "GITHUB_TOKEN": "hush-7",
     "DATABASE_URL": "postgres://me:hush-8@host/db",
+    "SOURCES__LOOP_RETURNS__PII_KEY": "hush-9",
+    "WAREHOUSE": "hush-10",  # a name that says nothing
 }
 PROGRAM = """
 import itertools, os, pathlib, signal, sys, time
 from loop_returns.extract.pool import ShapingPool
 from loop_returns.api.facts import RETURNS_PATH
+from loop_returns.tables.privacy import Privacy
 from loop_returns.tables.shape import Shaper
 
 print("begins", flush=True)
 signal.signal(signal.SIGINT, signal.default_int_handler)
-pool = ShapingPool(Shaper("default"), itertools.count(0, 1000), min_bytes=1, processors=2)
+shaper = Shaper("default", Privacy("hash", "hush-" * 8))
+pool = ShapingPool(shaper, itertools.count(0, 1000), min_bytes=1, processors=2)
 body = pathlib.Path("page.json").read_bytes()
 pool.shape(RETURNS_PATH, body)
 """
@@ -359,14 +363,14 @@ def test_an_interrupt_is_for_the_run_alone(script: Callable[..., subprocess.Pope
 
 
 def test_they_see_no_secret(script: Callable[..., subprocess.Popen[str]]):
-    """No process that is started for the pool has a key, a password or a setting of dlt in its environment."""
+    """No process that is started for the pool has a key, a password or a setting of dlt in its environment or arguments."""
     parent = script(READY + "time.sleep(600)", **SECRETS)
     assert parent.stdout is not None
     assert [parent.stdout.readline() for _ in range(2)] == ["begins\n", "ready\n"]
     assert b"hush-" in Path(f"/proc/{parent.pid}/environ").read_bytes()
-    environments = {pid: Path(f"/proc/{pid}/environ").read_bytes() for pid in descendants(parent.pid)}
-    assert environments
-    assert [pid for pid, found in environments.items() if b"hush-" in found] == []
+    files = [Path(f"/proc/{pid}/{name}") for pid in descendants(parent.pid) for name in ("environ", "cmdline")]
+    assert len(files) >= 2
+    assert [file for file in files if b"hush-" in file.read_bytes()] == []
 
 
 def test_it_imports_what_shaping_needs():

@@ -30,10 +30,9 @@ log = logging.getLogger(__name__)
 MIN_BYTES: Final = 4_000_000  # that are shaped before a process is started: a few full pages
 MAX_PROCESSES: Final = 2  # two shape faster than one can load
 MAX_WAITING: Final = 2  # pages that wait for a process before another is started; at the API's rate limit hardly one does
-_SECRET_NAME: Final = re.compile(
-    r"SOURCES__|DESTINATION__|KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL|AUTH|PRIVATE|COOKIE|DSN|_PAT$", re.IGNORECASE
+_NEEDED: Final = re.compile(  # of the environment, by name; secrets may have any other
+    r"(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|VIRTUAL_ENV|(DY)?LD_\w+|PYTHON\w+)", re.IGNORECASE
 )
-_PASSWORD_IN_ADDRESS: Final = re.compile(r"//[^/@\s]*:[^/@\s]+@")
 
 
 class ShapingPool:
@@ -151,12 +150,8 @@ def _end(worker: subprocess.Popen[bytes]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The environment without what may be a key or a password."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not _SECRET_NAME.search(name) and not _PASSWORD_IN_ADDRESS.search(value)
-    }
+    """The environment without anything that may be a key or a password."""
+    return {name: value for name, value in os.environ.items() if _NEEDED.fullmatch(name)}
 
 
 def _processors() -> int:

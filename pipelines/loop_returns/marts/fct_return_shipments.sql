@@ -3,20 +3,7 @@
 -- key: shop, return_id, label_index
 -- answers: Which packages are on their way, and which labels were never used?
 -- answers: When did a package arrive, and how long did it take?
-with notices as (
-    select
-        l.shop,
-        l.return_id,
-        n.tracking_number,
-        min(n.date_delivered) as delivered_at,
-        max(n.service) as service,
-        max(n.destination_name) as destination_name
-    from return_line_items as l
-    join advanced_shipping_notices as n on n.shop = l.shop and n.return_line_item_id = l.line_item_id
-    where n._deleted_at is null and n.tracking_number is not null and n.tracking_number not in ('', 'N/A')
-    group by l.shop, l.return_id, n.tracking_number
-),
-joined as (
+with labels as (
     select
         b.shop,
         b.return_id,
@@ -27,11 +14,61 @@ joined as (
         nullif(nullif(b.carrier, ''), 'N/A') as carrier,
         nullif(nullif(lower(b.status), ''), 'n/a') as status,
         case when cast(b.line_items as text) like '[%' then json_array_length(cast(b.line_items as json)) end as units,
+        case
+            when cast(b.line_items as text) like '[%'
+            then replace(replace(replace(replace(cast(b.line_items as text), '[', ','), ']', ','), '"', ''), ' ', '')
+        end as unit_ids /* between commas; null when the API does not say */
+    from return_labels as b
+),
+candidates as ( /* a notice names its label by the tracking number only, which is empty where personal data is dropped */
+    select
+        b.shop,
+        b.return_id,
+        b.label_index,
+        n.date_delivered,
         n.service,
         n.destination_name,
-        coalesce(n.delivered_at, case when lower(b.status) = 'delivered' then b.updated_at end) as delivered_at
-    from return_labels as b
-    left join notices as n on n.shop = b.shop and n.return_id = b.return_id and n.tracking_number = b.tracking_number
+        row_number() over (
+            partition by n.shop, n.id, n.return_line_item_id, b.return_id
+            order by
+                case when b.updated_at = n.label_updated_at then 0 else 1 end,
+                case when b.updated_at is null then 1 else 0 end,
+                b.updated_at desc,
+                b.label_index desc
+        ) as place
+    from labels as b
+    join return_line_items as l on l.shop = b.shop and l.return_id = b.return_id
+    join advanced_shipping_notices as n on n.shop = l.shop and n.return_line_item_id = l.line_item_id
+    where n._deleted_at is null and (b.unit_ids is null or strpos(b.unit_ids, concat(',', l.line_item_id, ',')) > 0)
+),
+notices as (
+    select
+        c.shop,
+        c.return_id,
+        c.label_index,
+        min(c.date_delivered) as delivered_at,
+        max(c.service) as service,
+        max(c.destination_name) as destination_name
+    from candidates as c
+    where c.place = 1
+    group by c.shop, c.return_id, c.label_index
+),
+joined as (
+    select
+        b.shop,
+        b.return_id,
+        b.label_index,
+        b.tracking_number,
+        b.rate,
+        b.updated_at,
+        b.carrier,
+        b.status,
+        b.units,
+        n.service,
+        n.destination_name,
+        coalesce(n.delivered_at, case when b.status = 'delivered' then b.updated_at end) as delivered_at
+    from labels as b
+    left join notices as n on n.shop = b.shop and n.return_id = b.return_id and n.label_index = b.label_index
 )
 select
     j.shop, -- The shop, as configured.
@@ -44,8 +81,8 @@ select
     f.ordered_at, -- When the order was placed; null when not known.
     f.ordered_date, -- That day, UTC.
     j.carrier, -- The carrier.
-    j.service, -- The carrier's service level, by the shipping notice.
-    j.tracking_number, -- The tracking number.
+    j.service, -- The carrier's service level, by the shipping notices of the label's units.
+    j.tracking_number, -- The tracking number, as the setting `pii` lets it land.
     j.status, -- State of the label: new, pre_transit, in_transit, out_for_delivery, delivered, error, …
     case
         when j.delivered_at is not null then 'delivered'
@@ -56,7 +93,7 @@ select
     end as stage, -- not sent, on its way, delivered, problem or unknown.
     j.units, -- Units the label is for; null when the API does not say.
     j.updated_at as scanned_at, -- Last time the carrier reported something.
-    j.delivered_at, -- When the package arrived: the notice's date, else the last scan of a delivered label.
+    j.delivered_at, -- When the package arrived: the date in its units' notices, else the last scan of a delivered label.
     cast(date_diff('second', f.submitted_at at time zone 'UTC', j.delivered_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_deliver, -- Days from submitting to delivery; null until delivered.
     f.currency, -- Currency of the return; the API does not say in which currency a label is priced.
     j.rate as label_rate, -- Price of the label as the API gives it; its unit is not documented.

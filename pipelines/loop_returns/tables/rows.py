@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from loop_returns.api.decode import number
+from loop_returns.api.decode import number, storable
 from loop_returns.tables.catalog import ARRAYS
 from loop_returns.tables.returns import RETURNS
 
@@ -30,7 +30,7 @@ class Undeclared(Exception):  # noqa: N818 - not an error: the body is read anot
 def decode_returns(body: bytes) -> tuple[list[msgspec.Struct], str | None]:
     """The returns of one page and the link to the next. Raises Undeclared."""
     try:
-        page = _decoder().decode(body)
+        page = _decoder().decode(storable(body))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Undeclared from error
     rows, link = (page, None) if isinstance(page, list) else (page.returns, page.nextPageUrl or page.next_page_url or None)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from loop_returns.tables.schema import LOAD_ID, RETURN_ID, SHOP, Column, Table, Type, own
+
+STALE: Final = timedelta(hours=26)  # a daily sync, and some time for it to run
 
 STATE_CHANGES: Final = Table(
     name="return_state_changes",
@@ -34,7 +37,7 @@ RUNS: Final = Table(
         SHOP,
         own("run_id", Type.TEXT, "Id of the run.", nullable=False),
         own("command", Type.TEXT, "sync, backfill or reconcile."),
-        own("started_at", Type.TIMESTAMP, "When it started, by this machine's clock."),
+        own("started_at", Type.TIMESTAMP, "When it started, by this machine's clock; by Loop's where they are days apart."),
         own("finished_at", Type.TIMESTAMP, "When it ended; for a killed run, when the next run found it."),
         own("outcome", Type.TEXT, "running, done, drift, check_failed, failed, interrupted or killed."),
         own("exit_code", Type.INTEGER, "The exit code of the command; null for a killed run."),

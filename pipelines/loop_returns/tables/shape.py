@@ -6,17 +6,13 @@ its own children only. Fields nobody has declared become text columns.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-from msgspec import Struct
 
 from loop_returns.tables import values
-from loop_returns.tables.catalog import ARRAYS, ARROW, DATA, arrow_schema
+from loop_returns.tables.catalog import ARRAYS, ARROW, arrow_schema
 from loop_returns.tables.fields import (
     Fields,
     Row,
@@ -28,6 +24,7 @@ from loop_returns.tables.fields import (
     undeclared_fields,
     values_at,
 )
+from loop_returns.tables.privacy import Privacy
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.rows import PARENT
 from loop_returns.tables.schema import Pii, Table, Type
@@ -36,24 +33,18 @@ from loop_returns.tables.shipping import ASN
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loop_returns.settings import PiiPolicy
     from loop_returns.tables.chunk import Tables
 
 COPY: Final = "_copy"
-_SHAPE: Final = "0.1.0"  # the version in which a column's meaning changed last: then every row counts as changed
-_NOT_PERSONAL: Final = frozenset({Pii.NONE, Pii.PSEUDONYM})
+_KEEP: Final = Privacy()
 
 
 @dataclass(frozen=True)
 class Shaper:
-    """Shapes rows for one shop under one privacy policy, which acts by the PII class of a column.
-
-    keep: everything lands as it is. hash: each personal value is replaced by a keyed fingerprint, the same in every table,
-    so that joins and counts still work. drop: personal columns stay empty. Fields nobody has declared count as personal.
-    """
+    """Shapes rows for one shop under one privacy policy. Fields nobody has declared count as personal."""
 
     shop: str
-    policy: PiiPolicy = "keep"
+    privacy: Privacy = _KEEP
 
     def returns(self, rows: Rows, *, first_copy: int = 0) -> Tables:
         """`returns` and its four child tables; copies are numbered from `first_copy` in the order of `rows`."""
@@ -63,7 +54,7 @@ class Shaper:
         strays: list[Row] = []
         if any(child.strays for child in children.values()):
             strays = [{k: fields[k][i] for k, c in children.items() if i in c.strays} for i in range(len(rows))]
-        hashes = {"_row_hash": [self.fingerprint(row) for row in rows]}
+        hashes = {"_row_hash": [self.privacy.fingerprint(row, RETURNS) for row in rows]}
         root = self._table(RETURNS, fields, copies, own=hashes, known=frozenset(ARRAYS), strays=strays)
         tables = {RETURNS.name: root}
         ids = root.column("id").to_pylist()
@@ -77,23 +68,12 @@ class Shaper:
 
     def notices(self, rows: Sequence[Row], *, first_copy: int = 0) -> Tables:
         """The table `advanced_shipping_notices`; a row without a key gets one from its content."""
-        hashes = [self.fingerprint(row) for row in rows]
-        own: dict[str, list[Any]] = {"_row_hash": hashes}
+        own: dict[str, list[Any]] = {"_row_hash": [self.privacy.fingerprint(row, ASN) for row in rows]}
         for key in ("id", "return_line_item_id"):
-            own[key] = [
-                values.to_text(row.get(key)) or f"missing-{digest[:16]}" for row, digest in zip(rows, hashes, strict=True)
-            ]
+            # under every policy the same key, so that a changed one replaces the row
+            own[key] = [values.to_text(row.get(key)) or f"missing-{_KEEP.fingerprint(row, ASN)[:16]}" for row in rows]
         copies = range(first_copy, first_copy + len(rows))
         return {ASN.name: self._table(ASN, fields_of(rows), copies, own=own)}
-
-    def fingerprint(self, row: Row | Struct) -> str:
-        """128 bits that change when the row, the declared columns or the privacy policy change.
-
-        A field that is null and one that is absent are the same.
-        """
-        digest = _salted(self.policy).copy()
-        digest.update(values.canonical_json(row if isinstance(row, Struct) else _without_nulls(row)))
-        return digest.hexdigest()[:32]
 
     def _table(
         self,
@@ -116,46 +96,15 @@ class Shaper:
                 array, failed = values.array(column.type, values_at(column.path, fields, objects))
                 for row, value in failed.items():
                     unread.setdefault(row, {})[column.name] = value
-                columns[column.name] = self._protect(array, column.pii, column.type)
+                columns[column.name] = self.privacy.protect(array, column.pii, column.type)
         undeclared = undeclared_fields(table, fields, known, objects, strays)
         for name, texts in undeclared.items():
-            columns[name] = self._protect(values.array(Type.TEXT, texts)[0], Pii.UNKNOWN, Type.TEXT)
+            columns[name] = self.privacy.protect(values.array(Type.TEXT, texts)[0], Pii.UNKNOWN, Type.TEXT)
         unparsed, _ = values.array(Type.JSON, [unread.get(i) for i in range(len(copies))])
-        columns["_unparsed"] = self._protect(unparsed, Pii.UNKNOWN, Type.JSON)
+        columns["_unparsed"] = self.privacy.protect(unparsed, Pii.UNKNOWN, Type.JSON)
         columns[COPY] = pa.array(copies, pa.int64())
         schema = pa.schema(
             [*arrow_schema(table.name), *(pa.field(name, pa.string()) for name in undeclared), pa.field(COPY, pa.int64())]
         )
         arrays = [columns[one.name] if one.name in columns else pa.nulls(len(copies), one.type) for one in schema]
         return pa.Table.from_arrays(arrays, schema=schema)
-
-    def _protect(self, array: pa.Array, pii: Pii, kind: Type) -> pa.Array:
-        """The array as the policy lets it land; the shop's name as the key keeps two shops' fingerprints apart."""
-        if self.policy == "keep" or pii in _NOT_PERSONAL:
-            return array
-        if self.policy == "drop" or not pa.types.is_string(array.type):
-            return pa.nulls(len(array), array.type)
-        key, quote = self.shop.encode(), '"' if kind is Type.JSON else ""
-        return pa.array([text and f"{quote}{_keyed_hash(key, text)}{quote}" for text in array.to_pylist()], pa.string())
-
-
-def _keyed_hash(key: bytes, text: str) -> str:
-    return hmac.digest(key, text.strip().lower().encode(), "sha256").hex()[:32]
-
-
-def _without_nulls(row: Row) -> Row:
-    """The row and its children without the fields that are null."""
-    bare = {name: value for name, value in row.items() if value is not None}
-    for name in ARRAYS.keys() & bare.keys():
-        value = bare[name]
-        if isinstance(value, dict):
-            bare[name] = {k: v for k, v in value.items() if v is not None}
-        elif isinstance(value, list):
-            bare[name] = [{k: v for k, v in one.items() if v is not None} if isinstance(one, dict) else one for one in value]
-    return bare
-
-
-@cache
-def _salted(policy: PiiPolicy) -> hashlib._Hash:
-    declared = repr([(t.name, [(c.name, c.type, c.path, c.pii) for c in t.columns]) for t in DATA])
-    return hashlib.sha256(f"{_SHAPE} {policy} {declared}".encode())
