@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 
-from loop_returns.errors import LockedError, WarehouseError
+from loop_returns.errors import ConfigurationError, LockedError, WarehouseError
 from loop_returns.warehouse.destination import Target, find_target
 from loop_returns.warehouse.lock import hold, holder
 
@@ -25,7 +25,7 @@ HOLD = """
 import sys
 from loop_returns.warehouse.destination import find_target
 from loop_returns.warehouse.lock import hold
-with hold(find_target(destination=sys.argv[1], file="loop.duckdb"), command=sys.argv[2]):
+with hold(find_target(destination=sys.argv[1]), command=sys.argv[2]):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -115,12 +115,12 @@ def test_warehouses_do_not_block_each_other(target: Target):
 def test_folder_that_cannot_be_written(target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Where no lock file can be made, the message names it."""
     (tmp_path / "loop.duckdb.lock").mkdir()
-    with pytest.raises(WarehouseError, match=r"loop\.duckdb\.lock"), hold(target, command="sync"):
+    with pytest.raises(ConfigurationError, match=r"loop\.duckdb\.lock"), hold(target, command="sync"):
         pass
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "file"))
     server = Target(target.destination, target.dataset, "a server", file=None)
-    with pytest.raises(WarehouseError, match=r"run\.lock"), hold(server, command="sync"):
+    with pytest.raises(ConfigurationError, match=r"run\.lock"), hold(server, command="sync"):
         pass
 
 

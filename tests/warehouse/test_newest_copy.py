@@ -51,7 +51,7 @@ def test_newest_copy_with_its_own_lines(pages: list[list[tuple[str, int, int]]],
     tables = {name: pa.concat_tables([each[name] for each in shaped]) for name in shaped[0]}
     known = pa.Table.from_pylist(
         [
-            {"id": one, "updated_at": NOW + minute * MINUTE, "state": "open", "row_hash": "another", "deleted": False}
+            {"id": one, "updated_at": NOW + minute * MINUTE, "state": "open", "row_hash": "another", "outdated": False}
             for one, minute in held.items()
         ],
         schema=KNOWN["returns"],

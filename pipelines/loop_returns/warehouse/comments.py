@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from dlt.destinations.exceptions import DatabaseException
+
 from loop_returns.tables.catalog import TABLES
+from loop_returns.warehouse.failures import one_line
 from loop_returns.warehouse.reader import connected
 
 if TYPE_CHECKING:
@@ -49,19 +52,27 @@ _READ: Final = {
 }
 
 
-def write_comments(pipeline: dlt.Pipeline, more: Iterable[Comment] = ()) -> None:
-    """Comments every table and every column, and `more` of what exists; does nothing where comments are not known."""
+def write_comments(pipeline: dlt.Pipeline, more: Iterable[Comment] = ()) -> list[str]:
+    """Comments every table and every column, and `more` of what exists; does nothing where comments are not known.
+
+    Comments that the database refuses are left out; a note for the operator says which.
+    """
     with connected(pipeline) as reader:
         if reader is None:
-            return
+            return []
         there = read(reader)
-        todo = [
-            statement(reader, table, text, column=column)
-            for table, column, text in (*_declared(), *more)
-            if (table, column) in there and there[table, column] != text
-        ]
-        if todo:
-            reader.run(*todo)
+        todo: dict[str, list[str]] = {}
+        for table, column, text in (*_declared(), *more):
+            if (table, column) in there and there[table, column] != text:
+                todo.setdefault(table, []).append(statement(reader, table, text, column=column))
+        refused, reason = [], ""
+        for table, statements in todo.items():
+            try:
+                reader.run(*statements)
+            except DatabaseException as error:  # not its owner; DuckLake comments no columns of views
+                refused.append(table)
+                reason = one_line(error)
+    return [f"The database takes no comments on {', '.join(refused)}, so they were left out: {reason}"] if refused else []
 
 
 def are_known(reader: Reader) -> bool:

@@ -58,14 +58,18 @@ def drift_counts(
 
 
 def known_by_value(db: duckdb.DuckDBPyConnection, known: pa.Table, differs: pa.Table, newest: pa.Table) -> pa.Table:
-    """What the warehouse is known to have, with the fingerprints that the comparison has proved, and no others."""
+    """What the warehouse is known to have, with the fingerprints that the comparison has proved.
+
+    A row that differs from an older one of the `newest` is outdated: Loop has been asked after it was loaded.
+    """
     keys = ", ".join(name for name in known.column_names if name in {"id", "return_line_item_id"})
     sql = f"""
         SELECT k.* REPLACE (
             NULL::VARCHAR AS previous_state,
-            CASE WHEN ({keys}) IN (SELECT ({keys}) FROM differs) THEN NULL ELSE n._row_hash END AS row_hash
+            CASE WHEN n._row_hash IS NULL THEN k.row_hash WHEN d.id IS NULL THEN n._row_hash END AS row_hash,
+            k.outdated OR (d.id IS NOT NULL AND coalesce(n.updated_at < k.updated_at, false)) AS outdated
         )
-        FROM known AS k LEFT JOIN newest AS n USING ({keys})
+        FROM known AS k LEFT JOIN newest AS n USING ({keys}) LEFT JOIN (SELECT DISTINCT * FROM differs) AS d USING ({keys})
     """
     return _query(db, sql, differs=differs, newest=newest, known=known).cast(known.schema)
 

@@ -36,5 +36,5 @@ def is_duckdb(file: Path) -> bool:
 
 def remove_unfinished(file: Path) -> None:
     """Removes a database that a full disk or a kill left half begun: it holds nothing, and nothing can open it."""
-    if file.is_file() and file.stat().st_size < _HEADERS and is_duckdb(file):
+    if file.is_file() and file.stat().st_size < _HEADERS and (not file.stat().st_size or is_duckdb(file)):
         file.unlink()

@@ -30,8 +30,8 @@ def known_rows(reader: Reader, table: str, shop: str, ids: Iterable[str]) -> pa.
     previous = "r._previous_state" if table == RETURNS.name else "NULL"
     keys = ", ".join(f"r.{name}" for name in KEYS[table])
     sql = (
-        f"SELECT {keys}, r.updated_at, r.label_updated_at, r.state, {previous},"
-        " CASE WHEN l.status = 0 THEN r._row_hash END, r._deleted_at IS NOT NULL"
+        f"SELECT {keys}, {reader.time('r.updated_at')}, {reader.time('r.label_updated_at')}, r.state, {previous},"
+        " CASE WHEN l.status = 0 THEN r._row_hash END, r._deleted_at IS NOT NULL, r._dlt_load_id"
         f" FROM {reader.name(table)} r LEFT JOIN {reader.name(_LOADS)} l ON l.load_id = r._dlt_load_id"
         " WHERE r.shop = %s AND {among}"
     )
@@ -43,6 +43,16 @@ def incomplete_returns(reader: Reader, shop: str) -> pa.Table:
     sql = " UNION ".join(
         f"SELECT c.return_id FROM {reader.name(child.name)} c LEFT JOIN {reader.name(_LOADS)} l"
         " ON l.load_id = c._dlt_load_id AND l.status = 0 WHERE c.shop = %s AND l.load_id IS NULL"
+        for child in CHILDREN
+    )
+    return reader.table(sql, *[shop] * len(CHILDREN), schema=IDS)
+
+
+def without_parent(reader: Reader, shop: str) -> pa.Table:
+    """Returns that the warehouse has children of and no row, as a table `id`: somebody has dropped or deleted it."""
+    sql = " UNION ".join(
+        f"SELECT c.return_id FROM {reader.name(child.name)} c LEFT JOIN {reader.name(RETURNS.name)} r"
+        " ON r.shop = c.shop AND r.id = c.return_id WHERE c.shop = %s AND r.id IS NULL"
         for child in CHILDREN
     )
     return reader.table(sql, *[shop] * len(CHILDREN), schema=IDS)
@@ -67,8 +77,10 @@ def rows_of(reader: Reader, table: str, shop: str, values: Iterable[str]) -> pa.
     if not stored:
         return schema.empty_table()
     columns = ", ".join(
-        f"CAST({reader.column(one.name)} AS VARCHAR)" if pa.types.is_string(one.type) else reader.column(one.name)
-        for one in schema  # JSON as text
+        f"CAST({reader.column(one.name)} AS VARCHAR)"  # JSON as text
+        if pa.types.is_string(one.type)
+        else (reader.time if pa.types.is_timestamp(one.type) else str)(reader.column(one.name))
+        for one in schema
     )
     sql = f"SELECT {columns} FROM {reader.name(table)} WHERE shop = %s AND {{among}}"
     by = "id" if table in {RETURNS.name, ASN.name} else "return_id"

@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from loop_returns.tables.chunk import Tables
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
-KNOWN: Final = {  # of each row that the warehouse has; `row_hash` is null unless the load that wrote the row was completed
+# What is known of each row that the warehouse has: `row_hash` is null unless the load that wrote the row was completed;
+# a row that is `outdated` (marked as deleted, or read before what Loop says now) gives way to older copies too
+KNOWN: Final = {
     name: pa.schema(
         [*((one, pa.string()) for one in key), ("updated_at", _TIME), ("label_updated_at", _TIME), ("state", pa.string()),
-         ("previous_state", pa.string()), ("row_hash", pa.string()), ("deleted", pa.bool_())]
+         ("previous_state", pa.string()), ("row_hash", pa.string()), ("outdated", pa.bool_()),
+         ("load_id", pa.string())]
     )
     for name, key in KEYS.items()
 }  # fmt: skip
@@ -44,8 +47,9 @@ FROM rows;
 CREATE TEMP TABLE newest AS
 SELECT c.*, k.id IS NULL AS is_new, k.state AS previous, k.updated_at, k.label_updated_at,
        u.id IS NOT NULL AS is_uncertain,
-       NOT is_new AND NOT k.deleted AND k.updated_at IS NOT NULL AND c.time < epoch_us(k.updated_at) AS is_older,
-       NOT is_new AND NOT k.deleted AND NOT is_older AND NOT is_uncertain AND coalesce(k.row_hash = c.hash, false) AS is_same
+       NOT is_new AND NOT k.outdated AND k.updated_at IS NOT NULL AND c.time < epoch_us(k.updated_at) AS is_older,
+       NOT is_new AND NOT k.outdated AND NOT is_older AND NOT is_uncertain
+       AND coalesce(k.row_hash = c.hash, false) AS is_same
 FROM (FROM copies QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY time DESC, number DESC) = 1) AS c
 LEFT JOIN (SELECT DISTINCT ON ({key}) * FROM known) AS k USING ({key})
 LEFT JOIN uncertain AS u ON u.id = c.id;
@@ -57,12 +61,13 @@ WITH steps AS (
     WHERE row_hash IS NULL AND previous_state IS NOT NULL
     UNION ALL SELECT id, state, coalesce(epoch_us(updated_at), 0), 1, 0 FROM known
     UNION ALL SELECT c.id, c.state, c.time, 2, number FROM copies AS c LEFT JOIN known AS k USING (id)
-    WHERE k.updated_at IS NULL OR c.time >= epoch_us(k.updated_at)
+    WHERE k.updated_at IS NULL OR c.time >= epoch_us(k.updated_at) OR number IN (SELECT number FROM chosen)
 ), pairs AS (
-    SELECT id, time, state, rank, number, lag(state) OVER (PARTITION BY id ORDER BY rank, time, number) AS before FROM steps
+    SELECT id, time, state, rank, number, lag(state) OVER w AS before, time < lag(time) OVER w AS is_back
+    FROM steps WINDOW w AS (PARTITION BY id ORDER BY rank, time, number)
 )
 SELECT $shop AS shop, id AS return_id, before AS from_state, state AS to_state, $at AS observed_at,
-       make_timestamptz(greatest(time, 0)) AS updated_at
+       CASE WHEN is_back THEN $at ELSE make_timestamptz(greatest(time, 0)) END AS updated_at -- a step back comes last
 FROM pairs SEMI JOIN chosen USING (id) WHERE before <> state ORDER BY id, rank, time, number
 """
 _DAYS: Final = "SELECT DISTINCT make_timestamp(unnest([epoch_us(updated_at), epoch_us(label_updated_at)]))::DATE FROM chosen"

@@ -11,21 +11,31 @@ import dlt
 from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredentials
 
 from loop_returns.errors import ConfigurationError
-from loop_returns.warehouse.dlt_internals import configuration, data_folder
+from loop_returns.warehouse.dlt_internals import configuration, data_folder, schema_name
 
 DUCKDB_FILE: Final = "loop.duckdb"
+_SCHEMA: Final = "loop_returns"  # of the dlt source; its name decides nothing here
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where the mirror lives. `location` has no password in it; `file` is the DuckDB file, None elsewhere."""
+    """Where the mirror lives, with the same values however the operator spelt them.
+
+    `location` has no password in it; `file` is the DuckDB file, None elsewhere.
+    """
 
     destination: Any  # a dlt Destination
     dataset: str
     location: str
     file: Path | None
+
+    @property
+    def is_postgres(self) -> bool:
+        """True for PostgreSQL itself, which has locks, indexes and statistics of its own kind."""
+        return str(self.destination.destination_type).endswith(".postgres")
 
     @property
     def folder(self) -> Path:
@@ -42,8 +52,8 @@ class Target:
         return self.folder / "loop_returns"
 
 
-def find_target(*, destination: str = "duckdb", dataset: str = "loop_returns", file: str = DUCKDB_FILE) -> Target:
-    """The warehouse by its dlt name, set up the dlt way; DuckDB defaults to `file` in the current folder.
+def find_target(*, destination: str = "duckdb", dataset: str = "loop_returns", file: str | None = None) -> Target:
+    """The warehouse by its dlt name, set up the dlt way. DuckDB's is `file`, else what is configured, else `DUCKDB_FILE`.
 
     Raises ConfigurationError when there is no such destination, when it is not configured, or when it cannot replace rows.
     """
@@ -56,25 +66,40 @@ def find_target(*, destination: str = "duckdb", dataset: str = "loop_returns", f
             f".dlt/secrets.toml under [destination.{destination}.credentials], or into the environment as "
             f"DESTINATION__{destination.upper()}__CREDENTIALS."
         ) from error
+    except InvalidInMemoryDuckdbCredentials as error:
+        raise ConfigurationError(
+            "An in-memory DuckDB is gone when the command ends. Name a file with --database, or in "
+            "DESTINATION__DUCKDB__CREDENTIALS."
+        ) from error
     if "delete-insert" not in (resolved.capabilities().supported_merge_strategies or ()):
         raise ConfigurationError(
             f"The destination `{destination}` cannot replace rows: dlt would append to it, and line items that left a "
             "return would stay. Use one that can, such as duckdb, ducklake, postgres, snowflake or bigquery."
         )
-    path = _duckdb_file(config.credentials.database, dataset) if _is_duckdb(resolved) else None
-    return Target(resolved, dataset, str(config), path)
+    dataset = schema_name(config, _SCHEMA)
+    if not _is_duckdb(resolved):
+        return Target(resolved, dataset, str(config), file=None)
+    path = _duckdb_file(config.credentials.database, dataset)
+    return Target(resolved, dataset, f"duckdb:///{path}", path)
 
 
 def _is_duckdb(destination: Any) -> bool:
     return str(destination.destination_type).endswith(".duckdb")
 
 
-def _destination(name: str, file: str) -> Any:
+def _destination(name: str, file: str | None) -> Any:
     try:
         resolved: Any = Destination.from_reference(name)
+        if file is not None and not _is_duckdb(resolved):
+            raise ConfigurationError(
+                f"--database names a DuckDB file, and `{name}` is no DuckDB. Leave out one of --database and --destination."
+            )
         key = f"destination.{name}.credentials"
-        if _is_duckdb(resolved) and not (dlt.secrets.get(key) or dlt.config.get(key) or dlt.config.get(f"{key}.database")):
-            return Destination.from_reference(name, credentials=str(Path(file).resolve()))
+        configured: Any = dlt.secrets.get(key) or dlt.config.get(key) or dlt.config.get(f"{key}.database")
+        if _is_duckdb(resolved) and (file is not None or not configured):
+            path = DUCKDB_FILE if file is None else file
+            path = path if path.startswith(":") else str(Path(path).expanduser().resolve())
+            return Destination.from_reference(name, credentials=path)
     except UnknownDestinationModule as error:
         raise ConfigurationError(
             f"dlt knows no destination `{name}`. Pick one of dlt's, such as duckdb (the default), postgres, snowflake or "
@@ -89,14 +114,14 @@ def _destination(name: str, file: str) -> Any:
 
 
 def _duckdb_file(database: str, dataset: str) -> Path:
-    if database.startswith(":"):
-        raise ConfigurationError("An in-memory DuckDB is gone when the command ends. Name a file instead.")
     path = Path(database).resolve()
-    if path.stem == dataset:
+    if path.stem.lower() == dataset.lower():  # as DuckDB compares names
         raise ConfigurationError(
             f"The DuckDB file {path} must not have the dataset's name (`{dataset}`): DuckDB could not tell the two apart. "
             "Rename the file or choose another --dataset."
         )
+    if path.is_dir():
+        raise ConfigurationError(f"{path} is a folder. Name a file in it as the DuckDB file.")
     if not path.parent.is_dir():
         raise ConfigurationError(f"There is no folder {path.parent} for the DuckDB file. Create it, or choose another path.")
     return path

@@ -6,11 +6,22 @@ dlt is imported when it is needed: `--help` must not wait for it.
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from loop_returns.settings import providers
+
+STATE_TABLE: Final = "_dlt_pipeline_state"
+LOADS_TABLE: Final = "_dlt_loads"
+VERSION_TABLE: Final = "_dlt_version"
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    import dlt
     from dlt.common.destination.client import DestinationClientConfiguration
+    from dlt.common.schema import Schema
     from dlt.destinations.job_client_impl import SqlJobClientBase
 
 
@@ -30,6 +41,15 @@ def configuration(destination: Any, dataset: str) -> DestinationClientConfigurat
     return resolved
 
 
+def schema_name(config: DestinationClientConfiguration, schema: str) -> str:
+    """The name that dlt makes of the configured dataset: `Loop Data` and `loop_data` are one schema in the database."""
+    from dlt.common.destination.client import DestinationClientDwhConfiguration
+    from dlt.common.schema import Schema
+
+    assert isinstance(config, DestinationClientDwhConfiguration)  # noqa: S101 # every destination that can replace rows
+    return config.normalize_dataset_name(Schema(schema))
+
+
 def sql_client(destination: Any, dataset: str, schema: str) -> SqlJobClientBase | None:
     """dlt's client of a dataset, not yet connected, without any pipeline; None for files, which have no SQL."""
     from dlt.common.schema import Schema
@@ -47,15 +67,76 @@ def has_sql(client: object) -> bool:
 
 
 def stored_state(client: SqlJobClientBase, pipeline: str) -> dict[str, Any]:
-    """The state of a pipeline as the destination has it; empty when there is none yet."""
+    """The state of a pipeline as the destination has it: of completed loads that with the greatest version; else empty.
+
+    The version grows with each change, whichever machine made it. dlt takes the greatest load id: a machine's clock.
+    """
     from dlt.common.versioned_state import decompress_state
+
+    state, loads = (client.sql_client.make_qualified_table_name(name) for name in (STATE_TABLE, LOADS_TABLE))
+    row = _first(
+        client,
+        f"s.state FROM {state} AS s JOIN {loads} AS l ON l.load_id = s._dlt_load_id"
+        " WHERE s.pipeline_name = %s AND l.status = 0 ORDER BY s.version DESC, l.load_id DESC",
+        pipeline,
+    )
+    return {} if row is None else dict(decompress_state(row[0]))
+
+
+def stored_schema(client: SqlJobClientBase, name: str) -> Schema | None:
+    """The schema as the destination has it: that with the greatest version. dlt takes the latest by a machine's clock."""
+    from dlt.common.json import json
+    from dlt.common.schema import Schema
+
+    versions = client.sql_client.make_qualified_table_name(VERSION_TABLE)
+    order = "schema_name = %s ORDER BY version DESC, inserted_at DESC"
+    row = _first(client, f"version_hash FROM {versions} WHERE {order}", name)
+    stored = None if row is None else client.get_stored_schema_by_hash(row[0])
+    return None if stored is None else Schema.from_dict(json.loads(stored.schema))
+
+
+def _first(client: SqlJobClientBase, query: str, value: str) -> Any:
+    """The first row of a query without its SELECT; None where there is none, or no such table."""
     from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
+    before, after = client.sql_client._limit_clause_sql(1)
     try:
-        stored = client.get_stored_state(pipeline)
+        with client.sql_client.execute_query(f"SELECT {before} {query} {after}", value) as cursor:
+            return cursor.fetchone()
     except DatabaseUndefinedRelation:
-        return {}
-    return {} if stored is None else dict(decompress_state(stored.state))
+        return None
+
+
+def restore(pipeline: dlt.Pipeline) -> None:
+    """Takes schema and state from the destination: those with the greatest versions."""
+    pipeline.sync_destination()
+    pipeline._state_restored = True  # `run` would do it again, and take the latest by a machine's clock
+    if not pipeline.default_schema_name or not has_sql(client := pipeline.destination_client()):
+        return
+    with client:
+        state, schema = stored_state(client, pipeline.pipeline_name), stored_schema(client, pipeline.default_schema_name)
+    if state and state["_version_hash"] != pipeline.state["_version_hash"]:
+        with pipeline.managed_state() as current:
+            current.update(sources=state["sources"], _state_version=state["_state_version"])
+    if schema is not None and schema.stored_version_hash != pipeline.default_schema.stored_version_hash:
+        pipeline.schemas.save_schema(schema)
+
+
+def make_again(client: SqlJobClientBase, tables: Collection[str]) -> None:
+    """Makes what the storage lacks of these tables and their columns: dlt looks only when the schema is new to it."""
+    client.update_stored_schema(only_tables={*tables, VERSION_TABLE}, force=True)  # the schema is noted in the latter
+
+
+def load_id() -> str | None:
+    """The id of the load that is being extracted; None where a source is looked at without a pipeline."""
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
+    from dlt.common.storages.load_package import LoadPackageStateInjectableContext
+
+    try:
+        return str(Container()[LoadPackageStateInjectableContext].load_id)
+    except ContextDefaultCannotBeCreated:
+        return None
 
 
 def may_be_over(error: BaseException) -> bool:
@@ -77,6 +158,29 @@ def apply_log_level() -> None:
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
     Container()[PluggableRunContext].initialize_runtime()
+
+
+@contextmanager
+def signals_kept() -> Iterator[None]:
+    """Around a load: dlt keeps a signal back meanwhile, and forgets one that comes when nothing is left to be loaded."""
+    from dlt.common.runtime.signals import intercepted_signals, raise_if_signalled
+
+    with intercepted_signals():
+        yield
+        raise_if_signalled()
+
+
+def secrets_files() -> list[Path]:
+    """The files of secrets that dlt has read. Raises ConfigurationError for a file of settings that is no TOML."""
+    found = [one for one in providers() if one.supports_secrets]
+    return [Path(place).resolve() for one in found for place in getattr(one, "present_locations", ())]
+
+
+def forget_lookups() -> None:
+    """Forgets what dlt has looked up in its configuration, secrets too, which it collects for a trace."""
+    from dlt.common.configuration.utils import get_resolved_traces
+
+    get_resolved_traces().clear()
 
 
 def had_signal() -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import shutil
+import tempfile
+from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Final
 
-from loop_returns.errors import DatabaseInUseError, LoopReturnsError, WarehouseError
+from loop_returns.errors import ConfigurationError, DatabaseInUseError, LoopReturnsError, WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,28 +21,54 @@ _NEXT: Final = "Nothing is lost: the next run goes on from here."
 _IN_USE: Final = re.compile(
     r"Could not set lock on file.*?Conflicting lock is held in (?P<holder>.*?)(?: \(PID (?P<pid>\d+)\))", re.DOTALL
 )
-_CAUSES: Final = (  # what the messages contain, what that means, and the next step
+_FULL: Final = re.compile("No space left on device|disk (is )?full|could not extend file|quota exceeded", re.IGNORECASE)
+_LASTING: Final = {  # what a file system says until somebody changes something
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+}
+_CAUSES: Final = (  # what the messages contain, what that means, the next step, and whose turn it is
     (
-        "No space left on device|disk (is )?full|could not extend file",
-        "No space is left for {where}.",
-        "Make room on that disk and run again.",
+        "authentication failed|no pg_hba.conf entry|(role|database) .* does not exist|no password supplied"
+        "|incorrect username or password",
+        "The warehouse {where} refuses the login: {last}",
+        "Correct the destination's credentials and run again.",
+        ConfigurationError,
     ),
     (
-        "Permission denied|read-only|not authorized",
-        "The warehouse {where} refuses to be written: {last}",
-        "Give this user the right to write there, or choose another place, and run again.",
+        "Name or service not known|nodename nor servname|No address associated",
+        "There is no host for the warehouse {where}: {last}",
+        "Correct the host in the destination's credentials and run again.",
+        ConfigurationError,
+    ),
+    (
+        "not a valid DuckDB database|database file with version number|Corrupt database file|Could not read enough bytes",
+        "The file of the warehouse {where} cannot be read as a database: {last}",
+        "Choose another file, or move this one away or put a copy in its place, and run again: without it all is read anew.",
+        ConfigurationError,
+    ),
+    (
+        "Permission denied|read-only(?! transaction)|not authorized|must be owner|insufficient privilege",
+        "The warehouse {where} refuses what this user needs: {last}",
+        "Give this user the right to read and write there, or choose another place, and run again.",
+        ConfigurationError,
     ),
     (
         "Connection refused|could not connect|connection to server|server closed the connection|timeout expired"
-        "|terminating connection",
+        "|terminating connection|Temporary failure in name resolution|read-only transaction",  # the last: a failover
         "The warehouse {where} cannot be reached: {last}",
         "See that it is up, and run again.",
+        WarehouseError,
     ),
-    ("", "Loading into {where} failed: {last}", "Run again; if it fails again, run with --debug and report what it prints."),
+    (
+        "",
+        "{doing} {where} failed: {last}",
+        "Run again; if it fails again, run with --debug and report what it prints.",
+        WarehouseError,
+    ),
 )
 
 
-def explain(error: BaseException, target: Target) -> LoopReturnsError:
+def explain(error: BaseException, target: Target, *, doing: str = "Loading into") -> LoopReturnsError:
     """The error of this project that stands for `error`, an exception of dlt or of the database."""
     chain = list(_chain(error))
     for one in chain:
@@ -51,8 +81,42 @@ def explain(error: BaseException, target: Target) -> LoopReturnsError:
             "DuckDB lets nobody write meanwhile. Close it there (a BI tool, a notebook, a shell) and run again, or let "
             f"readers use a read copy (see `--publish`). {_NEXT}"
         )
-    what, advice = next((what, advice) for words, what, advice in _CAUSES if re.search(words, text, re.IGNORECASE))
-    return WarehouseError(f"{what.format(where=target.location, last=one_line(chain[-1]))} {advice} {_NEXT}")
+    if _FULL.search(text):
+        local = target.file is not None or any(isinstance(one, OSError) for one in chain)
+        full = _full_disk(target, named="\n".join([text, *(str(getattr(one, "filename", "")) for one in chain)]))
+        where = full if local else f"on the disk of the database server {target.location}. Make room there"
+        return WarehouseError(f"No space is left {where} and run again. {_NEXT}")
+    what, advice, kind = next(
+        (what, advice, kind) for words, what, advice, kind in _CAUSES if re.search(words, text, re.IGNORECASE)
+    )
+    where = str(target.file or target.location)
+    return kind(f"{what.format(doing=doing, where=where, last=one_line(chain[-1]))} {advice} {_NEXT}")
+
+
+def _full_disk(target: Target, *, named: str) -> str:
+    """Which disk of this machine has no room: the one in whose path an error occurred, otherwise the one with the least."""
+    places = {
+        target.folder: "or set DLT_DATA_DIR to a folder on another disk",
+        Path(tempfile.gettempdir()): "or set TMPDIR to a folder on another disk",
+    }
+    if target.file is not None:
+        places = {target.file: "or choose another file with --database"} | places
+    inside = [place for place in places if str(place) in named]
+    place = inside[0] if inside else min(places, key=_free)
+    return f"on the disk of {place}. Make room there, {places[place]},"
+
+
+def _free(place: Path) -> int:
+    return shutil.disk_usage(next(one for one in (place, *place.parents) if one.exists())).free
+
+
+def unwritable(what: str, error: OSError, *, instead: str) -> LoopReturnsError:
+    """What stands for a place that cannot be written: rights and paths are the operator's to change, a full disk passes."""
+    if error.errno in _LASTING:
+        return ConfigurationError(
+            f"{what}: {error.strerror}. Give this user the right to write there, or {instead}, and run again."
+        )
+    return WarehouseError(f"{what}: {error.strerror}. Make room there, or {instead}, and run again.")
 
 
 def one_line(error: BaseException) -> str:

@@ -13,13 +13,16 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
+from loop_returns.tables.runs import RUNS
 from loop_returns.warehouse.connection import open_duckdb, remove_unfinished
-from loop_returns.warehouse.dlt_internals import may_be_over
+from loop_returns.warehouse.dlt_internals import forget_lookups, may_be_over, restore, signals_kept
 from loop_returns.warehouse.failures import explain
 from loop_returns.warehouse.reader import PIPELINE, SOURCE, Reader, connected, shop_of
+from loop_returns.warehouse.repair import repair
+from loop_returns.warehouse.upkeep import analyze, make_indexes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     import pyarrow as pa
 
@@ -27,15 +30,17 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = 5  # at a load that fails in a passing way
 _CONFIGURATION: Final = {  # of our pipeline alone: others in the same process keep theirs
+    "enable_runtime_trace": False,  # a file in the working folder with the configuration that was read, and errors
     "normalize.parquet_normalizer.add_dlt_load_id": True,
     "data_writer.disable_compression": True,
     "load.raise_on_max_retries": 1,  # dlt would repeat one job, and can't know whether the database has done it
     "load.delete_completed_jobs": True,
+    "load.truncate_staging_dataset": True,  # or it keeps a copy of rows that are later cleaned of personal data
 }
 # With that much DuckDB replaces 100,000 of 2,000,000 returns as fast as with more; a processor is left to those who read.
 # Without the order of insertion it need not write what does not fit into that memory to disk and read it again.
 _LIMITS: Final = "SET threads = 1; SET memory_limit = '250MB'; SET preserve_insertion_order = false"
-_ONE_WRITER: Final = {"load.workers": 1, "load.truncate_staging_dataset": True}  # a file is written by one at a time
+_ONE_WRITER: Final = {"load.workers": 1}  # a file is written by one at a time
 
 
 class Warehouse:
@@ -45,9 +50,11 @@ class Warehouse:
     read back from there. dlt's working folder is scratch: what a killed run left in it is thrown away and read again.
     """
 
-    def __init__(self, target: Target, *, load_wait: float = 1.0) -> None:
+    def __init__(self, target: Target, *, load_wait: float = 1.0, confirm: Callable[[], None] = lambda: None) -> None:
         self.target = target
+        self._confirm = confirm  # that the run's lock holds
         self.loads: list[str] = []  # ids of the loads of this run
+        self.notes: list[str] = []  # what the database refused and the run can do without
         self._wait = load_wait  # seconds before the second attempt at a load
         self._connection: duckdb.DuckDBPyConnection | None = None  # to a DuckDB file
         if target.file is not None:
@@ -80,7 +87,7 @@ class Warehouse:
             self.pipeline = self._new_pipeline()
             if self.target.file is None or self.target.file.exists():  # reading must not make an empty file
                 self._open()
-                self.pipeline.sync_destination()
+                restore(self.pipeline)
 
     def _open(self) -> None:
         """Keeps a DuckDB file open: dlt opens it for each statement, which takes as long as the statement."""
@@ -101,9 +108,10 @@ class Warehouse:
         """What earlier runs remembered for the shop."""
         return shop_of(dict(self.pipeline.state), shop)
 
-    def load(self, source: Callable[[], Any]) -> list[str]:
+    def load(self, source: Callable[[], Any], *, tables: Collection[str]) -> list[str]:
         """Loads what `source` makes, as one package; makes it again where a load failed in a passing way.
 
+        `tables` are those that get rows.
         Returns the columns that nobody had declared and that are new in the warehouse, as `table.column`.
         Raises WarehouseError or DatabaseInUseError when the destination does not take it; nothing of it counts then.
         """
@@ -113,10 +121,13 @@ class Warehouse:
         file_format: Any = fastest if fastest in formats else None
 
         def attempt() -> None:
+            self._confirm()  # the connection that was lost may have been the lock's
             if self.is_empty:  # before the first load, and after an attempt that failed
                 self.restore()
             self._open()
-            info = self.pipeline.run(source(), loader_file_format=file_format)
+            with signals_kept():
+                info = self.pipeline.run(source(), loader_file_format=file_format)
+            forget_lookups()
             self.loads += info.loads_ids
 
         def begin_again(_: RetryCallState) -> None:
@@ -131,19 +142,42 @@ class Warehouse:
         )
         with self.explained():
             attempts(attempt)
+            if self.target.is_postgres:
+                analyze(self.pipeline, tables)
         new = self._columns() - before
         return sorted(f"{table}.{column}" for table, column in new if column not in TABLES[table].names)
 
     def load_tables(self, tables: Mapping[str, pa.Table], *, shop: str = "", state: Mapping[str, Any] | None = None) -> None:
         """Loads tables that do not come from Loop, and the shop's state with them."""
-        self.load(lambda: _own_tables(tables, shop, state))
+        filled = [name for name, table in tables.items() if table.num_rows]
+        self.load(lambda: _own_tables(tables, shop, state), tables=filled)
 
-    def prepare(self) -> None:
-        """Makes the declared tables and columns that are not there yet, so that no query misses one."""
+    def prepare(self) -> dict[str, set[str]]:
+        """Makes the declared tables, columns and indexes that are not there, so that no query misses one.
+
+        Returns the columns, by table, that were there before and that somebody has dropped.
+        """
+        lost = {}
+        if self.target.file is None or self.target.file.exists():
+            with self.explained():
+                lost = repair(self.target, forget=self._forget_backfills)
         there = self._columns()
         incomplete = [name for name, table in TABLES.items() if not {(name, column) for column in table.names} <= there]
         if incomplete:
             self.load_tables({name: arrow_schema(name).empty_table() for name in incomplete})
+        if self.target.is_postgres:
+            with self.explained():
+                self.notes += make_indexes(self.pipeline)
+        return lost
+
+    def _forget_backfills(self) -> None:
+        """What unfinished backfills have loaded is to be loaded again, for every shop."""
+        if self.is_empty:
+            return
+        with self.pipeline.managed_state() as state:
+            for shop in state.get("sources", {}).get(SOURCE, {}).get("shops", {}).values():
+                shop.pop("backfills", None)
+        self.load_tables({RUNS.name: arrow_schema(RUNS.name).empty_table()})
 
     @property
     def is_empty(self) -> bool:
@@ -165,7 +199,8 @@ class Warehouse:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Turns dlt's and the database's errors into one paragraph with the next step."""
+        """For all that asks the destination: the lock must hold, and errors become one paragraph with the next step."""
+        self._confirm()
         try:
             yield
         except (PipelineStepFailed, DestinationException, duckdb.Error) as error:

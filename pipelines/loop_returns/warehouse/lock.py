@@ -3,6 +3,7 @@
 A DuckDB file is locked by a file beside it, as two people may have different data folders; any other destination by a
 file in dlt's data folder, which excludes runs on this machine; and PostgreSQL also by an advisory lock in the database,
 which excludes runs on other machines. The system frees all of them when a process dies, so a lock is never left behind.
+The advisory lock also ends with its connection, so a run confirms before it writes that it still has it.
 The run that holds a lock is described in a file beside it, and in PostgreSQL in the connection's `application_name`.
 """
 
@@ -22,10 +23,10 @@ from filelock import FileLock, Timeout
 
 from loop_returns.errors import LockedError, WarehouseError
 from loop_returns.warehouse.dlt_internals import configuration
-from loop_returns.warehouse.failures import explain
+from loop_returns.warehouse.failures import explain, unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from loop_returns.warehouse.destination import Target
@@ -34,6 +35,17 @@ _NAME: Final = "loop-returns"  # how application_name begins
 _HOST_LENGTH: Final = 20  # application_name holds 63 bytes in all
 _ATTEMPTS: Final = 5
 _PAUSE: Final = 0.2  # seconds between attempts
+_KEEPALIVE: Final = {  # a connection that broke unseen is noticed within a minute, and an idle one is not taken for that
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+_GRANTED: Final = (
+    "FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+    " AND (l.classid::bigint << 32) | l.objid::bigint = %s"
+    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 
 
 @dataclass(frozen=True)
@@ -57,17 +69,24 @@ class Holder:
 
 
 @contextmanager
-def hold(target: Target, *, command: str) -> Iterator[None]:
-    """Holds the warehouse for one run of `command`.
+def hold(target: Target, *, command: str) -> Iterator[Callable[[], None]]:
+    """Holds the warehouse for one run of `command`; yields a function that raises WarehouseError once the lock is lost.
 
     Raises:
         LockedError: another run holds it; the error names that run as far as it can be known.
-        WarehouseError: the lock file can't be written, or the database can't be reached.
+        ConfigurationError: the lock file can't be written, or the database refuses the login.
+        WarehouseError: the disk is full, or the database can't be reached.
     """
     me = Holder(command, os.getpid(), socket.gethostname(), datetime.now(UTC).replace(microsecond=0))
-    is_postgres = str(target.destination.destination_type).endswith(".postgres")
-    with _file_lock(_lock_file(target), me), _database_lock(target, me) if is_postgres else nullcontext():
-        yield
+    with (
+        _file_lock(_lock_file(target), me),
+        _database_lock(target, me) if target.is_postgres else nullcontext(_holds) as confirm,
+    ):
+        yield confirm
+
+
+def _holds() -> None:
+    """A lock on a file is held as long as the process lives."""
 
 
 def holder(target: Target) -> Holder | None:
@@ -106,10 +125,7 @@ def _file_lock(path: Path, me: Holder) -> Iterator[None]:
             time.sleep(_PAUSE)
         raise _locked(None) from None
     except OSError as error:
-        raise WarehouseError(
-            f"The lock file {path} cannot be written: {error.strerror}. "
-            "Give this user the right to write there, or choose another folder, and run again."
-        ) from error
+        raise unwritable(f"The lock file {path} cannot be written", error, instead="choose another folder") from error
     try:
         with suppress(OSError):  # it only informs others; the lock holds without it
             description.write_bytes(msgspec.json.encode(me))
@@ -120,24 +136,36 @@ def _file_lock(path: Path, me: Holder) -> Iterator[None]:
 
 
 @contextmanager
-def _database_lock(target: Target, me: Holder) -> Iterator[None]:
+def _database_lock(target: Target, me: Holder) -> Iterator[Callable[[], None]]:
     # comes with the extra `postgres`, so it is there when the destination is; it has no types
     import psycopg2  # type: ignore[import-untyped]
 
     credentials: Any = configuration(target.destination, target.dataset).credentials
     name = f"{_NAME}/{me.command}/{me.pid}/{int(me.started.timestamp())}/{me.host[:_HOST_LENGTH]}"
+    key = int.from_bytes(hashlib.blake2b(f"{_NAME}|{target.dataset}".encode(), digest_size=8).digest(), signed=True)
     try:
-        connection = psycopg2.connect(str(credentials.to_native_representation()), application_name=name, keepalives_idle=30)
+        connection = psycopg2.connect(str(credentials.to_native_representation()), application_name=name, **_KEEPALIVE)
     except psycopg2.Error as error:
         raise explain(error, target) from error
+
+    def confirm() -> None:
+        with suppress(psycopg2.Error), connection.cursor() as cursor:
+            cursor.execute(f"SELECT 1 {_GRANTED} AND l.pid = pg_backend_pid()", (key,))
+            if cursor.fetchone():
+                return
+        raise WarehouseError(
+            f"The lock on {target.location} was lost, because the database ended the connection that held it (a restart, a "
+            "failover, a firewall that ends idle connections). Another run may have begun since, so this one writes nothing "
+            "more. Run again: what had been loaded stays, and nothing is skipped."
+        )
+
     with closing(connection):
         connection.autocommit = True  # an open transaction would hold back the database's housekeeping
-        _acquire(connection.cursor(), target.dataset)
-        yield
+        _acquire(connection.cursor(), key)
+        yield confirm
 
 
-def _acquire(cursor: Any, dataset: str) -> None:
-    key = int.from_bytes(hashlib.blake2b(f"{_NAME}|{dataset}".encode(), digest_size=8).digest(), signed=True)
+def _acquire(cursor: Any, key: int) -> None:
     cursor.execute(  # where the server ends idle sessions (PostgreSQL 14 and later), this one is an exception
         "SELECT set_config('idle_session_timeout', '0', false)"
         " WHERE current_setting('idle_session_timeout', true) IS NOT NULL"
@@ -147,13 +175,7 @@ def _acquire(cursor: Any, dataset: str) -> None:
         if cursor.fetchone()[0]:
             return
         time.sleep(_PAUSE)
-    cursor.execute(
-        "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-        " AND (l.classid::bigint << 32) | l.objid::bigint = %s"
-        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        (key,),
-    )
+    cursor.execute(f"SELECT a.application_name {_GRANTED}", (key,))
     row = cursor.fetchone()
     try:
         _, command, pid, started, host = row[0].split("/", 4)

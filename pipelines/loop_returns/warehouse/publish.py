@@ -16,7 +16,7 @@ import duckdb
 
 from loop_returns.errors import ConfigurationError, DatabaseInUseError, WarehouseError
 from loop_returns.warehouse.connection import is_duckdb
-from loop_returns.warehouse.failures import explain, one_line
+from loop_returns.warehouse.failures import explain, one_line, unwritable
 
 if TYPE_CHECKING:
     from loop_returns.warehouse.destination import Target
@@ -48,7 +48,10 @@ def publish(target: Target, path: str) -> Path:
             copy.execute("SELECT count(*) FROM duckdb_tables()")
         _wal(goal).unlink(missing_ok=True)  # somebody wrote into the old copy; DuckDB would replay it onto the new one
         os.replace(part, goal)  # noqa: PTH105 # Path.replace is the same call; this one says that it is atomic
-    except (OSError, duckdb.Error) as error:
+    except OSError as error:
+        what = f"The read copy {goal} cannot be put in place. {_NEXT} The cause"
+        raise unwritable(what, error, instead="choose another path for `publish`") from error
+    except duckdb.Error as error:
         raise WarehouseError(f"The read copy {goal} cannot be put in place: {one_line(error)} {_NEXT}") from error
     finally:
         part.unlink(missing_ok=True)
@@ -82,7 +85,7 @@ def _objection(source: Path, goal: Path, *, dataset: str) -> str | None:
         return "it is a folder; name a file in it"
     if goal == source or (goal.exists() and goal.samefile(source)):
         return "it is the warehouse itself"
-    if goal.stem == dataset:
+    if goal.stem.lower() == dataset.lower():
         return f"DuckDB could not tell the file and the dataset `{dataset}` apart"
     if goal.exists() and goal.stat().st_size and not is_duckdb(goal):
         return "there is a file of another kind, which would be lost"

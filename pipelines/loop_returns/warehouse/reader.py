@@ -1,6 +1,7 @@
 """Reads a dataset in a destination, and runs the statements that this project adds to dlt's: the only place that does.
 
-Values travel as parameters or as tables; a literal is made only where a statement takes no parameters (comments).
+Values travel as parameters or as tables; a literal is made only of a constant, or where a statement takes no parameters
+(comments).
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import dlt
 import pyarrow as pa
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from loop_returns.errors import DatabaseInUseError, LoopReturnsError, WarehouseError
+from loop_returns.dates import EARLIEST, LATEST
+from loop_returns.errors import DatabaseInUseError, LoopReturnsError
 from loop_returns.warehouse.connection import is_in_use, open_duckdb
 from loop_returns.warehouse.dlt_internals import has_sql, sql_client, stored_state
-from loop_returns.warehouse.failures import one_line
+from loop_returns.warehouse.failures import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -49,6 +51,11 @@ class Reader:
     def literal(self, value: str) -> str:
         """The text as an SQL literal of this destination."""
         return str(self._client.capabilities.escape_literal(value))
+
+    def time(self, column: str) -> str:
+        """The column for a query, null where it holds a time out of bounds: an older version may have loaded one."""
+        first, last = (self.literal(moment.isoformat(" ")) for moment in (EARLIEST, LATEST))
+        return f"CASE WHEN {column} >= {first} AND {column} <= {last} THEN {column} END"
 
     def among(self, column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
         """A condition that the column is one of the values, and its parameters; for the next statement only."""
@@ -119,7 +126,7 @@ def connected(pipeline: dlt.Pipeline) -> Iterator[Reader | None]:
 def looking(target: Target) -> Iterator[Reader]:
     """A reader that takes no lock and writes nothing; DuckDB's file is opened for reading only.
 
-    Raises DatabaseInUseError while a run has the file open, WarehouseError when it can't be read.
+    Raises DatabaseInUseError while a run has the file open, what `explain` makes of the error when it can't be read.
     """
     try:
         with ExitStack() as stack:
@@ -138,7 +145,4 @@ def looking(target: Target) -> Iterator[Reader]:
                 f"A program is writing to {target.file}, and DuckDB lets nobody read meanwhile. If it is a run of "
                 "loop-returns, ask again when it has ended; readers can use a read copy (see `--publish`)."
             ) from error
-        raise WarehouseError(
-            f"The warehouse {target.location} cannot be read: {one_line(error)} "
-            "See that it is up and that this user may read it, and ask again."
-        ) from error
+        raise explain(error, target, doing="Reading") from error

@@ -1,0 +1,90 @@
+"""Makes again what somebody has dropped from the dataset, in such an order that a kill in between loses nothing.
+
+First the fingerprints go of all rows concerned, of every shop, so that they count as unknown until they are read again; then
+what is remembered of unfinished backfills; only then are tables and columns made, empty.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from loop_returns.errors import ConfigurationError
+from loop_returns.tables.catalog import CHILDREN, TABLES
+from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.shipping import ASN
+from loop_returns.warehouse.dlt_internals import LOADS_TABLE, STATE_TABLE, make_again, sql_client, stored_schema
+from loop_returns.warehouse.reader import SOURCE, Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dlt.common.schema import Schema
+
+    from loop_returns.warehouse.destination import Target
+
+    Columns = dict[str, set[str]]
+
+# By table: where the fingerprints are of the rows that are to be read again. Without dlt's own tables nothing is remembered.
+_READ_AGAIN: Final = {
+    **dict.fromkeys((RETURNS.name, *(child.name for child in CHILDREN), LOADS_TABLE, STATE_TABLE), RETURNS.name),
+    ASN.name: ASN.name,
+}
+
+
+def dropped(reader: Reader, schema: Schema | None) -> Columns:
+    """The columns, by table, that a load has made and the database no longer has; `schema` is dlt's."""
+    expected = _expected(schema)
+    there = reader.columns(expected)
+    if not there.keys() & TABLES.keys():  # before the first load
+        return {}
+    return {name: lost for name, columns in expected.items() if (lost := columns - there.get(name, set()))}
+
+
+def repair(target: Target, *, forget: Callable[[], None]) -> Columns:
+    """Makes again what was dropped, and returns it; `forget` lets the state forget unfinished backfills.
+
+    Raises ConfigurationError where rows were left without their key.
+    """
+    client: Any = sql_client(target.destination, target.dataset, SOURCE)
+    with client:
+        reader, schema = Reader(client), stored_schema(client, SOURCE)
+        lost = dropped(reader, schema)
+        if schema is not None:
+            client.schema = schema
+        if lost:
+            there = reader.columns(_expected(schema))
+            _refuse_lost_keys(reader, lost, there, schema)
+            again = {_READ_AGAIN[name] for name in lost if name in _READ_AGAIN}
+            for name in again:
+                if "_row_hash" in there.get(name, ()):
+                    reader.execute(f"UPDATE {reader.name(name)} SET _row_hash = NULL")
+            if schema is not None:
+                make_again(client, lost.keys() - _READ_AGAIN.keys() | lost.keys() & {LOADS_TABLE, STATE_TABLE})
+            if again:
+                forget()
+            if schema is not None:
+                make_again(client, lost.keys())
+        with client.with_staging_dataset():
+            if schema is not None and client.is_storage_initialized():
+                make_again(client, TABLES.keys() & schema.tables.keys())
+    return lost
+
+
+def _expected(schema: Schema | None) -> Columns:
+    """The columns of the tables by dlt's schema; the declared ones where it has none."""
+    if schema is None:
+        return {name: set(table.names) for name, table in TABLES.items()}
+    kept = {name: table for name, table in schema.tables.items() if name in TABLES or name in (LOADS_TABLE, STATE_TABLE)}
+    return {name: {key for key, one in table["columns"].items() if "data_type" in one} for name, table in kept.items()}
+
+
+def _refuse_lost_keys(reader: Reader, lost: Columns, there: Columns, schema: Schema | None) -> None:
+    tables: Mapping[str, Any] = {} if schema is None else schema.tables
+    for name in lost.keys() & there.keys() & tables.keys():
+        keys = sorted(key for key in lost[name] if not tables[name]["columns"][key].get("nullable", True))
+        if keys:
+            raise ConfigurationError(
+                f"The table {reader.name(name)} has lost {', '.join(keys)}, without which its rows cannot be told apart. "
+                f"Drop the table (DROP TABLE {reader.name(name)}), then run the same command again: it makes it anew, "
+                "and says how to fill it."
+            )

@@ -1,0 +1,57 @@
+"""Keeps PostgreSQL quick: an index on what rows are found by, and statistics of what was loaded.
+
+Its statistics hold the share of each shop. For a shop that they have not seen it expects one row, and joins thousands of
+them row by row; and nothing says when it will look again by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dlt.destinations.exceptions import DatabaseException
+
+from loop_returns.tables.catalog import TABLES
+from loop_returns.warehouse.failures import one_line
+from loop_returns.warehouse.reader import connected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import dlt
+
+_LOADS: Final = "_dlt_loads"  # joined to find rows of loads that were never completed
+_PATIENCE: Final = "SET LOCAL lock_timeout = '10s'"  # somebody may be at work on the table
+
+
+def make_indexes(pipeline: dlt.Pipeline) -> list[str]:
+    """Makes the indexes that are not there yet; returns a note for the operator where the database refuses."""
+    with connected(pipeline) as reader:
+        if reader is None:
+            return []
+        there = {name for (name,) in reader.rows("SELECT indexname FROM pg_indexes WHERE schemaname = %s", reader.dataset)}
+        todo = [
+            f"CREATE INDEX IF NOT EXISTS {name} ON {reader.name(table.name)} ({', '.join(table.key[:2])})"
+            for table in TABLES.values()
+            if (name := f"{table.name}_by_shop") not in there
+        ]
+        try:
+            if todo:
+                reader.run(_PATIENCE, *todo)
+        except DatabaseException as error:
+            return [
+                f"The indexes on shop and id could not be made, so loads and checks take longer: {one_line(error)} Let the "
+                "owner of the tables run a sync once."
+            ]
+    return []
+
+
+def analyze(pipeline: dlt.Pipeline, tables: Iterable[str]) -> None:
+    """Has the database look at what these tables hold now, unless it does so itself or this user may not ask for it."""
+    with connected(pipeline) as reader:
+        if reader is None:
+            return
+        for table in (*tables, _LOADS):
+            try:
+                reader.execute(f"ANALYZE (SKIP_LOCKED) {reader.name(table)}")
+            except DatabaseException:  # slower, but no less right
+                return

@@ -1,0 +1,214 @@
+"""What somebody has dropped from the warehouse is made again by the next run, which names the backfill that fills it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import duckdb
+import psycopg2
+import pytest
+
+from loop_returns.errors import ConfigurationError
+from loop_returns.runs.check import check
+from loop_returns.sandbox import Shop
+from tests.support.driving import NOW
+from tests.support.killing import run_and_kill
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.driving import Driver
+
+DAYS = timedelta(days=1)
+RETURNS = ["returns", "return_line_items", "return_exchanges", "return_labels", "return_refunds"]
+TABLES = [*RETURNS, "advanced_shipping_notices", "return_state_changes", "_loop_sync_runs"]
+OWN = ["_dlt_loads", "_dlt_pipeline_state", "_dlt_version"]
+COLUMNS = [
+    "returns.total", "returns._row_hash", "returns._dlt_load_id", "return_labels.carrier", "return_refunds._removed",
+    "advanced_shipping_notices.sku", "return_state_changes.from_state", "_loop_sync_runs.notices",
+]  # fmt: skip
+FEW = {"return_labels", "_dlt_pipeline_state", "returns.total", "advanced_shipping_notices"}  # ordinary tests; else long
+
+
+def statement(what: str) -> str:
+    table, _, column = what.partition(".")
+    return f"ALTER TABLE {{}}.{table} DROP COLUMN {column} CASCADE" if column else f"DROP TABLE {{}}.{table} CASCADE"
+
+
+def execute(driver: Driver, sql: str) -> None:
+    if driver.address is None:
+        with duckdb.connect(str(driver.file)) as connection:
+            connection.execute(sql.format(driver.dataset))
+        return
+    connection = psycopg2.connect(driver.address)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(sql.format(driver.dataset))
+    connection.close()
+
+
+def backfill_named(driver: Driver, notices: list[str]) -> None:
+    """Runs the backfill that the notices name."""
+    found = re.search(r"loop-returns backfill --from (\S+) --to (\d{4}-\d\d-\d\d)", " ".join(notices))
+    assert found, notices
+    start, end = (datetime.fromisoformat(f"{day}T00:00:00+00:00") for day in found.groups())
+    driver.backfill(start, end + DAYS)
+
+
+def life(driver: Driver) -> None:
+    driver.shop.tick(3600)
+    driver.shop.change(3)
+    driver.shop.add_returns(1)
+
+
+def heals(driver: Driver, what: str) -> None:
+    driver.sync()
+    execute(driver, statement(what))
+    if what != "_dlt_version":
+        found = [one.message for one in check(driver.resolved(requests_per_minute=300), driver.options()) if not one.is_well]
+        assert what.split(".", maxsplit=1)[0] in " ".join(found)
+    life(driver)
+    run = driver.sync()
+    if what != "_dlt_version":  # dlt makes it again by itself, and nothing is lost with it
+        assert what.split(".", maxsplit=1)[0] in " ".join(run.notices)
+        backfill_named(driver, run.notices)
+    life(driver)
+    run = driver.sync()
+    assert (run.outcome, run.notices) == ("done", [])
+    driver.assert_equal()
+
+
+@pytest.mark.parametrize(
+    "what", [pytest.param(one, marks=() if one in FEW else pytest.mark.long) for one in TABLES + OWN + COLUMNS]
+)
+def test_duckdb(drive: Callable[..., Driver], what: str):
+    """Any table, a column of each: the next run makes it again, and the named backfill fills it."""
+    heals(drive(Shop.generate(seed=61, returns=25, days=200, now=NOW), settings={"marts": "views"}), what)
+
+
+@pytest.mark.parametrize(
+    "what", [pytest.param(one, marks=() if one == "return_labels" else pytest.mark.long) for one in TABLES + OWN + COLUMNS]
+)
+def test_postgres(drive: Callable[..., Driver], postgres: str, what: str, monkeypatch: pytest.MonkeyPatch):
+    """The same in PostgreSQL."""
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
+    name = "dropped_" + re.sub(r"[^a-z]+", "_", what).strip("_")
+    shop = Shop.generate(seed=61, returns=25, days=200, now=NOW)
+    heals(drive(shop, settings={"marts": "views"}, address=postgres, dataset=name), what)
+
+
+def test_a_view(drive: Callable[..., Driver]):
+    """A mart that was dropped is there again after the next run, also when nothing had changed."""
+    driver = drive(Shop.generate(seed=62, returns=10, days=20, now=NOW), settings={"marts": "views"})
+    driver.sync()
+    execute(driver, "DROP VIEW {}.fct_returns")
+    assert driver.sync().outcome == "done"
+    assert driver.count("fct_returns") == 10
+
+
+@pytest.mark.parametrize(
+    "what", ["TABLE {}_staging.return_labels", "TABLE {}_staging._dlt_version", "SCHEMA {}_staging CASCADE"]
+)
+def test_dlts_staging_dataset(drive: Callable[..., Driver], what: str):
+    """Whatever was dropped of dlt's staging dataset stops nothing."""
+    driver = drive(Shop.generate(seed=62, returns=10, days=20, now=NOW))
+    driver.sync()
+    execute(driver, f"DROP {what}")
+    life(driver)
+    assert driver.sync().outcome == "done"
+    driver.assert_equal()
+
+
+def test_an_empty_staging_dataset(drive: Callable[..., Driver]):
+    """A staging dataset that an administrator has made and nothing has filled yet stops nothing."""
+    driver = drive(Shop.generate(seed=62, returns=10, days=20, now=NOW))
+    driver.sync()
+    execute(driver, "DROP SCHEMA {0}_staging CASCADE; CREATE SCHEMA {0}_staging")
+    life(driver)
+    assert driver.sync().outcome == "done"
+    driver.assert_equal()
+
+
+def test_every_shop_and_an_unfinished_backfill(drive: Callable[..., Driver]):
+    """The rows of all shops are read again, those too that an unfinished backfill had loaded."""
+    driver = drive(Shop.generate(seed=63, returns=30, days=200, now=NOW), settings={"window_days": 30, "page_size": 5})
+    driver.sync()
+    driver.sync(shop="second")
+    windows = []
+
+    def later(what: str, _: str) -> bool:
+        windows.extend([1] * (what == "_fetch"))
+        return len(windows) > 40
+
+    start = NOW - 500 * DAYS
+    run_and_kill(lambda: driver.backfill(start, NOW, shop="second"), at=later)
+    execute(driver, statement("return_labels"))
+    driver.sync()
+    for shop in ("default", "second"):
+        driver.backfill(start, NOW, shop=shop)
+        assert not driver.differences(shop=shop)
+
+
+@pytest.mark.parametrize("step", ["UPDATE", "CREATE TABLE", "_fetch"])
+def test_killed_while_it_repairs(drive: Callable[..., Driver], step: str):
+    """A run that is killed before, while or after it makes the table again leaves nothing that a backfill would not fill."""
+    driver = drive(Shop.generate(seed=64, returns=20, days=100, now=NOW))
+    driver.sync()
+    execute(driver, statement("return_labels"))
+    updated = []
+
+    def now(what: str, detail: str) -> bool:
+        updated.extend([1] * ("UPDATE" in detail))
+        return bool(updated) and (step in detail or what == step)
+
+    assert run_and_kill(driver.sync, at=now)
+    driver.sync()
+    driver.backfill(NOW - 500 * DAYS, NOW)
+    driver.assert_equal()
+
+
+def test_returns_older_than_start_date(drive: Callable[..., Driver]):
+    """The backfill that is named brings back what was submitted before `start_date` and had changed since."""
+    settings = {"start_date": NOW - 100 * DAYS, "lookback": timedelta(0)}
+    driver = drive(Shop.generate(seed=66, returns=30, days=200, now=NOW), settings=settings)
+    driver.shop.tick(60)
+    driver.shop.bulk_change(len(driver.shop))
+    driver.sync()
+    driver.assert_equal()
+    driver.shop.tick(86_400)
+    driver.shop.add_returns(1)
+    driver.sync()
+    execute(driver, statement("returns"))
+    backfill_named(driver, driver.sync().notices)
+    driver.assert_equal()
+
+
+@pytest.mark.parametrize("what", ["returns", "returns.created_at"])
+def test_what_loop_no_longer_has(drive: Callable[..., Driver], what: str):
+    """What Loop cannot give again is marked by a reconcile, with all that is left of it, and no check fails for good."""
+    driver = drive(Shop.generate(seed=67, returns=30, days=100, now=NOW), settings={"marts": "views"})
+    driver.sync()
+    lines = driver.count("return_line_items")
+    gone = driver.shop.delete_returns(3)
+    execute(driver, statement(what))
+    backfill_named(driver, driver.sync().notices)
+    assert driver.reconcile(dry_run=True).drift["returns"] == {"deleted": 3}
+    assert driver.reconcile().drift["returns"] == {"deleted": 3}
+    assert {row[0] for row in driver.query("SELECT id FROM returns WHERE _deleted_at IS NOT NULL")} == set(gone)
+    assert driver.count("return_line_items") == lines
+    assert driver.sync().outcome == "done"
+    assert driver.reconcile().drift == {}
+    driver.assert_equal()
+
+
+def test_a_key(drive: Callable[..., Driver]):
+    """Rows that have lost their key are not touched: the run says what to do, and that does it."""
+    driver = drive(Shop.generate(seed=65, returns=10, days=20, now=NOW))
+    driver.sync()
+    execute(driver, statement("return_labels.label_index"))
+    with pytest.raises(ConfigurationError, match="DROP TABLE"):
+        driver.sync()
+    execute(driver, statement("return_labels"))
+    backfill_named(driver, driver.sync().notices)
+    driver.assert_equal()
