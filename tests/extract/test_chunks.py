@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -78,7 +78,7 @@ def sizes_of(script: Script, limits: Limits) -> list[int]:
     from loop_returns.settings import Settings
 
     settings = Settings(api_key="k")
-    plan = changed_plan(settings, NOW.replace(month=9), NOW, now=NOW)
+    plan = changed_plan(settings, NOW.replace(month=9), NOW, since=NOW, begun=NOW)
     reading = Reading(script, plan, ShopState(), lambda tables: Chunk(tables, Tally()), limits)  # type: ignore[arg-type]
     found = []
     while reading.advance():
@@ -95,6 +95,20 @@ def test_an_idle_run_loads_what_it_has():
     assert sizes_of(Script(20, 40, 2, WindowDone(0)), limits) == [60, 2]
 
 
+def test_a_cursor_while_nobody_knows_the_time():
+    """Read up to a time that may lie ahead, the cursor stays before what can have changed while pages were read."""
+    from loop_returns.settings import Settings
+
+    plan = changed_plan(Settings(api_key="k"), NOW.replace(month=9), NOW, since=NOW, begun=NOW.replace(month=9))
+    reading = Reading(Script(100, WindowDone(0), Idle()), plan, ShopState(), lambda tables: Chunk(tables, Tally()))  # type: ignore[arg-type]
+    reading._began -= 3600
+    while reading.advance():
+        pass
+    newest = max(datetime.fromisoformat(body["updated_at"]) for body in Script(100)._bodies)
+    assert reading.state.cursor is not None
+    assert NOW.replace(month=9) < reading.state.cursor <= newest - timedelta(hours=1)
+
+
 def test_the_cursor_of_a_chunk():
     """The state that goes with a chunk holds the newest time of whole windows only, and none from outside of them."""
     from loop_returns.settings import Settings
@@ -102,7 +116,7 @@ def test_the_cursor_of_a_chunk():
     script = Script(100, WindowDone(0), Idle())
     odd = [{**body, "updated_at": "2036-01-01T00:00:00Z"} for body in script._bodies[:1]]
     script._bodies = [*odd, *script._bodies[1:]]
-    plan = changed_plan(Settings(api_key="k"), NOW.replace(month=9), NOW, now=NOW)
+    plan = changed_plan(Settings(api_key="k"), NOW.replace(month=9), NOW, since=NOW, begun=NOW)
     half = Reading(Script(10), plan, ShopState(), lambda tables: Chunk(tables, Tally()), Limits())  # type: ignore[arg-type]
     assert half.advance()
     assert half.state.cursor is None, "the window is not whole"

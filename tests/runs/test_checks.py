@@ -187,9 +187,7 @@ def test_only_what_was_loaded(pipeline: dlt.Pipeline):
         client.execute_sql("UPDATE returns SET state = 'odd' WHERE id = 'R2'")
     later = [ret("R3", "odd", "refund", "01-11 12:00"), ret("R4", "closed", "refund", "01-11 12:00", refund="9")]
     lines = [line("L3", "R9", "A", "A1", "10"), line("L4", "R4", "A", "A1", "10", refund="10")]
-    load(pipeline, {"returns": later, "return_line_items": lines})
-    assert pipeline.last_trace.last_load_info is not None
-    loads = pipeline.last_trace.last_load_info.loads_ids
+    loads = load(pipeline, {"returns": later, "return_line_items": lines})
     with pipeline.sql_client() as client:
         client.execute_sql("CREATE TABLE copy AS SELECT * FROM return_line_items WHERE line_item_id IN ('L1', 'L4')")
         client.execute_sql("UPDATE copy SET _dlt_load_id = 'older'")

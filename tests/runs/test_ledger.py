@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loop_returns.errors import AccessDeniedError, NotFoundError, WarehouseError
+from loop_returns.errors import AccessDeniedError, ConfigurationError, NotFoundError, WarehouseError
 from loop_returns.extract.reading import Limits
 from loop_returns.runs import session
 from loop_returns.runs.progress import Silent
@@ -89,7 +89,7 @@ def test_a_journal_that_breaks_hides_no_error(drive: Callable[..., Driver]):
     folder = session.find_target(file=str(driver.file)).folder / "runs"
 
     class Breaking(Silent):
-        def note(self, text: str) -> None:
+        def begin(self, *_: object, **__: object) -> None:
             shutil.rmtree(folder)
             folder.write_text("no folder any more")
             raise NotFoundError("What failed first.")
@@ -103,7 +103,7 @@ def test_a_data_folder_that_cannot_be_written(drive: Callable[..., Driver], home
     driver = drive(Shop.generate(seed=1, returns=5, days=90, now=NOW))
     (home / "file").write_text("")
     monkeypatch.setenv("DLT_DATA_DIR", str(home / "file"))
-    with pytest.raises(WarehouseError, match="cannot be noted"):
+    with pytest.raises(ConfigurationError, match="cannot be noted"):
         driver.sync()
     assert not driver.file.exists()
 

@@ -91,6 +91,12 @@ def test_several_moves_in_one_load():
 
 def test_steps_from_what_was_known():
     """The first step starts from the state the warehouse has; copies older than that tell nothing."""
-    known = {"id": "1", "updated_at": NOW + timedelta(minutes=4), "state": "review", "row_hash": "another", "deleted": False}
+    known = {
+        "id": "1",
+        "updated_at": NOW + timedelta(minutes=4),
+        "state": "review",
+        "row_hash": "another",
+        "outdated": False,
+    }
     assert seen([copy("closed", 9), copy("open", 1)], known) == [("review", "closed")]
     assert seen([copy("review", 9)], known) == []

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 import time_machine
 
-from loop_returns.extract.state import ShopState
 from loop_returns.sandbox import Quirks, Shop
 from tests.support.driving import NOW
 
@@ -29,7 +28,8 @@ def test_this_machine_is_an_hour_off(drive: Callable[..., Driver]):
         with time_machine.travel(driver.shop.now + off):
             run = driver.sync()
         assert run.synced_up_to == driver.shop.now
-        assert run.cursor_after == newest(driver)
+        assert run.cursor_after is not None
+        assert run.cursor_after <= newest(driver)
         driver.assert_equal()
         driver.shop.change(3)
         driver.shop.add_returns(2)
@@ -71,12 +71,6 @@ def test_a_return_from_the_future(drive: Callable[..., Driver]):
     shop.change(5)
     driver.sync()
     assert {line for line in driver.differences() if f"'{odd}'" not in line} == set()
-
-
-def test_a_cursor_ahead_of_every_clock(drive: Callable[..., Driver]):
-    """A cursor that an earlier version left in the future is pulled back by the next sync."""
-    state = ShopState(cursor=NOW + timedelta(days=300)).up_to(NOW - HOUR, now=NOW)
-    assert state.cursor == NOW
 
 
 @pytest.mark.parametrize("off", [-3600.0, pytest.param(3600.0, marks=pytest.mark.long)])

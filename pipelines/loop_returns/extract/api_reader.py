@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import count
 from threading import Lock
@@ -13,14 +12,16 @@ from loop_returns.api.client import LoopClient
 from loop_returns.api.facts import ASN_PATH, RETURNS_PATH
 from loop_returns.api.rate_limit import RateLimiter
 from loop_returns.errors import PageSizeRejectedError, RangeRejectedError
+from loop_returns.extract.clocks import Clocks, tell
 from loop_returns.extract.page import ShapedPage, shape_response
 from loop_returns.extract.pool import ShapingPool
 from loop_returns.extract.scheduler import run_tasks
 from loop_returns.extract.tasks import ListTask, NoticesTask, following, halves, params_of
+from loop_returns.tables.privacy import Privacy
 from loop_returns.tables.shape import Shaper
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from loop_returns.api.response import RawResponse
     from loop_returns.extract.scheduler import Event
@@ -33,9 +34,15 @@ _SMALLER_PAGES: Final = 100  # the documented default, which every account accep
 
 
 class ApiReader:
-    """A shop at Loop, read with one key; a context manager. `first_wait` is that of the client."""
+    """A shop at Loop, read with one key; a context manager. `first_wait` and `on_retry` are those of the client."""
 
-    def __init__(self, settings: Settings, *, first_wait: float = facts.FIRST_WAIT) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        first_wait: float = facts.FIRST_WAIT,
+        on_retry: Callable[[float, str], None] = lambda _seconds, _reason: None,
+    ) -> None:
         self.settings = settings
         self.rate_limiter = RateLimiter(settings.requests_per_minute)
         self.client = LoopClient(
@@ -44,8 +51,9 @@ class ApiReader:
             rate_limiter=self.rate_limiter,
             max_concurrency=settings.max_concurrency,
             first_wait=first_wait,
+            on_retry=on_retry,
         )
-        self._shaper = Shaper(settings.shop, settings.pii)
+        self._shaper = Shaper(settings.shop, Privacy.of(settings))
         self._numbers = count(0, _MAX_ROWS)
         self._pool = ShapingPool(self._shaper, self._numbers)
         self._shaping = Lock()
@@ -59,13 +67,9 @@ class ApiReader:
         self._pool.close()
         self.client.close()
 
-    def clock(self) -> datetime:
-        """Loop's own time in whole seconds, from the `Date` header of one cheap request.
-
-        Without that header: this machine's time an hour back, as its clock may be wrong.
-        """
-        here = datetime.now(UTC)
-        return (self.client.probe().server_time or here - timedelta(hours=1)).replace(microsecond=0)
+    def clock(self) -> Clocks:
+        """The time, by the `Date` header of one cheap request; of more where it is far from this machine's."""
+        return tell(lambda: self.client.probe().server_time)
 
     def read(self, tasks: Sequence[Task]) -> Generator[Event]:
         """Every page of these tasks and of those that follow from them; reading begins at once.

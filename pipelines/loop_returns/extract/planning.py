@@ -5,7 +5,7 @@ Source, commands and `--dry-run` all take their plans from here. No request to L
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
@@ -17,6 +17,7 @@ from loop_returns.extract.tasks import NoticesTask, list_tasks, params_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from loop_returns.extract.clocks import Clocks
     from loop_returns.extract.state import ShopState
     from loop_returns.extract.tasks import Column, Task
     from loop_returns.settings import Settings
@@ -26,14 +27,16 @@ _ROWS_AT_ONCE: Final = 20_000  # rows of the shipping notice report that one res
 
 @dataclass(frozen=True)
 class ReturnsPlan:
-    """Windows of the returns list, in the order of reading; the two last fields say how the state changes.
+    """Windows of the returns list, in the order of reading; the other fields say how the state changes.
 
-    `now` is Loop's clock where reading moves the cursor; `backfill` the name under which loaded windows are remembered.
+    `since` is from when on everything is loaded afterwards, where reading moves the cursor; `begun` a time that was surely
+    past when reading began; `backfill` the name under which loaded windows are remembered.
     """
 
     windows: tuple[Window, ...]
     column: Column
-    now: datetime | None = None
+    since: datetime | None = None
+    begun: datetime | None = None
     backfill: str | None = None
 
     def tasks(self) -> list[Task]:
@@ -53,14 +56,15 @@ class ReturnsPlan:
         """
         if self.backfill is not None:
             return state.with_backfill(self.backfill, {backfill_label(self.windows[root]) for root in whole})
-        if self.now is None:
+        if self.since is None:
             return state
         reached = takewhile(whole.__contains__, range(len(self.windows)))
         seen = [min(newest[root], self.windows[root].end) for root in reached if root in newest]
-        return state.up_to(max(seen), now=self.now) if seen else state
+        return state.up_to(max(seen), since=self.since) if seen else state
 
     def ended(self, state: ShopState) -> ShopState:
         """The state when all of it is loaded."""
+        state = replace(state, since=self.since or state.since)
         return state if self.backfill is None else state.with_backfill(self.backfill, ())
 
 
@@ -95,16 +99,25 @@ class NoticesPlan:
 Plan = ReturnsPlan | NoticesPlan
 
 
-def sync_plan(settings: Settings, state: ShopState, *, now: datetime) -> ReturnsPlan:
-    """What changed since the cursor, less the lookback; everything the first time."""
-    start = settings.start_date if state.cursor is None else min(state.cursor, now) - settings.lookback
-    return changed_plan(settings, start, now, now=now)
+def sync_plan(settings: Settings, state: ShopState, clock: Clocks) -> ReturnsPlan:
+    """What changed since the cursor, less the lookback; everything the first time, and when `start_date` became earlier."""
+    if state.cursor is None or starts_earlier(settings, state):
+        return changed_plan(settings, settings.start_date, clock.latest, since=settings.start_date, begun=clock.earliest)
+    since = state.since or settings.start_date  # an earlier version did not remember it
+    return changed_plan(settings, state.cursor - settings.lookback, clock.latest, since=since, begun=clock.earliest)
 
 
-def changed_plan(settings: Settings, start: datetime, end: datetime, *, now: datetime) -> ReturnsPlan:
-    """What was updated from `start` to `end`; `now` is Loop's clock."""
+def starts_earlier(settings: Settings, state: ShopState) -> bool:
+    """True when `start_date` was set to a time before everything that was read so far."""
+    return state.since is not None and settings.start_date < state.since
+
+
+def changed_plan(
+    settings: Settings, start: datetime, end: datetime, *, since: datetime, begun: datetime | None = None
+) -> ReturnsPlan:
+    """What was updated from `start` to `end`; `since` and `begun` as in `ReturnsPlan`."""
     windows = split(min(start, end), end, width=timedelta(days=settings.window_days))
-    return ReturnsPlan(tuple(windows), "updated_at", now=now)
+    return ReturnsPlan(tuple(windows), "updated_at", since=since, begun=begun)
 
 
 def backfill_plan(
@@ -134,11 +147,11 @@ def backfill_label(window: Window) -> str:
     return f"{window.start.isoformat()}/{window.end.isoformat()}"
 
 
-def horizon(settings: Settings, state: ShopState, *, now: datetime) -> tuple[date, date]:
+def horizon(settings: Settings, state: ShopState, clock: Clocks) -> tuple[date, date]:
     """First and last day of shipping notices that a sync reads: the rolling horizon, stretched back to the last time."""
-    today = now.astimezone(UTC).date()
+    today = clock.earliest.astimezone(UTC).date()
     first = today - timedelta(days=settings.asn_horizon_days)
-    return min(first, (state.notices_read or today) - DAY), today + DAY
+    return min(first, (state.notices_read or today) - DAY), clock.latest.astimezone(UTC).date() + DAY
 
 
 def notices_plan(

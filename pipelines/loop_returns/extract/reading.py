@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -13,6 +15,7 @@ from loop_returns.api.facts import FIRST_WAIT
 from loop_returns.extract.disk_buffer import newest_copies
 from loop_returns.extract.planning import ReturnsPlan
 from loop_returns.extract.scheduler import Answered, Idle, WindowDone
+from loop_returns.tables.chunk import joined
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
 
@@ -68,6 +71,7 @@ class Reading:
     watch: Callable[[Event], None] = lambda _: None
     chunk: Chunk | None = None
     _events: Generator[Event] = field(init=False)
+    _began: float = field(default_factory=monotonic)
     _whole: set[int] = field(default_factory=set)
     _newest: dict[int, datetime] = field(default_factory=dict)
 
@@ -92,7 +96,7 @@ class Reading:
                 self._whole.add(event.root)
             elif isinstance(event, Answered) and event.page.tables:
                 tables = event.page.tables
-                note_newest(self._newest, self.plan, event)
+                note_newest(self._newest, self.plan, event, began=self._began)
                 waiting.append(tables)
                 rows += tables[root].num_rows
                 size += sum(table.get_total_buffer_size() for table in tables.values())
@@ -105,9 +109,9 @@ class Reading:
         return False
 
     def _take(self, waiting: list[Tables]) -> bool:
-        joined = {name: pa.concat_tables([one[name] for one in waiting], promote_options="default") for name in waiting[0]}
+        tables = joined(waiting)
         waiting.clear()  # their memory goes before the comparison needs some
-        self.chunk = self.compare(joined)
+        self.chunk = self.compare(tables)
         pa.default_memory_pool().release_unused()  # what was freed in small pieces goes back to the system
         state = self.plan.after(self.state, self._whole, self._newest)
         self.state = state.after_load(self.chunk.days) if self.chunk.tables else state
@@ -115,7 +119,7 @@ class Reading:
 
 
 class BufferedPages:
-    """All pages of a plan, the newest copy of each row only, from disk; iterate once.
+    """All pages of a plan, the newest copy of each row only, from disk, a chunk at a time; iterate once.
 
     `newest` is then the greatest `updated_at` that was read within its window, None where there was none.
     """
@@ -130,14 +134,24 @@ class BufferedPages:
         return max(self._times.values(), default=None)
 
     def __iter__(self) -> Iterator[Tables]:
+        waiting: list[Tables] = []
+        rows, root = 0, root_of(self._plan)
         with closing(self._pages()) as pages:
-            yield from newest_copies(pages, root_of(self._plan))
+            for tables in newest_copies(pages, root):
+                waiting.append(tables)
+                rows += tables[root].num_rows
+                if rows >= LIMITS.rows:
+                    yield joined(waiting)
+                    waiting, rows = [], 0
+        if waiting:
+            yield joined(waiting)
 
     def _pages(self) -> Generator[Tables]:
+        began = monotonic()
         with closing(self._api.read(self._plan.tasks())) as events:
             for event in events:
                 if isinstance(event, Answered) and event.page.tables:
-                    note_newest(self._times, self._plan, event)
+                    note_newest(self._times, self._plan, event, began=began)
                     yield event.page.tables
 
 
@@ -146,8 +160,12 @@ def root_of(plan: Plan) -> str:
     return RETURNS.name if isinstance(plan, ReturnsPlan) else ASN.name
 
 
-def note_newest(times: dict[int, datetime], plan: Plan, answered: Answered) -> None:
-    """Keeps the greatest `updated_at` of the page that lies within its window, by the window's position."""
+def note_newest(times: dict[int, datetime], plan: Plan, answered: Answered, *, began: float) -> None:
+    """Keeps the greatest `updated_at` of the page that lies within its window, by the window's position.
+
+    What has changed since reading `began` may have slipped from page to page unseen, so no time counts that is not surely
+    before: a row cannot be newer than its page, which is as much later as has passed meanwhile, whatever the clocks say.
+    """
     if not isinstance(plan, ReturnsPlan) or not answered.page.tables:
         return
     root = answered.task.root
@@ -155,4 +173,6 @@ def note_newest(times: dict[int, datetime], plan: Plan, answered: Answered) -> N
     start, end = (pa.scalar(moment, column.type) for moment in (window.start, window.end))
     newest = pc.max(column.filter(pc.and_(pc.greater_equal(column, start), pc.less_equal(column, end)))).as_py()
     if newest is not None:
+        if plan.begun is not None and newest > plan.begun:
+            newest = max(plan.begun, newest - timedelta(seconds=monotonic() - began))
         times[root] = max(newest, times.get(root, newest))

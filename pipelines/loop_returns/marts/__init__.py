@@ -4,6 +4,6 @@
 """
 
 from loop_returns.marts.files import Mart, all_marts, column_comments
-from loop_returns.marts.views import drop, refresh
+from loop_returns.marts.views import are_there, drop, refresh
 
-__all__ = ["Mart", "all_marts", "column_comments", "drop", "refresh"]
+__all__ = ["Mart", "all_marts", "are_there", "column_comments", "drop", "refresh"]

@@ -6,7 +6,10 @@
 with ranked as (
     select
         r.*,
-        row_number() over (partition by r.shop order by r.started_at desc, r.run_id desc) as calc_newest
+        row_number() over (
+            partition by r.shop
+            order by case when r.started_at > current_timestamp then 1 else 0 end, r.started_at desc, r.run_id desc
+        ) as calc_newest
     from _loop_sync_runs as r
 ),
 runs as (
@@ -17,7 +20,7 @@ runs as (
         max(case when r.calc_newest = 1 then r.started_at end) as last_run_at,
         max(case when r.calc_newest = 1 then r.error_message end) as last_error,
         max(case when r.exit_code in (0, 3) and r.command = 'sync' then r.finished_at end) as last_good_sync_at,
-        max(coalesce(r.synced_up_to, r.cursor_after)) as synced_up_to,
+        max(case when coalesce(r.synced_up_to, r.cursor_after) <= current_timestamp then coalesce(r.synced_up_to, r.cursor_after) end) as synced_up_to,
         max(case when r.exit_code in (0, 3) and r.command = 'reconcile' then r.finished_at end) as last_reconciled_at,
         count(case when r.outcome in ('failed', 'killed', 'interrupted') then 1 end) as runs_failed,
         count(*) as runs

@@ -44,6 +44,12 @@ def refresh(pipeline: dlt.Pipeline, *, as_tables: bool = False) -> list[str]:
     return [mart.name for mart in all_marts()]
 
 
+def are_there(pipeline: dlt.Pipeline) -> bool:
+    """True when nobody has dropped one; also where the destination has no SQL."""
+    with connected(pipeline) as reader:
+        return reader is None or len(_kinds(reader)) == len(all_marts())
+
+
 def drop(pipeline: dlt.Pipeline) -> list[str]:
     """Drops the marts and returns their names.
 

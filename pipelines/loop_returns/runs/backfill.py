@@ -9,6 +9,8 @@ from loop_returns.api.windows import DAY
 from loop_returns.extract.planning import backfill_plan, notices_plan, requests_of
 from loop_returns.runs.comparing import Comparison
 from loop_returns.runs.notices import planned, read_notices
+from loop_returns.runs.privacy import redact, review
+from loop_returns.runs.progress import counted
 from loop_returns.runs.session import open_session
 from loop_returns.runs.status import shop_state
 
@@ -40,7 +42,7 @@ def backfill(
     with open_session("backfill", settings, options, progress) as session:
         options, run = session.options, session.run
         compare = Comparison(session)
-        end = max(min(end, session.now), start)
+        end = max(min(end, session.clock.latest), start)
         if options.wants("returns"):
             returns, loaded = backfill_plan(
                 session.settings, session.state, start, end, newest_first=newest_first, restart=restart
@@ -48,11 +50,14 @@ def backfill(
             if restart:
                 session.state = session.state.with_backfill(str(returns.backfill), ())
             if loaded:
-                run.notices.append(f"Went on with a backfill that had {loaded} of {loaded + len(returns.windows)} windows.")
+                every = counted(loaded + len(returns.windows), "window")
+                run.notices.append(f"Went on with a backfill that had {loaded} of {every}.")
             session.read(returns, compare)
         if options.wants("advanced_shipping_notices"):
             notices = planned(session, *_days(start, end), due=session.state.days_due)
             read_notices(session, notices, compare, to_now=False)
+        redact(session, start, end)
+        review(session)
         session.finish()
         return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -10,12 +11,24 @@ from loop_returns.api.client import LoopClient
 from loop_returns.api.facts import ASN_PATH, DATE_FORMAT
 from loop_returns.api.pages import page_of
 from loop_returns.api.rate_limit import RateLimiter
-from loop_returns.errors import ConfigurationError, LockedError, LoopReturnsError
+from loop_returns.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    DatabaseInUseError,
+    LockedError,
+    LoopReturnsError,
+    WarehouseError,
+)
+from loop_returns.runs.notices import without_notices
 from loop_returns.runs.progress import duration
-from loop_returns.warehouse.dlt_internals import sql_client
+from loop_returns.runs.same_shop import refuse_another_shop
+from loop_returns.runs.status import shop_state
+from loop_returns.tables.privacy import Privacy, new_key
+from loop_returns.warehouse.dlt_internals import sql_client, stored_schema
 from loop_returns.warehouse.failures import explain
 from loop_returns.warehouse.lock import hold
-from loop_returns.warehouse.reader import SOURCE
+from loop_returns.warehouse.reader import SOURCE, Reader
+from loop_returns.warehouse.repair import dropped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,6 +59,7 @@ class Finding:
 def check(settings: Settings, options: Options) -> list[Finding]:
     """Looks at each resource (one small request) and at the destination (a table that is made, filled and dropped).
 
+    Where the warehouse has returns of the shop, Loop is asked whether it knows one.
     Trouble becomes a finding; only settings that no client can be made of raise ConfigurationError.
     """
     client = LoopClient(
@@ -56,11 +70,11 @@ def check(settings: Settings, options: Options) -> list[Finding]:
         budget_seconds=_BUDGET,
     )
     with client:
-        findings = [
-            _checked("returns", lambda: _returns(client)),
-            _checked("advanced_shipping_notices", lambda: _notices(client)),
-        ]
-    return [*findings, _checked("warehouse", lambda: _warehouse(options))]
+        findings = [returns := _checked("returns", lambda: _returns(client))]
+        findings.append(_checked("advanced_shipping_notices", lambda: _notices(client, key_works=returns.is_well)))
+        if settings.pii == "hash":
+            findings.append(_checked("personal data", lambda: _fingerprints(settings, options)))
+        return [*findings, _checked("warehouse", lambda: _warehouse(options, client, shop=settings.shop))]
 
 
 def worst(findings: Iterable[Finding]) -> int:
@@ -90,24 +104,45 @@ def _returns(client: LoopClient) -> str:
     return "Loop answers, and the key may read returns."
 
 
-def _notices(client: LoopClient) -> str:
+def _notices(client: LoopClient, *, key_works: bool) -> str:
     today = datetime.now(UTC).date()
     day: dict[str, str | int] = {"from": f"{today - timedelta(days=1):{DATE_FORMAT}}", "to": f"{today:{DATE_FORMAT}}"}
-    client.get(ASN_PATH, params=day, expect="list")
+    try:
+        client.get(ASN_PATH, params=day, expect="list")
+    except AccessDeniedError as error:
+        raise (without_notices() if key_works else error) from error
     return "Loop answers, and the key may read shipping notices."
 
 
-def _warehouse(options: Options) -> str:
+def _fingerprints(settings: Settings, options: Options) -> str:
+    """Looks at the key of the fingerprints, and makes one where there is none."""
+    try:
+        privacy = Privacy.of(settings)
+    except ConfigurationError as error:
+        raise ConfigurationError(f'{error} Here is one: pii_key = "{new_key()}"') from None
+    with suppress(DatabaseInUseError):  # a run is at work, and it has looked
+        shop_state(settings, options).under(privacy)
+    return "Personal values become fingerprints, with your `pii_key`. Keep a copy of it: another key gives others."
+
+
+def _warehouse(options: Options, client: LoopClient, *, shop: str) -> str:
     """Makes, fills and drops a table in the dataset and in dlt's staging dataset, where every run merges."""
     target = options.target()
     where = str(target.file or target.location)
     try:
         with hold(target, command="check"):
-            client: Any = sql_client(target.destination, target.dataset, SOURCE)
-            with client.sql_client as sql:
+            destination: Any = sql_client(target.destination, target.dataset, SOURCE)
+            with destination.sql_client as sql:
                 _try_table(sql)
+                lost = dropped(Reader(destination), stored_schema(destination, SOURCE))
                 with sql.with_staging_dataset():
                     _try_table(sql)
+                refuse_another_shop(client, Reader(destination), shop=shop)
+        if lost:
+            raise WarehouseError(
+                f"The warehouse lacks what it had: {', '.join(sorted(lost))}. Run `loop-returns sync`: it makes "
+                "them again, and names the backfill that fills them."
+            )
     except LockedError as busy:  # whoever holds it writes to it
         return f"Not looked at, because a run is at work on {where} right now ({busy.command or 'unknown'})."
     except LoopReturnsError:

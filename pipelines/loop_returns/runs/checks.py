@@ -7,12 +7,13 @@ has to be looked at.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import sqlglot
 from sqlglot import exp
 
 from loop_returns.api.facts import STATES
+from loop_returns.runs.progress import counted
 from loop_returns.tables.catalog import CHILDREN, DATA, TABLES
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from loop_returns.warehouse.reader import Reader
 
 Severity = Literal["error", "warning"]
+_OF_ONE: Final = {"are": "is", "belong": "belongs", "have": "has", "repeat": "repeats"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class _Rule:
     table: Table
     severity: Severity
     sql: str  # in DuckDB's dialect: one number; `{shop}` is the shop, `{loaded}` a condition on the row `t` that is checked
-    problem: str  # what `failed` rows have, and what to do
+    problem: str  # what `failed` rows have, a verb first, and what to do
 
 
 def run_checks(pipeline: dlt.Pipeline, *, shop: str, loads: Collection[str] | None = None) -> list[Check]:
@@ -90,8 +92,9 @@ def _translated(sql: str, reader: Reader, columns: Mapping[str, set[str]]) -> st
 
 
 def _result(rule: _Rule, failed: int) -> Check:
-    rows = "1 row" if failed == 1 else f"{failed} rows"
-    message = f"{rows} of {rule.table.name} {rule.problem}" if failed else "All rows pass."
+    verb, rest = rule.problem.split(" ", 1)
+    verb = _OF_ONE[verb] if failed == 1 else verb
+    message = f"{counted(failed, 'row')} of {rule.table.name} {verb} {rest}" if failed else "All rows pass."
     return Check(rule.name, rule.table.name, rule.severity, failed, message)
 
 
@@ -104,7 +107,7 @@ def _rules(*, everything: bool) -> Iterator[_Rule]:
             "error",
             f"select count(*) from {table.name} as t where (t.shop = {{shop}} or t.shop is null) and {{loaded}}"
             f" and ({' or '.join(f't.{name} is null' for name in table.key)})",
-            f"have an empty key column ({', '.join(table.key)}), so they can be neither found nor replaced. "
+            f"have an empty key column ({', '.join(table.key)}), so that no run can find or replace what it stands for. "
             "Report it to this project.",
         )
     for child in CHILDREN:
@@ -164,7 +167,7 @@ def _refunds_add_up() -> _Rule:
         " from return_line_items as i where i.shop = {shop} and i.return_id in (select t.id from returns as t"
         " where {loaded}) group by i.return_id) as l on l.return_id = t.id"
         f" where t.shop = {{shop}} and t.state = 'closed' and t._deleted_at is null and {{loaded}} and {off}",
-        "are closed with a refund that is not the sum of their lines' refunds, with or without handling fee and"
+        "are closed with a refund that is not the sum of the lines' refunds, with or without handling fee and"
         " shipping. Amounts by line may mislead there; compare one of them with Loop's admin.",
     )
 

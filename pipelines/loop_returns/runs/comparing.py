@@ -6,7 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from loop_returns.api.windows import DAY
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.contents import has_children, incomplete_returns, known_rows, returns_with_children
@@ -33,9 +35,14 @@ class Comparison:
         return newest_returns(session.sets, tables, known, shop=session.shop, observed_at=session.now, uncertain=uncertain)
 
     def known(self, table: str, tables: Tables) -> pa.Table:
-        """What the warehouse has of the rows that were read."""
+        """What the warehouse has of the rows that were read.
+
+        A time ahead of Loop's clock by more than a day was wrong: it must not make a mended row look older.
+        """
         with self.session.warehouse.reader() as reader:
-            return known_rows(reader, table, self.session.shop, tables[table].column("id").to_pylist())
+            rows = known_rows(reader, table, self.session.shop, tables[table].column("id").to_pylist())
+        times, place = rows["updated_at"], rows.schema.get_field_index("updated_at")
+        return rows.set_column(place, "updated_at", pc.if_else(pc.greater(times, self.session.now + DAY), None, times))
 
     def uncertain(self, returns: pa.Table, known: pa.Table) -> pa.Table:
         """Returns whose children in the warehouse cannot be inferred from the return's own row.

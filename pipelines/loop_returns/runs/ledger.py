@@ -10,8 +10,9 @@ import os
 import platform
 import socket
 import uuid
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -20,15 +21,16 @@ import msgspec
 import pyarrow as pa
 
 from loop_returns import __version__
-from loop_returns.errors import WarehouseError
+from loop_returns.errors import CancelledError, LockedError, LoopReturnsError
 from loop_returns.tables.catalog import arrow_schema
 from loop_returns.tables.chunk import Tally
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.values import to_json
+from loop_returns.warehouse.failures import unwritable, was_interrupted
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _JSON: Final = ("rows_new", "rows_changed", "drift", "checks", "new_columns", "notices")
@@ -61,14 +63,37 @@ class Run:
     cursor_before: datetime | None = None
     cursor_after: datetime | None = None
 
+    ahead: timedelta = timedelta()  # this machine's clock, of the one that the times go by
+
     @property
     def seconds(self) -> float:
         """How long the run has taken so far, or took."""
-        return ((self.finished_at or datetime.now(UTC)) - self.started_at).total_seconds()
+        return ((self.finished_at or datetime.now(UTC) - self.ahead) - self.started_at).total_seconds()
+
+    def go_by(self, now: datetime) -> None:
+        """Goes by another clock than this machine's, so that runs of machines with wrong clocks stand in order."""
+        self.ahead = datetime.now(UTC) - now
+        self.started_at -= self.ahead
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Notes that the run has ended, and how."""
+        self.finished_at = datetime.now(UTC) - self.ahead
+        if error is None:
+            if self.outcome == "running":
+                self.outcome, self.exit_code = "done", 0
+            return
+        self.error_class, self.synced_up_to = type(error).__name__, None
+        if isinstance(error, GeneratorExit | CancelledError) or was_interrupted(error):
+            self.outcome, self.exit_code, self.error_message = "interrupted", CancelledError.exit_code, "Interrupted."
+        else:
+            self.outcome, self.cursor_after = "failed", None
+            self.exit_code, self.error_message = 1, repr(error)
+            if isinstance(error, LoopReturnsError):
+                self.exit_code, self.error_message = error.exit_code, error.message
 
     def record(self) -> dict[str, Any]:
         """The run as JSON can hold it: the ledger's columns by name, times as ISO text."""
-        own = {name: value for name, value in vars(self).items() if name != "tally"}
+        own = {name: value for name, value in vars(self).items() if name not in ("tally", "ahead")}
         return {
             **{name: value.isoformat() if isinstance(value, datetime) else value for name, value in own.items()},
             "older_copies": self.tally.older,
@@ -107,7 +132,7 @@ class RunJournal:
         self._folder = folder / "runs"
 
     def note(self, run: Run) -> None:
-        """Keeps the run as it is now. Raises WarehouseError when the folder cannot be written."""
+        """Keeps the run as it is now. Raises ConfigurationError when it cannot be written, WarehouseError on a full disk."""
         path = self._folder / f"{run.run_id}.json"
         part = path.with_suffix(".part")
         try:
@@ -115,10 +140,20 @@ class RunJournal:
             part.write_bytes(msgspec.json.encode(run.record()))
             os.replace(part, path)  # noqa: PTH105 - Path.replace is the same call; this one says that it is atomic
         except OSError as error:
-            raise WarehouseError(
-                f"The run cannot be noted in {self._folder}: {error.strerror}. "
-                "Give this user the right to write there, or set DLT_DATA_DIR to another folder, and run again."
-            ) from error
+            what = f"The run cannot be noted in {self._folder}"
+            raise unwritable(what, error, instead="set DLT_DATA_DIR to another folder") from error
+
+    @contextmanager
+    def noting(self, run: Run) -> Iterator[None]:
+        """Notes a run that ends before it has the warehouse, such as when that is away; not one that another holds up."""
+        try:
+            yield
+        except BaseException as error:
+            if run.finished_at is None and not isinstance(error, LockedError):
+                run.end(error)
+                with suppress(LoopReturnsError):  # `error` says what is wrong
+                    self.note(run)
+            raise
 
     def unreported(self) -> list[dict[str, Any]]:
         """Records of earlier runs. One that is still `running` was killed: only one run works at a time."""

@@ -8,22 +8,28 @@ _MINUTE: Final = 60
 
 
 class Progress(Protocol):
-    """What a run reports while it works. Called from one thread."""
+    """What a run reports while it works. Called from one thread, unless said otherwise."""
 
-    def windows(self, total: int) -> None:
-        """So many windows are to be read; a further call adds to them."""
+    def begin(self, what: str, windows: int, *, per_minute: int, then: str = "") -> None:
+        """So many windows of `what` are to be read, with so many requests a minute; then comes `then`, if anything."""
+
+    def answered(self, *, rows: int, returns: int, left: int) -> None:
+        """A response was read. So many of its rows are returns; so many requests may still be sent in this minute."""
 
     def window_done(self, label: str) -> None:
-        """A window is read and loaded."""
+        """All responses of a window are read."""
 
-    def rows(self, returns: int) -> None:
-        """So many more returns have been read."""
+    def doing(self, what: str) -> None:
+        """The run now does this, such as `loading 40,000 rows`."""
+
+    def loaded(self) -> None:
+        """Everything that was read so far is in the warehouse."""
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        """A request waits that long. Called from any thread."""
 
     def note(self, text: str) -> None:
         """Something the operator may want to know."""
-
-    def budget(self, left: int) -> None:
-        """So many requests may still be sent in this minute."""
 
     def close(self) -> None:
         """The run is over. May be called twice."""
@@ -34,7 +40,7 @@ class Silent:
 
     def _ignore(self, *_: object, **__: object) -> None: ...
 
-    windows = window_done = rows = note = budget = close = _ignore
+    begin = answered = window_done = doing = loaded = waiting = note = close = _ignore
 
 
 def duration(seconds: float) -> str:
@@ -48,3 +54,8 @@ def duration(seconds: float) -> str:
     if hours < 48:  # noqa: PLR2004 # two days: from there on minutes tell nothing
         return f"{hours} h {minutes} min"
     return f"{hours // 24} d {hours % 24} h"
+
+
+def counted(number: int, thing: str, *, plural: str | None = None) -> str:
+    """A number of things as people say it: 1 row, 2,000 rows."""
+    return f"{number:,} {thing if number == 1 else plural or f'{thing}s'}"

@@ -8,26 +8,29 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from loop_returns.api.facts import DETAILS_PATH
 from loop_returns.api.windows import DAY
-from loop_returns.errors import ConfigurationError, NotFoundError
 from loop_returns.extract.planning import reconcile_plan
 from loop_returns.extract.scheduler import Answered
 from loop_returns.runs.comparing import Comparison
+from loop_returns.runs.deletions import FEW, refuse, usual
 from loop_returns.runs.notices import planned, read_notices
+from loop_returns.runs.privacy import review
+from loop_returns.runs.progress import counted
+from loop_returns.runs.same_shop import details
 from loop_returns.runs.session import open_session
-from loop_returns.tables.catalog import CHILDREN, KEYS
+from loop_returns.tables.catalog import CHILDREN, KEYS, arrow_schema
 from loop_returns.tables.chunk import Chunk, Tally
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.compare import differing, drift_counts, known_by_value
-from loop_returns.warehouse.contents import keys_where, mark_deleted, rows_of
+from loop_returns.warehouse.contents import keys_where, mark_deleted, rows_of, without_parent
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
 
 if TYPE_CHECKING:
@@ -38,9 +41,10 @@ if TYPE_CHECKING:
     from loop_returns.settings import Settings
     from loop_returns.tables.chunk import Tables
 
-_ANOTHER_SHOP: Final = 10  # so many returns, and not one of them known to Loop: then it is not the same shop
 _COMPARED: Final = 10_000  # rows compared at a time: all that the warehouse has of them comes into memory too
-_SYNCED: Final = "SELECT max({}) FROM {} WHERE shop = %s AND command = 'sync' AND outcome IN ('done', 'check_failed')"
+_SYNCED: Final = (  # {0} in the future is a wrong clock's
+    "SELECT max({0}) FROM {1} WHERE shop = %s AND command = 'sync' AND outcome IN ('done', 'check_failed') AND {0} <= %s"
+)
 
 
 def reconcile(settings: Settings, options: Options, *, days: int, progress: Progress) -> Run:
@@ -51,7 +55,7 @@ def reconcile(settings: Settings, options: Options, *, days: int, progress: Prog
     """
     options = replace(options, limits=replace(options.limits, rows=min(_COMPARED, options.limits.rows)))
     with open_session("reconcile", settings, options, progress) as session:
-        run, start = session.run, session.now - timedelta(days=days)
+        run, start = session.run, session.clock.earliest - timedelta(days=days)
         run.cursor_before = run.cursor_after = session.state.cursor
         compare = ValueComparison(session)
         if options.wants("returns"):
@@ -61,13 +65,14 @@ def reconcile(settings: Settings, options: Options, *, days: int, progress: Prog
                 if isinstance(event, Answered) and event.page.tables:
                     seen.append(event.page.tables[RETURNS.name].select(KEYS[RETURNS.name]))
 
-            session.read(reconcile_plan(settings, start, session.now), compare, watch=note_keys)
+            session.read(reconcile_plan(settings, start, session.clock.latest), compare, watch=note_keys)
             _mark_deleted_returns(session, seen, start)
         if options.wants("advanced_shipping_notices"):
-            plan = planned(session, start.date(), session.now.date() + DAY)
+            plan = planned(session, start.date(), session.clock.latest.date() + DAY)
             _drift(run, ASN.name, "deleted", read_notices(session, plan, compare))
         if options.dry_run:
             run.tally = Tally(unchanged=run.tally.unchanged, older=run.tally.older)
+        review(session)
         session.finish(check_all=True)
         if any(count for kinds in run.drift.values() for kind, count in kinds.items() if kind != "newer"):
             run.outcome, run.exit_code = "drift", 3
@@ -75,34 +80,53 @@ def reconcile(settings: Settings, options: Options, *, days: int, progress: Prog
 
 
 def _mark_deleted_returns(session: Session, seen: list[pa.Table], start: datetime) -> None:
-    """Marks returns that no list shows any more and that Loop answers it does not have."""
+    """Marks returns that no list shows any more and that Loop, asked for each, answers it does not have."""
     with session.warehouse.reader() as reader:
-        values = [start, session.now]
+        values = [start, session.clock.latest]
         stored = keys_where(reader, RETURNS.name, session.shop, "created_at > %s AND created_at < %s", values)
-        absent = missing(session.sets, stored, seen)
-        if _ANOTHER_SHOP <= absent.num_rows == stored.num_rows:
-            raise ConfigurationError(
-                f"Of the {stored.num_rows} returns that the warehouse has of these days as shop `{session.shop}`, Loop "
-                "shows none. The key seems to be another shop's: set the setting `shop` to a name of its own for each shop, "
-                "or use the right key. Nothing was marked as deleted."
-            )
-        proved = [_is_deleted(session, one) for one in absent["id"].to_pylist()]
-        deleted = absent.filter(pa.array(proved, pa.bool_()))
-        if deleted.num_rows and not session.options.dry_run:
-            mark_deleted(reader, RETURNS.name, session.shop, deleted, at=session.now)
-    _drift(session.run, RETURNS.name, "deleted", deleted.num_rows)
+        lost = without_parent(reader, session.shop)
+        undated = pa.concat_tables([lost, keys_where(reader, RETURNS.name, session.shop, "created_at IS NULL", ())])
+    absent, undated = (missing(session.sets, keys, seen) for keys in (stored, undated))
+    limit = usual(stored.num_rows)
+    if session.options.allow_deletions:
+        limit = absent.num_rows + undated.num_rows
+    gone, kept = _asked(session, absent, gone=limit, kept=limit)
+    gone += _asked(session, undated, gone=limit, kept=FEW)[0]
+    held = f"of {counted(stored.num_rows, 'return')} that the warehouse has of these days."
+    if kept:
+        examples = ", ".join(kept[:5])
+        session.run.notices.append(
+            f"Loop still has {counted(len(kept), 'return')} that its list lacks (such as {examples}); left as before."
+        )
+    if len(kept) > limit:
+        problem = f"Loop's list lacks {absent.num_rows:,} {held}"
+        refuse(session.run, problem, cure="If that stays so, ask Loop why its list leaves out returns that it has.")
+    elif len(gone) > limit:
+        refuse(session.run, f"Loop says that it no longer has {len(gone):,} or more {held}")
+    else:
+        if gone and not session.options.dry_run:
+            _mark(session, pa.table({"id": pa.array(gone, pa.string())}), lost=lost)
+        _drift(session.run, RETURNS.name, "deleted", len(gone))
 
 
-def _is_deleted(session: Session, return_id: str) -> bool:
-    """Asks Loop for this one return: only its answer that there is none proves it."""
-    try:
-        session.api.client.get(DETAILS_PATH, params={"return_id": return_id}, expect="object")
-    except NotFoundError:
-        return True
-    session.run.notices.append(
-        f"Return {return_id} is in no list, but Loop still has it; it was left as it is in the warehouse."
-    )
-    return False
+def _mark(session: Session, gone: pa.Table, *, lost: pa.Table) -> None:
+    """Marks the returns as deleted; of those `lost`, whose children are left, a row is made first."""
+    again = lost.filter(pc.is_in(lost["id"], value_set=gone["id"].combine_chunks()))
+    if again.num_rows:
+        rows = [{"shop": session.shop, **row} for row in again.to_pylist()]
+        session.warehouse.load_tables({RETURNS.name: pa.Table.from_pylist(rows, arrow_schema(RETURNS.name))})
+    with session.warehouse.reader() as reader:
+        mark_deleted(reader, RETURNS.name, session.shop, gone, at=session.now)
+
+
+def _asked(session: Session, returns: pa.Table, *, gone: int, kept: int) -> tuple[list[str], list[str]]:
+    """Those that Loop no longer has, and those that it has, until there are more than that of either."""
+    found: tuple[list[str], list[str]] = ([], [])
+    for return_id in returns["id"].to_pylist():
+        found[details(session.api.client, return_id) is not None].append(return_id)
+        if len(found[0]) > gone or len(found[1]) > kept:
+            break
+    return found
 
 
 class ValueComparison(Comparison):
@@ -116,8 +140,12 @@ class ValueComparison(Comparison):
     def _returns(self, tables: Tables) -> Chunk:
         session, sets = self.session, self.session.sets
         known = self.known(RETURNS.name, tables)
-        newest = newest_returns(sets, tables, known.slice(0, 0), shop=session.shop, observed_at=session.now).tables
-        ids = tables[RETURNS.name].column("id").to_pylist()
+        choose = partial(newest_returns, sets, tables, shop=session.shop, observed_at=session.now)
+        first = choose(self._landed(known))
+        if not first.tables:
+            return first
+        newest = first.tables
+        ids = newest[RETURNS.name].column("id").to_pylist()
         parts = []
         with session.warehouse.reader() as reader:
             for table in (RETURNS, *CHILDREN):
@@ -125,20 +153,25 @@ class ValueComparison(Comparison):
                 ours = newest.get(table.name, tables[table.name].slice(0, 0))
                 parts.append(differing(sets, table.name, ours, rows_of(reader, table.name, session.shop, ids), by=(by,)))
                 self._count(table.name, parts[-1], newest[RETURNS.name], known)
-        differs = pa.concat_tables(parts)
-        proved = known_by_value(sets, known, differs, newest[RETURNS.name])
-        uncertain = self.uncertain(tables[RETURNS.name], known)
-        return newest_returns(sets, tables, proved, shop=session.shop, observed_at=session.now, uncertain=uncertain)
+        proved = known_by_value(sets, known, pa.concat_tables(parts), newest[RETURNS.name])
+        return choose(proved, uncertain=self.uncertain(tables[RETURNS.name], known))
 
     def _notices(self, tables: Tables) -> Chunk:
         session, sets = self.session, self.session.sets
         known = self.known(ASN.name, tables)
-        newest = newest_notices(sets, tables, known.slice(0, 0)).tables[ASN.name]
+        first = newest_notices(sets, tables, self._landed(known))
+        if not first.tables:
+            return first
+        newest = first.tables[ASN.name]
         with session.warehouse.reader() as reader:
-            theirs = rows_of(reader, ASN.name, session.shop, tables[ASN.name].column("id").to_pylist())
+            theirs = rows_of(reader, ASN.name, session.shop, newest.column("id").to_pylist())
         differs = differing(sets, ASN.name, newest, theirs, by=KEYS[ASN.name])
         self._count(ASN.name, differs, newest, known)
         return newest_notices(sets, tables, known_by_value(sets, known, differs, newest))
+
+    def _landed(self, known: pa.Table) -> pa.Table:
+        """What this run itself has loaded: only there an older copy was read by Loop's clock before a newer one."""
+        return known.filter(pc.is_in(known["load_id"], value_set=pa.array(self.session.warehouse.loads, pa.string())))
 
     def _count(self, table: str, differs: pa.Table, newest: pa.Table, known: pa.Table) -> None:
         for kind, count in drift_counts(self.session.sets, differs, newest, known, since=self._read_up_to).items():
@@ -151,7 +184,7 @@ class ValueComparison(Comparison):
         with self.session.warehouse.reader() as reader:
             there = reader.columns([RUNS.name]).get(RUNS.name, ())
             moment = "coalesce(synced_up_to, cursor_after)" if "synced_up_to" in there else "cursor_after"
-            rows = reader.rows(_SYNCED.format(moment, reader.name(RUNS.name)), self.session.shop)
+            rows = reader.rows(_SYNCED.format(moment, reader.name(RUNS.name)), self.session.shop, self.session.clock.latest)
         return rows[0][0] if rows else None
 
 

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from loop_returns import __version__, marts
-from loop_returns.errors import ConfigurationError, LoopReturnsError, WarehouseError
+from loop_returns.errors import ConfigurationError, LoopReturnsError
 from loop_returns.extract.api_reader import ApiReader
+from loop_returns.extract.clocks import Clocks
 from loop_returns.extract.planning import ReturnsPlan
-from loop_returns.extract.reading import LIMITS, Limits, Reading
+from loop_returns.extract.reading import LIMITS, Limits, Reading, root_of
 from loop_returns.extract.scheduler import Answered, WindowDone
 from loop_returns.extract.state import ShopState
 from loop_returns.extract.tasks import is_recheck
 from loop_returns.runs.checks import run_checks
 from loop_returns.runs.ledger import Run, RunJournal, to_table
-from loop_returns.runs.progress import Silent
+from loop_returns.runs.progress import Silent, counted
+from loop_returns.runs.repair import set_right
+from loop_returns.runs.same_shop import refuse_another_shop
 from loop_returns.settings import Settings, load
 from loop_returns.source import loop_returns_source
+from loop_returns.tables.privacy import Privacy
 from loop_returns.tables.runs import RUNS
 from loop_returns.warehouse.comments import write_comments
-from loop_returns.warehouse.destination import DUCKDB_FILE, find_target
-from loop_returns.warehouse.failures import was_interrupted
+from loop_returns.warehouse.destination import find_target
 from loop_returns.warehouse.load import Warehouse
 from loop_returns.warehouse.lock import hold
+from loop_returns.warehouse.permissions import open_warehouse
 from loop_returns.warehouse.publish import publish, publish_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from loop_returns.extract.planning import Plan
     from loop_returns.extract.reading import Compare
@@ -48,10 +52,11 @@ class Options:
 
     destination: str = "duckdb"
     dataset: str = "loop_returns"
-    file: str = DUCKDB_FILE
+    file: str | None = None  # of DuckDB; None: the configured one, or loop.duckdb
     only: frozenset[str] | None = None
     dry_run: bool = False
     publish: str | None = None
+    allow_deletions: bool = False
     limits: Limits = LIMITS
 
     def wants(self, resource: str) -> bool:
@@ -70,7 +75,7 @@ class Session:
     Attributes:
         state: what is loaded so far, as the next load will write it.
         verified_before: the version of the program that found everything in order before this run.
-        now: Loop's clock at the start of the run.
+        clock: the time at the start of the run.
         sets: a DuckDB in memory for questions about sets of rows.
     """
 
@@ -83,7 +88,12 @@ class Session:
     sets: duckdb.DuckDBPyConnection
     state: ShopState = field(default_factory=ShopState)
     verified_before: str | None = None
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    clock: Clocks = field(default_factory=Clocks.here)
+
+    @property
+    def now(self) -> datetime:
+        """Loop's clock at the start of the run."""
+        return self.clock.now
 
     @property
     def shop(self) -> str:
@@ -95,7 +105,10 @@ class Session:
 
         Raises what the API's client and the warehouse raise.
         """
-        self.progress.windows(len(plan.windows))
+        is_returns = isinstance(plan, ReturnsPlan)
+        what = "returns" if is_returns else "shipping notices"
+        then = "shipping notices" if is_returns and self.options.wants("advanced_shipping_notices") else ""
+        self.progress.begin(what, len(plan.windows), per_minute=self.settings.requests_per_minute, then=then)
 
         def note(event: Event) -> None:
             self._note(event, plan)
@@ -114,15 +127,16 @@ class Session:
         Where everything was sound before, only what this run loaded is checked, unless `check_all`. A failed check makes the
         run's outcome `check_failed` and its exit code 3; warnings only stand in the report.
         """
-        if self.options.dry_run or (self.state.verified == __version__ and not check_all):
-            return
-        self.progress.note("Refreshing marts, checking the data.")
-        loads = self.warehouse.loads if self.verified_before == __version__ and not check_all else None
         pipeline, kind = self.warehouse.pipeline, self.settings.marts
+        in_order = self.state.verified == __version__ and not check_all
+        if self.options.dry_run or (in_order and (kind == "off" or marts.are_there(pipeline))):
+            return
+        self.progress.doing("refreshing marts, checking the data")
+        loads = self.warehouse.loads or None if self.verified_before == __version__ and not check_all else None
         with self.warehouse.explained():
             if kind != "off":
                 marts.refresh(pipeline, as_tables=kind == "tables")
-            write_comments(pipeline, marts.column_comments())
+            self.warehouse.notes += write_comments(pipeline, marts.column_comments())
             checks = run_checks(pipeline, shop=self.shop, loads=loads)
         self.run.checks = [asdict(check) for check in checks if check.failed]
         sound = not any(check.failed and check.severity == "error" for check in checks)
@@ -134,9 +148,12 @@ class Session:
     def _load(self, reading: Reading) -> None:
         assert reading.chunk is not None  # noqa: S101 # for mypy: `advance` was true
         if reading.chunk.tables:
-            columns = self.warehouse.load(lambda: loop_returns_source(reading=reading))
+            rows = sum(table.num_rows for table in reading.chunk.tables.values())
+            self.progress.doing(f"loading {counted(rows, 'row')}")
+            columns = self.warehouse.load(lambda: loop_returns_source(reading=reading), tables=[*reading.chunk.tables])
             self.run.new_columns += [name for name in columns if name not in self.run.new_columns]
             reading.chunk.tables.clear()  # dlt's objects may live on for a while, and would keep the rows
+        self.progress.loaded()
         self.run.tally.add(reading.chunk.tally)  # only now, so that the ledger counts what has landed
 
     def _note(self, event: Event, plan: Plan) -> None:
@@ -145,9 +162,8 @@ class Session:
             self.progress.window_done(plan.label(event.root))
         elif isinstance(event, Answered):
             self.run.edge_checks += is_recheck(event.task)
-            if event.page.tables and isinstance(plan, ReturnsPlan):
-                self.progress.rows(event.page.tables["returns"].num_rows)
-            self.progress.budget(self.api.rate_limiter.left())
+            rows, left = event.page.tables[root_of(plan)].num_rows if event.page.tables else 0, self.api.rate_limiter.left()
+            self.progress.answered(rows=rows, returns=rows if isinstance(plan, ReturnsPlan) else 0, left=left)
 
 
 @contextmanager
@@ -159,16 +175,19 @@ def open_session(
     Raises LockedError when another run holds the warehouse, and whatever the run raises.
     """
     settings, options, progress = settings or load(), options or Options(), progress or Silent()
+    Privacy.of(settings)  # refuse a missing key before anything else
     target = options.target()
     copy = options.publish or settings.publish
     if copy is not None:
         publish_path(target, copy)  # refuse a useless path before a long run, not after it
-    run = Run(command, settings.shop)
-    with hold(target, command=command):
-        journal = RunJournal(target.folder)
+    for warning in open_warehouse(target.file) if target.file else ():
+        progress.note(warning)
+    run, journal = Run(command, settings.shop), RunJournal(target.folder)
+    noting = nullcontext() if options.dry_run else journal.noting(run)
+    with noting, hold(target, command=command) as confirm:
         journal.note(run)
-        api = ApiReader(settings, first_wait=options.limits.first_wait)
-        with Warehouse(target, load_wait=options.limits.load_wait) as warehouse:
+        api = ApiReader(settings, first_wait=options.limits.first_wait, on_retry=progress.waiting)
+        with Warehouse(target, load_wait=options.limits.load_wait, confirm=confirm) as warehouse:
             sets = duckdb.connect(config={"threads": 1})
             yield from _run(Session(settings, options, warehouse, api, run, progress, sets), journal)
         if copy is not None and run.outcome in {"done", "drift"} and not options.dry_run:
@@ -180,19 +199,28 @@ def _run(session: Session, journal: RunJournal) -> Iterator[Session]:
     try:
         with session.api, session.sets:
             warehouse.restore()
-            session.state = ShopState.read(warehouse.state(session.shop))
-            session.verified_before = session.state.verified
-            session.now = session.api.clock()
+            session.state = ShopState.read(warehouse.state(session.shop)).under(Privacy.of(session.settings))
+            session.clock = session.api.clock()
+            if session.clock.doubt:
+                run.notices.append(session.clock.doubt)
+                run.go_by(session.clock.now)
             if not session.options.dry_run:
-                warehouse.prepare()  # only now, so that a run that Loop refuses leaves no database
+                # only now, so that a run that Loop refuses leaves no database
+                session.state, said = set_right(warehouse, session.state, session.settings, session.clock)
+                session.verified_before = session.state.verified
+                run.notices += said
+                journal.note(run)  # with what it has set right, should it be killed
             elif warehouse.is_empty:
                 raise ConfigurationError("There is nothing to compare with yet: run `loop-returns sync` first.")
+            if not (session.options.allow_deletions and run.command == "reconcile"):  # the way on when all returns are gone
+                with warehouse.reader() as reader:
+                    refuse_another_shop(session.api.client, reader, shop=session.shop)
             yield session
         _close(session)
         _write_ledger(session, journal)
     except BaseException as error:
         _close(session, error)
-        with suppress(WarehouseError):  # a full disk: `error` says it already
+        with suppress(LoopReturnsError):  # a full disk: `error` says it already
             journal.note(run)
         file = warehouse.target.file
         if file is None or file.exists():  # a run that fails before it begins leaves no database
@@ -207,19 +235,8 @@ def _run(session: Session, journal: RunJournal) -> Iterator[Session]:
 def _close(session: Session, error: BaseException | None = None) -> None:
     run, stats = session.run, session.api.client.stats
     run.requests, run.retries, run.too_many_requests = stats.requests, stats.retries, stats.too_many
-    run.finished_at = datetime.now(UTC)
-    if error is None:
-        if run.outcome == "running":
-            run.outcome, run.exit_code = "done", 0
-        return
-    run.error_class, run.synced_up_to = type(error).__name__, None
-    if isinstance(error, GeneratorExit) or was_interrupted(error):
-        run.outcome, run.exit_code, run.error_message = "interrupted", 1, "Interrupted."
-    else:
-        run.outcome, run.cursor_after = "failed", None
-        run.exit_code, run.error_message = 1, repr(error)
-        if isinstance(error, LoopReturnsError):
-            run.exit_code, run.error_message = error.exit_code, error.message
+    run.notices += [note for note in session.warehouse.notes if note not in run.notices]
+    run.end(error)
 
 
 def _write_ledger(session: Session, journal: RunJournal) -> None:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from loop_returns.errors import LoopReturnsError
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.ledger import RunJournal
+from loop_returns.runs.privacy import notice_of
 from loop_returns.tables.catalog import DATA, KEYS
-from loop_returns.tables.runs import RUNS
+from loop_returns.tables.runs import RUNS, STALE
 from loop_returns.warehouse.lock import holder
 from loop_returns.warehouse.reader import looking
 
@@ -23,7 +25,21 @@ if TYPE_CHECKING:
     from loop_returns.warehouse.reader import Reader
 
 _LOADED: Final = ("done", "drift", "check_failed")  # outcomes after which the warehouse is up to date
-_LEDGER: Final = ("run_id", "command", "outcome", "exit_code", "started_at", "finished_at", "error_message")
+_LEDGER: Final = (
+    *("run_id", "command", "outcome", "exit_code", "started_at", "finished_at", "error_message"),
+    *("requests", "rows_new", "rows_changed", "checks"),
+)
+_FIRST: Final = "Run `loop-returns sync`, or name what has been synced with --database, --destination, --dataset."
+_JSON: Final = ("rows_new", "rows_changed", "checks")
+_ADVICE: Final = {  # by outcome
+    "failed": "Do what the message says, and run the same command again.",
+    "interrupted": "Nothing is lost: run the same command again, and it goes on from there.",
+    "killed": "It was killed, or the machine went down. Nothing is lost: run the same command again.",
+    "check_failed": "The rows are loaded. Run it again, which checks everything; if the check fails again, run "
+    "`loop-returns reconcile`.",
+    "drift": "The warehouse differed from the shop, and `reconcile` has repaired it. If that happens often, lengthen "
+    "`lookback`.",
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +61,7 @@ class Status:
     shop: str
     tables: list[TableStatus] = field(default_factory=list)
     cursor: datetime | None = None
+    personal_data: str | None = None  # what the setting `pii` does not let land and is there all the same, and what to do
     backfills: dict[str, int] = field(default_factory=dict)  # an unfinished range -> windows that are done
     last_success: dict[str, Any] | None = None  # of `sync`
     age_seconds: float | None = None  # of `last_success`, from its start
@@ -53,18 +70,36 @@ class Status:
 
     @property
     def is_empty(self) -> bool:
-        """True before anything of this shop was loaded."""
-        return not any(one.rows or one.deleted for one in self.tables)
+        """True before anything of this shop was synced; a shop without returns is not empty after its first sync."""
+        return self.last_success is None and not any(one.rows or one.deleted for one in self.tables)
+
+    @property
+    def is_stale(self) -> bool:
+        """True when the last good sync is older than it gets where one runs every day."""
+        return self.age_seconds is not None and self.age_seconds > STALE.total_seconds()
+
+    @property
+    def advice(self) -> str | None:
+        """What to do now; None when all is well."""
+        if self.working is not None:
+            return "Ask again when the run has ended: only then is the file free to be read." if not self.tables else None
+        if self.last_run is not None and self.last_run["outcome"] in _ADVICE:
+            return _ADVICE[self.last_run["outcome"]]
+        if self.is_stale:
+            return f"No sync has gone well for more than {STALE // timedelta(hours=1)} hours: see that the schedule runs."
+        return _FIRST if self.is_empty else None
 
     def record(self) -> dict[str, Any]:
         """The status as JSON can hold it; times as ISO text."""
-        return dict(json.loads(json.dumps(asdict(self), default=datetime.isoformat)))
+        more = {"is_stale": self.is_stale, "advice": self.advice}
+        return dict(json.loads(json.dumps(asdict(self) | more, default=datetime.isoformat)))
 
 
 def status(settings: Settings, options: Options) -> Status:
     """Reads the status of the configured shop.
 
-    Raises ConfigurationError when there is no such destination, WarehouseError or DatabaseInUseError when it can't be read.
+    Raises ConfigurationError when there is no such destination, what `looking` raises when it can't be read;
+    the message then ends with the last run that is only known on this machine.
     """
     target = options.target()
     at_work = holder(target)
@@ -77,15 +112,24 @@ def status(settings: Settings, options: Options) -> Status:
     unreported = [run for run in RunJournal(target.folder).unreported() if run["shop"] == settings.shop]
     if target.file is not None and (at_work is not None or not target.file.exists()):
         return _with_runs(base, unreported)  # while a run is at work nobody else can read a DuckDB file
-    with looking(target) as reader:
-        state = ShopState.read(reader.state(settings.shop))
-        known = replace(
-            base,
-            tables=[one for table in DATA if (one := _table(reader, table.name, settings.shop)) is not None],
-            cursor=state.cursor,
-            backfills={name: len(done) for name, done in state.backfills.items()},
-        )
-        return _with_runs(known, [*_last_runs(reader, settings.shop), *unreported])
+    try:
+        with looking(target) as reader:
+            state = ShopState.read(reader.state(settings.shop))
+            known = replace(
+                base,
+                tables=[one for table in DATA if (one := _table(reader, table.name, settings.shop)) is not None],
+                cursor=state.cursor,
+                personal_data=notice_of(reader, state, settings, options),
+                backfills={name: len(done) for name, done in state.backfills.items()},
+            )
+            return _with_runs(known, [*_last_runs(reader, settings.shop), *unreported])
+    except LoopReturnsError as error:
+        if (last := _with_runs(base, unreported).last_run) is None:
+            raise
+        how = f"{last['command']} at {last['started_at']:%Y-%m-%d %H:%M:%S} UTC: {last['outcome']}"
+        raise type(error)(
+            f"{error.message} Not yet in its ledger is {how}. {last['error_message'] or ''}".rstrip()
+        ) from error
 
 
 def shop_state(settings: Settings, options: Options) -> ShopState:
@@ -99,10 +143,10 @@ def shop_state(settings: Settings, options: Options) -> ShopState:
 
 def _with_runs(base: Status, runs: list[dict[str, Any]]) -> Status:
     """The status with its last runs; one that is still at work looks killed in the journal and is left out."""
-    times = ("started_at", "finished_at")
-    runs = [{name: _utc(run[name]) if name in times else run[name] for name in _LEDGER} for run in runs]
-    runs.sort(key=lambda run: run["started_at"])
-    if base.working is not None and runs and runs[-1]["outcome"] == "killed":
+    runs = [{name: _read_value(name, run.get(name)) for name in _LEDGER} for run in runs]
+    now = datetime.now(UTC)
+    runs.sort(key=lambda run: (run["started_at"] <= now, run["started_at"]))
+    if base.working is not None and runs and runs[-1]["outcome"] == "killed" and base.working["command"] != "check":
         runs.pop()
     last_success = next((run for run in reversed(runs) if run["command"] == "sync" and run["outcome"] in _LOADED), None)
     age = None if last_success is None else round((datetime.now(UTC) - last_success["started_at"]).total_seconds(), 1)
@@ -110,7 +154,7 @@ def _with_runs(base: Status, runs: list[dict[str, Any]]) -> Status:
 
 
 def _table(reader: Reader, name: str, shop: str) -> TableStatus | None:
-    columns = "COUNT(_deleted_at), MAX(updated_at)" if name in KEYS else "0, NULL"
+    columns = f"COUNT(_deleted_at), MAX({reader.time('updated_at')})" if name in KEYS else "0, NULL"
     rows = reader.rows(f"SELECT COUNT(*), {columns} FROM {reader.name(name)} WHERE shop = %s", shop)
     if not rows:
         return None
@@ -121,13 +165,21 @@ def _table(reader: Reader, name: str, shop: str) -> TableStatus | None:
 def _last_runs(reader: Reader, shop: str) -> list[dict[str, Any]]:
     """The last run, and the last sync that went well."""
     table = reader.name(RUNS.name)
-    newest = f"SELECT MAX(started_at) FROM {table} WHERE shop = %s"
+    past = "COALESCE(MAX(CASE WHEN started_at <= %s THEN started_at END), MAX(started_at))"  # not a wrong clock's run
+    newest = f"SELECT {past} FROM {table} WHERE shop = %s"
+    now = datetime.now(UTC)
     good = f"command = 'sync' AND outcome IN ({', '.join(repr(outcome) for outcome in _LOADED)})"
     sql = (
         f"SELECT {', '.join(_LEDGER)} FROM {table}"
         f" WHERE shop = %s AND (started_at = ({newest}) OR started_at = ({newest} AND {good}))"
     )
-    return [dict(zip(_LEDGER, row, strict=True)) for row in reader.rows(sql, shop, shop, shop)]
+    return [dict(zip(_LEDGER, row, strict=True)) for row in reader.rows(sql, shop, *[now, shop] * 2)]
+
+
+def _read_value(name: str, value: Any) -> Any:
+    if name in {"started_at", "finished_at"}:
+        return _utc(value)
+    return json.loads(value) if name in _JSON and isinstance(value, str) else value  # PostgreSQL's driver has read it
 
 
 def _utc(moment: datetime | str | None) -> datetime | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from loop_returns.api.windows import DAY
-from loop_returns.extract.planning import horizon, notices_plan, requests_of, sync_plan
+from loop_returns.extract.clocks import Clocks
+from loop_returns.extract.planning import horizon, notices_plan, requests_of, starts_earlier, sync_plan
 from loop_returns.runs.comparing import Comparison
 from loop_returns.runs.notices import planned, read_notices
+from loop_returns.runs.privacy import review
 from loop_returns.runs.session import open_session
 from loop_returns.runs.status import shop_state
 
@@ -29,17 +29,23 @@ def sync(settings: Settings | None = None, options: Options | None = None, *, pr
     the rows that it stands for. Raises LoopReturnsError; the ledger is written by then.
     """
     with open_session("sync", settings, options, progress) as session:
-        run = session.run
+        run, clock = session.run, session.clock
         run.cursor_before = run.cursor_after = session.state.cursor
         compare = Comparison(session)
         if session.options.wants("returns"):
-            session.read(sync_plan(session.settings, session.state, now=session.now), compare)
-            run.cursor_after, run.synced_up_to = session.state.cursor, session.now
+            if starts_earlier(session.settings, session.state):
+                run.notices.append(
+                    f"The setting `start_date` ({session.settings.start_date:%Y-%m-%d}) is earlier than before "
+                    f"({session.state.since:%Y-%m-%d}): everything was read again from there."
+                )
+            session.read(sync_plan(session.settings, session.state, clock), compare)
+            run.cursor_after, run.synced_up_to = session.state.cursor, clock.now
         if session.options.wants("advanced_shipping_notices"):
             # the rolling horizon, stretched back to the last time, and the days of older returns that changed
-            first, last = horizon(session.settings, session.state, now=session.now)
-            notices = planned(session, first, last, due=session.state.days_due, read=last - DAY)
+            first, last = horizon(session.settings, session.state, clock)
+            notices = planned(session, first, last, due=session.state.days_due, read=clock.earliest.date())
             read_notices(session, notices, compare)
+        review(session)
         session.finish()
         return run
 
@@ -47,10 +53,10 @@ def sync(settings: Settings | None = None, options: Options | None = None, *, pr
 def plan(settings: Settings, options: Options) -> list[PlannedRequest]:
     """The requests that a sync would send at least; sends no request."""
     state = shop_state(settings, options)
-    now = datetime.now(UTC)
+    clock = Clocks.here()
     plans: list[Plan] = []
     if options.wants("returns"):
-        plans.append(sync_plan(settings, state, now=now))
+        plans.append(sync_plan(settings, state, clock))
     if options.wants("advanced_shipping_notices"):
-        plans.append(notices_plan(settings, *horizon(settings, state, now=now), due=state.days_due))
+        plans.append(notices_plan(settings, *horizon(settings, state, clock), due=state.days_due))
     return [request for one in plans for request in requests_of(one, settings)]

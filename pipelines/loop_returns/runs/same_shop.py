@@ -1,0 +1,80 @@
+"""Recognises the shop: a key of another shop must neither load its returns under this name nor mark ours as deleted."""
+
+from __future__ import annotations
+
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, Any, Final
+
+from loop_returns.api.facts import DETAILS_PATH
+from loop_returns.dates import parse_timestamp
+from loop_returns.errors import CancelledError, ConfigurationError, LoopReturnsError, NotFoundError
+from loop_returns.tables.returns import RETURNS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from loop_returns.api.client import LoopClient
+    from loop_returns.warehouse.reader import Reader
+
+_EACH: Final = 5  # of the newest and of the oldest returns, asked for until Loop knows one
+_ZONES: Final = 15 * 3600  # seconds: no zone is farther from UTC, and all differ from it by quarters of an hour
+_QUARTER: Final = 15 * 60
+
+
+def details(client: LoopClient, return_id: str) -> dict[str, Any] | None:
+    """What Loop says of this one return; None when it answers that there is none. Raises what the client raises."""
+    try:
+        answer: dict[str, Any] = client.get(DETAILS_PATH, params={"return_id": return_id}, expect="object").body
+    except NotFoundError:
+        return None
+    return answer
+
+
+def refuse_another_shop(client: LoopClient, reader: Reader, *, shop: str) -> None:
+    """Asks Loop for returns that the warehouse has of the shop, one after another, until it knows one.
+
+    An answer that tells nothing (the key may not ask this, the endpoint is out of order) refuses nothing.
+    Raises ConfigurationError when Loop knows none of them.
+    """
+    asked = _examples(reader, shop)
+    for number, created_at in asked.items():
+        try:
+            answer = details(client, number)
+        except CancelledError:
+            raise
+        except LoopReturnsError:
+            return
+        if answer is not None and _was_created(answer, created_at):
+            return
+    if asked:
+        raise ConfigurationError(
+            f"The key seems to be another shop's: of the returns that the warehouse has as shop `{shop}`, Loop knows none "
+            f"(it was asked for {', '.join(asked)}). Nothing was loaded or marked as deleted. Use the right key, or set the "
+            "setting `shop` to a name of its own for each shop. If it is the same shop and Loop really no longer has its "
+            "returns, run `loop-returns reconcile --days 4000 --allow-deletions` once, which marks them."
+        )
+
+
+def _examples(reader: Reader, shop: str) -> dict[str, datetime | None]:
+    """Newest and oldest returns in turn, with the time of their submission."""
+    where = f"FROM {reader.name(RETURNS.name)} WHERE shop = %s AND _deleted_at IS NULL"
+    sql = f"SELECT id, {reader.time('created_at')} {where} ORDER BY created_at"
+    newest, oldest = (reader.rows(f"{sql} {way} LIMIT {_EACH}", shop) for way in ("DESC", "ASC"))
+    return dict(one for one in chain.from_iterable(zip_longest(newest, oldest)) if one is not None)
+
+
+def _was_created(answer: dict[str, Any], at: datetime | None) -> bool:
+    """False when the answer is about another return with this id: two shops may use the same ids.
+
+    Details have their times without a zone, and which one is meant is not documented.
+    """
+    try:
+        created = parse_timestamp(answer.get("created_at"))
+    except ValueError:
+        created = None
+    if created is None or at is None:
+        return True
+    apart = abs(
+        round((created.replace(microsecond=0) - at.astimezone(created.tzinfo).replace(microsecond=0)).total_seconds())
+    )
+    return apart <= _ZONES and apart % _QUARTER == 0
