@@ -14,7 +14,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 
 from loop_returns.api.facts import BASE_URL
 from loop_returns.errors import ConfigurationError
-from loop_returns.settings import Settings, load, variable
+from loop_returns.settings import SECRETS, Settings, load, variable
 from tests.support import ROOT
 
 if TYPE_CHECKING:
@@ -102,10 +102,11 @@ def test_example_is_no_key(project: Callable[..., None]):
         load()
 
 
-def test_quoted_key(project: Callable[..., None], monkeypatch: pytest.MonkeyPatch):
-    """Quotation marks that came along with the key are no part of it."""
-    monkeypatch.setenv(variable("api_key"), f"'{KEY}'")
-    with pytest.raises(ConfigurationError, match="unquoted"):
+@pytest.mark.parametrize("quoted", [f"'{KEY}'", f'"{KEY}"', f"“{KEY}”"])
+def test_quoted_key(project: Callable[..., None], monkeypatch: pytest.MonkeyPatch, quoted: str):
+    """Quotation marks that came along with the key are no part of it, and the message names them."""
+    monkeypatch.setenv(variable("api_key"), quoted)
+    with pytest.raises(ConfigurationError, match="without quotation marks"):
         load()
 
 
@@ -223,9 +224,9 @@ def _uncommented() -> str:
 
 
 def test_file_has_every_setting(project: Callable[..., None]):
-    """The committed config.toml names every setting but the key, each with its default."""
+    """The committed config.toml names every setting but the secrets, each with its default."""
     section = tomllib.loads(_uncommented())["sources"]["loop_returns"]
-    assert list(section) == [one.name for one in fields(Settings) if one.name != "api_key"]
+    assert list(section) == [one.name for one in fields(Settings) if one.name not in SECRETS]
     assert section.pop("publish")  # an example: it has no default
     lines = [f"{name} = {value!r}" for name, value in section.items()]
     project("[sources.loop_returns]\n" + "\n".join(lines))
@@ -239,7 +240,7 @@ def test_file_works_as_it_is(project: Callable[..., None]):
     assert load(need_key=False) == Settings(api_key="")
     lines = text.splitlines()
     for one in fields(Settings):
-        if one.name != "api_key":
+        if one.name not in SECRETS:
             (place,) = [number for number, line in enumerate(lines) if line.startswith(f"# {one.name} = ")]
             assert re.fullmatch(r"# [A-Z].*\.", lines[place - 1])
 

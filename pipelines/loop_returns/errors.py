@@ -13,7 +13,7 @@
     │   ├── RateLimitedError                 HTTP 429
     │   └── InvalidResponseError             HTTP 200, but not the data that was asked for
     ├── NotFoundError                    1   Loop has no such thing
-    ├── CancelledError                   1   given up because the run is ending
+    ├── CancelledError                   130 given up because the run is ending
     ├── LockedError                      75  another run holds the lock
     └── WarehouseError                   1   the warehouse refused
         └── DatabaseInUseError               another program has the DuckDB file open
@@ -94,7 +94,12 @@ class NotFoundError(LoopReturnsError):
 
 
 class CancelledError(LoopReturnsError):
-    """A wait or request was given up because the run is ending; the error that ends it is another one."""
+    """A wait or request was given up because the run is ending; the error that ends it is another one.
+
+    Where nothing else ends it, a signal did: its exit code is that of every run that was interrupted.
+    """
+
+    exit_code: ClassVar[int] = 130
 
 
 class LockedError(LoopReturnsError):

@@ -6,64 +6,17 @@ import json
 import signal
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pytest
 
-from loop_returns.cli import run
 from loop_returns.cli.demo import QUESTIONS
-from loop_returns.sandbox import Quirks, Sandbox, SeenRequest, Shop
+from loop_returns.sandbox import Quirks, Sandbox
 from tests.support import PATIENCE
+from tests.support.script import Script, held_at_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-KEY = "a-key-of-the-sandbox"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(Shop.generate(returns=40, days=60), api_key=KEY) as served:
-        yield served
-
-
-class Script:
-    """The console script in a folder of its own: called here, or started as a process."""
-
-    def __init__(self, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-        self.folder = folder
-        self._capfd = capfd
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Starts it as a process."""
-        command = [sys.executable, "-c", "from loop_returns.cli import main; main()", *arguments]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def __call__(self, *arguments: str, code: int = 0) -> tuple[str, str]:
-        """Runs it to its end; returns what it wrote to standard output and standard error."""
-        self._capfd.readouterr()
-        ended = run(list(arguments))
-        out, err = self._capfd.readouterr()
-        assert ended == code, err
-        assert KEY not in out + err
-        return out, err
-
-
-@pytest.fixture
-def script(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Script:
-    monkeypatch.chdir(tmp_path)
-    start = datetime.now(UTC) - timedelta(days=61)
-    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
-    monkeypatch.setenv("SOURCES__LOOP_RETURNS__API_KEY", KEY)
-    monkeypatch.setenv("SOURCES__LOOP_RETURNS__BASE_URL", sandbox.url)
-    monkeypatch.setenv("SOURCES__LOOP_RETURNS__START_DATE", f"{start:%Y-%m-%d}")
-    return Script(tmp_path, capfd)
+    import pytest
 
 
 def objects(text: str) -> list[dict[str, Any]]:
@@ -75,7 +28,7 @@ def test_sync_then_status(script: Script, sandbox: Sandbox):
     out, err = script("sync", "--log-format", "json")
     (report,) = objects(out)
     assert (report["outcome"], report["exit_code"], report["rows_new"]["returns"]) == ("done", 0, 40)
-    assert {event["event"] for event in objects(err)} <= {"windows", "window_done", "note"}
+    assert {event["event"] for event in objects(err)} <= {"windows", "window_done", "phase", "note"}
     sandbox.stop()
     (shown,) = [json.loads(script("status", "--json")[0])]
     tables = {one["table"]: one for one in shown["tables"]}
@@ -126,32 +79,14 @@ def test_plan_asks_nothing(script: Script, sandbox: Sandbox):
     assert sandbox.requests == []
 
 
-@contextmanager
-def held_at_request(number: int, sandbox: Sandbox) -> Iterator[threading.Event]:
-    """No request from this one on is answered until the block ends; the event says that it has come."""
-    numbers, reached, released = count(1), threading.Event(), threading.Event()
-
-    def hold_back(_: SeenRequest) -> None:
-        if next(numbers) >= number:
-            reached.set()
-            released.wait(PATIENCE)
-
-    sandbox.on_request = hold_back
-    try:
-        yield reached
-    finally:
-        sandbox.on_request = None
-        released.set()
-
-
 def test_interrupted_sync(script: Script, sandbox: Sandbox):
-    """Ctrl-C ends a sync in order with exit code 1; the next one completes it."""
+    """Ctrl-C ends a sync in order with exit code 130; the next one completes it."""
     with held_at_request(3, sandbox) as reached:
         process = script.start("sync", "--json")
         assert reached.wait(PATIENCE)
         process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert "nothing is lost" in err
     assert "Traceback" not in err
     assert json.loads(out)["outcome"] == "interrupted"

@@ -16,7 +16,7 @@ import pytest
 
 from loop_returns.cli.options import OutputOptions
 from loop_returns.cli.runner import run_guarded
-from loop_returns.errors import ConfigurationError, LockedError, LoopReturnsError, UnreachableError
+from loop_returns.errors import CancelledError, ConfigurationError, LockedError, LoopReturnsError, UnreachableError
 from tests.support import PATIENCE
 
 KEY = "sup3r-secret-key"
@@ -41,7 +41,8 @@ def failing(error: BaseException, output: OutputOptions) -> int:
         (UnreachableError("It is away."), 1),
         (ConfigurationError("Set it."), 2),
         (LockedError("Another one works."), 75),
-        (KeyboardInterrupt(), 1),
+        (KeyboardInterrupt(), 130),
+        (CancelledError("Interrupted."), 130),
         (RuntimeError("oops"), 1),
     ],
 )
@@ -64,7 +65,7 @@ def test_interrupted_while_the_database_works(capsys: pytest.CaptureFixture[str]
             connection.execute("SELECT sum(sin(range)) FROM range(20000000000)")
         raise AssertionError("the query ended")
 
-    assert run_guarded(work, OutputOptions()) == 1
+    assert run_guarded(work, OutputOptions()) == 130
     assert capsys.readouterr().err.startswith("Interrupted.")
 
 
@@ -73,7 +74,7 @@ def test_interrupted(capsys: pytest.CaptureFixture[str]):
     wrapped = LoopReturnsError("Loading failed.")
     wrapped.__cause__ = KeyboardInterrupt()
     for error in (KeyboardInterrupt(), wrapped):
-        assert failing(error, OutputOptions(as_json=True)) == 1
+        assert failing(error, OutputOptions(as_json=True)) == 130
         shown = capsys.readouterr()
         assert "nothing is lost" in shown.err
         assert json.loads(shown.out)["outcome"] == "interrupted"
@@ -89,7 +90,7 @@ def test_signals(number: signal.Signals, capsys: pytest.CaptureFixture[str]):
         signal.pause()
         return 0
 
-    assert run_guarded(work, OutputOptions()) == 1
+    assert run_guarded(work, OutputOptions()) == 130
     assert "nothing is lost" in capsys.readouterr().err
     assert signal.getsignal(number) is before
 
@@ -134,4 +135,4 @@ run_guarded(work, OutputOptions())
         for said in ("begun\n", "ending\n"):
             assert process.stdout.readline() == said
             process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=PATIENCE) == 1
+        assert process.wait(timeout=PATIENCE) == 130

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -83,6 +84,10 @@ class Place:
         if os.geteuid() == 0:  # dlt would use /var
             self.environment["DLT_DATA_DIR"] = str(folder / "home" / "dlt")
 
+    def write_key(self) -> None:
+        """Puts the key where schedulers find it."""
+        (self.folder / ".dlt" / "secrets.toml").write_text(f'[sources.loop_returns]\napi_key = "{KEY}"\n')
+
     def run(self, *command: str, path: bool = True) -> str:
         """Runs a command to its good end; returns what it wrote to standard output."""
         more = f"{self.folder / 'bin'}:{sysconfig.get_path('scripts')}:" if path else ""
@@ -144,7 +149,7 @@ def test_no_document_replaces_a_crontab():
 
 def test_recipes(place: Place):
     """The recipes run: read copy, page, shell, Python, dbt's sources, a dlt pipeline, two shops."""
-    (place.folder / ".dlt" / "secrets.toml").write_text(f'[sources.loop_returns]\napi_key = "{KEY}"\n')
+    place.write_key()
     place.page("pipelines/docs/recipes.md")
     for made in ("loop_read.duckdb", "returns.parquet", "loop_returns_report.html", "returns.duckdb"):
         assert (place.folder / made).stat().st_size > 0
@@ -170,19 +175,56 @@ def test_toml(text: str):
     assert set(tomllib.loads(text)["sources"]["loop_returns"]) <= set(Settings.__annotations__)
 
 
-@pytest.mark.parametrize("text", every("yaml"))
-def test_yaml(text: str):
-    """Files for dbt and GitHub are YAML."""
-    assert yaml.safe_load(text)
+def test_dbt(place: Place):
+    """The recipe has every file of a dbt project; where dbt is installed, the project is built as it says."""
+    recipes = blocks("pipelines/docs/recipes.md", "yaml", "sql")
+    files = {match[1]: text for _, text in recipes if (match := re.match(r"(?:#|--) (\S+\.(?:yml|sql))\n", text))}
+    assert files.keys() == {"dbt_project.yml", "profiles.yml", "models/repeat_returners.sql"}
+    project, profiles = yaml.safe_load(files["dbt_project.yml"]), yaml.safe_load(files["profiles.yml"])
+    assert project["profile"] in profiles
+    assert project["model-paths"] == ["models"]
+    if (dbt := shutil.which("dbt")) is None:
+        return
+    for name, text in files.items():
+        (place.folder / name).parent.mkdir(exist_ok=True)
+        (place.folder / name).write_text(text)
+    place.write_key()
+    place.page("pipelines/docs/recipes.md")
+    place.run(dbt, "build")
+    assert (place.folder / "analytics.duckdb").exists()
+
+
+def test_github(place: Place, postgres: str):
+    """The workflow's commands run with the variables that it gives them, and nothing else of ours."""
+    (text,) = (text for _, text in blocks("pipelines/docs/scheduling.md", "yaml"))
+    steps = [step for step in yaml.safe_load(text)["jobs"]["sync"]["steps"] if "run" in step]
+    values = {"${{ secrets.LOOP_API_KEY }}": KEY, "${{ secrets.WAREHOUSE_URL }}": postgres}
+    for step in steps:
+        if step["run"].startswith((*NOT_HERE,)):
+            continue
+        given = [f"{name}={values[value]}" for name, value in step["env"].items()]
+        assert '"outcome": "done"' in place.run("env", *given, "bash", "-c", step["run"])
 
 
 @pytest.mark.parametrize("text", every("ini"))
-def test_units(text: str):
-    """Units for systemd have sections and keys."""
+def test_units(place: Place, text: str):
+    """Units for systemd have sections and keys; what the service starts runs as systemd starts it: by path, with no PATH."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     parser.read_string(text)
     assert parser.sections()
+    if "Service" in parser:
+        program, *arguments = parser["Service"]["ExecStart"].split()
+        assert program.endswith("/.venv/bin/loop-returns")
+        place.write_key()
+        place.run(f"{sysconfig.get_path('scripts')}/loop-returns", *arguments, path=False)
+
+
+def test_no_block_is_overlooked():
+    """Every block of every document is in a language that a test above runs or reads; a diagram is drawn by others."""
+    languages = {found for name in PAGES for found in re.findall(r"^```(.*)$", PAGES[name], re.MULTILINE)}
+    assert languages == {"", "sh", "python", "sql", "toml", "yaml", "ini", "mermaid"}  # nothing: the end of a block
+    assert all(PAGES[name].count("\n```\n") * 2 == PAGES[name].count("\n```") for name in PAGES)
 
 
 def test_other_pages_need_nothing_run():

@@ -13,7 +13,7 @@ import typer
 from loop_returns import errors, marts
 from loop_returns.cli import app
 from loop_returns.cli.app import CODES
-from loop_returns.settings import Settings
+from loop_returns.settings import SECRETS, Settings
 from loop_returns.tables.catalog import TABLES
 from tests.support import ROOT
 
@@ -94,7 +94,7 @@ def test_settings():
     names = {field.name for field in fields(Settings)}
     assert first_cells(section(page("settings"), "Settings")) == names
     text = (ROOT / ".dlt/config.toml").read_text(encoding="utf-8")
-    assert set(re.findall(r"^# (\w+) = ", text, re.MULTILINE)) == names - {"api_key"}
+    assert set(re.findall(r"^# (\w+) = ", text, re.MULTILINE)) == names - SECRETS
     assert {name.lower() for name in re.findall(r"SOURCES__LOOP_RETURNS__([A-Z_]+)", ALL)} <= names
 
 

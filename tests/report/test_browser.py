@@ -195,8 +195,11 @@ def test_every_field_has_a_name(shop: tuple[dlt.Pipeline, str], page: Page):
 
 
 def test_empty(page: Page, tmp_path: Path):
-    """Before the first sync the page says so, and what to do."""
-    built = write_report(find_target(file=str(tmp_path / "none.duckdb")), output=tmp_path / "report.html")
+    """Of a shop without returns the page says so, and what to do."""
+    pipeline = duckdb_pipeline(tmp_path)
+    load(pipeline, {})
+    marts.refresh(pipeline)
+    built = write_report(find_target(file=str(tmp_path / "test.duckdb")), output=tmp_path / "report.html")
     show(page, built.as_uri())
     assert page.run("document.body.innerText").count("loop-returns sync") == 1
     assert page.run("getComputedStyle(document.querySelector('main')).display") == "none"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
+import time_machine
+from dlt.common.time import increasing_precise_time
 
 from loop_returns.extract.reading import LIMITS, Limits
 from loop_returns.runs.backfill import backfill
+from loop_returns.runs.progress import Silent
 from loop_returns.runs.reconcile import reconcile
 from loop_returns.runs.session import Options
 from loop_returns.runs.sync import sync
@@ -19,19 +23,13 @@ from tests.support.mirror import differences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from loop_returns.runs.ledger import Run
 
 NOW = datetime(2026, 10, 10, 12, 0, tzinfo=UTC)
 FILE = "loop.duckdb"
-
-
-class Silent:
-    """A progress display that shows nothing."""
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_, **__: None
 
 
 @dataclass
@@ -77,25 +75,34 @@ class Driver:
         """Changes the API's behaviour."""
         self.sandbox.quirks = replace(self.sandbox.quirks, **changes)
 
-    def sync(self, *, only: str | None = None, **settings: Any) -> Run:
-        options = self.options(only=None if only is None else frozenset([only]))
-        return sync(self.resolved(**settings), options, progress=Silent())  # type: ignore[arg-type]
+    def sync(self, *, only: str | None = None, allow_deletions: bool = False, **settings: Any) -> Run:
+        options = self.options(only=None if only is None else frozenset([only]), allow_deletions=allow_deletions)
+        with self._at_its_time():
+            return sync(self.resolved(**settings), options, progress=Silent())
 
     def backfill(
         self, start: datetime, end: datetime, *, newest_first: bool = False, only: str | None = None, **settings: Any
     ) -> Run:
         options = self.options(only=None if only is None else frozenset([only]))
-        return backfill(
-            self.resolved(**settings),
-            options,
-            start=start,
-            end=end,
-            newest_first=newest_first,
-            progress=Silent(),  # type: ignore[arg-type]
-        )
+        with self._at_its_time():
+            return backfill(
+                self.resolved(**settings),
+                options,
+                start=start,
+                end=end,
+                newest_first=newest_first,
+                progress=Silent(),
+            )
 
-    def reconcile(self, days: int = 500, *, dry_run: bool = False, **settings: Any) -> Run:
-        return reconcile(self.resolved(**settings), self.options(dry_run=dry_run), days=days, progress=Silent())  # type: ignore[arg-type]
+    def reconcile(self, days: int = 500, *, dry_run: bool = False, allow_deletions: bool = False, **settings: Any) -> Run:
+        options = self.options(dry_run=dry_run, allow_deletions=allow_deletions)
+        with self._at_its_time():
+            return reconcile(self.resolved(**settings), options, days=days, progress=Silent())
+
+    def _at_its_time(self) -> AbstractContextManager[object]:
+        """This machine's clock agrees with the shop's, unless a test has set it; each run is as in a process of its own."""
+        increasing_precise_time._last = 0.0  # else dlt's load ids would not follow a clock that is set back
+        return nullcontext() if time_machine.traveller_stack else time_machine.travel(self.shop.now)
 
     # What the warehouse holds
 

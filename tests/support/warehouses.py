@@ -30,8 +30,8 @@ def duckdb_pipeline(folder: Path, *, dataset: str = "loop_returns") -> dlt.Pipel
     )
 
 
-def load(pipeline: dlt.Pipeline, tables: Mapping[str, Sequence[dict[str, Any]]]) -> None:
-    """Loads the rows; declared tables without rows are made empty. Amounts may be given as text."""
+def load(pipeline: dlt.Pipeline, tables: Mapping[str, Sequence[dict[str, Any]]]) -> list[str]:
+    """Loads the rows; declared tables without rows are made empty. Amounts may be given as text. Returns the load's id."""
 
     @dlt.source(name="loop_returns")
     def rows() -> Iterator[Any]:
@@ -43,7 +43,7 @@ def load(pipeline: dlt.Pipeline, tables: Mapping[str, Sequence[dict[str, Any]]])
     # as the runs do: it is a declared column; under the pipeline's name, as other tests have pipelines of their own
     dlt.config[f"{pipeline.pipeline_name}.normalize.parquet_normalizer.add_dlt_load_id"] = True
     is_file = str(pipeline.destination.destination_type).endswith("duckdb")
-    pipeline.run(rows(), loader_file_format="parquet" if is_file else None)
+    return pipeline.run(rows(), loader_file_format="parquet" if is_file else None).loads_ids
 
 
 def _arrow(name: str, rows: Sequence[dict[str, Any]]) -> pa.Table:

@@ -21,13 +21,13 @@ CODES = """\b
 Exit codes:
   0   done, also when nothing had changed
   1   failed; the next run repairs it
-  2   you must change something: key, scope, option, date
-  3   done, but a check of the data failed or reconcile found differences
-  75  another run is at work on this warehouse
+  2   you must change something: key, scope, option, date, a place that cannot be written
+  3   done, but a check of the data failed, many rows were missing, or reconcile found differences
+  75  another run is at work on this warehouse; nothing was done
+  130 interrupted by Ctrl-C or SIGTERM; the next run goes on from there
 """
 
 app = Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help answers in half the time and reads well in logs and pagers
@@ -118,12 +118,12 @@ def backfill(
     )
 
 
-@command(app, "Compare value by value, repair, report differences.", *TARGET, "publish", "as_json")
+@command(app, "Compare value by value, repair, report differences.", *TARGET, "allow_deletions", "publish", "as_json")
 def reconcile(
     options: "Options",
     output: OutputOptions,
     *,
-    days: Annotated[int, Option(min=1, help="Returns submitted in so many last days.")] = 30,
+    days: Annotated[int, Option(min=1, max=10_000, help="Returns submitted in so many last days.")] = 30,
     dry_run: Annotated[bool, Option("--dry-run", help="Report differences; repair nothing.")] = False,
 ) -> int:
     """Compare the warehouse with the shop, value by value, and repair what differs.
@@ -146,7 +146,8 @@ def reconcile(
 def check(options: "Options", output: OutputOptions) -> int:
     """See whether a sync would work: key, scopes, Loop, and the right to write to the warehouse.
 
-    Sends two small requests, and makes and drops one small table.
+    Sends two or three small requests, and makes and drops one small table. With pii = "hash" it looks at pii_key, and
+    prints a fresh one where there is none.
 
     \b
     Examples:

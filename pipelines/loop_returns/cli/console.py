@@ -6,12 +6,15 @@ On a terminal tables have rules and colours; elsewhere they are plain text in al
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from loop_returns.runs.progress import duration
+from loop_returns.cli.progress import json_line
+from loop_returns.runs.progress import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,9 +53,9 @@ def show_run(run: Run, output: OutputOptions) -> None:
 
 
 def _run_facts(run: Run, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    yield "unchanged", f"{record['unchanged']:,} rows"
+    yield "unchanged", counted(record["unchanged"], "row")
     if record["older_copies"]:
-        yield "left out", f"{record['older_copies']:,} copies older than what the warehouse has"
+        yield "left out", f"{counted(record['older_copies'], 'copy', plural='copies')} older than what the warehouse has"
     extra = [f"{record[name]:,} {words}" for name, words in _EXTRA_REQUESTS.items() if record[name]]
     yield "requests", ", ".join((f"{record['requests']:,}", *extra))
     yield "windows", f"{record['windows']:,}"
@@ -86,7 +89,7 @@ def show_plan(planned: Sequence[PlannedRequest], per_minute: int, output: Output
         rows = [(one.method, one.path, words, one.note) for one, words in zip(planned, parameters, strict=True)]
         show_table(("method", "path", "parameters", ""), rows)
         show_text(
-            f"At least {len(planned):,} requests (full pages lead to more), "
+            f"At least {counted(len(planned), 'request')} (full pages lead to more), "
             f"{duration(len(planned) / per_minute * 60)} at {per_minute} a minute. Nothing was asked or loaded."
         )
     return 0
@@ -107,9 +110,9 @@ def show_status(current: Status, output: OutputOptions) -> int:
     if show_as_json(current.record(), output):
         return 0
     show_text(f"{current.location} · {current.dataset} · shop {current.shop}", style="bold")
-    if current.is_empty:
-        show_text("Nothing synced yet. Run `loop-returns sync`.")
-    else:
+    if current.is_empty and current.working is None:
+        show_text("Nothing synced yet.")
+    elif current.tables:
         rows = [(one.table, f"{one.rows:,}", f"{one.deleted:,}", format_moment(one.newest)) for one in current.tables]
         show_table(("table", "rows", "deleted", "newest"), rows)
     show_facts(_status_facts(current))
@@ -120,16 +123,31 @@ def _status_facts(current: Status) -> Iterable[tuple[str, str]]:
     if current.cursor is not None:
         yield "cursor", format_moment(current.cursor)
     if current.last_success is not None and current.age_seconds is not None:
-        yield "last good sync", f"{format_moment(current.last_success['started_at'])}, {duration(current.age_seconds)} ago"
+        stale = "; that is long ago" if current.is_stale else ""
+        when = format_moment(current.last_success["started_at"])
+        yield "last good sync", f"{when}, {duration(current.age_seconds)} ago{stale}"
     if current.last_run is not None:
-        last = current.last_run
-        yield "last run", f"{last['command']} at {format_moment(last['started_at'])}: {last['outcome']}"
-        if last["error_message"]:
-            yield "", str(last["error_message"])
+        yield from _last_run_facts(current.last_run)
+    if current.personal_data is not None:
+        yield "personal data", current.personal_data
     for name, done in current.backfills.items():
-        yield "unfinished", f"backfill {name} ({done} windows done): run the same backfill again to go on"
+        yield "unfinished", f"backfill {name} ({counted(done, 'window')} done): run the same backfill again to go on"
     if current.working is not None:
-        yield "at work now", f"{current.working['command']}, process {current.working['pid']}"
+        working = current.working
+        yield "at work now", f"{working['command']}, process {working['pid']}, since {format_moment(working['started'])}"
+    if current.advice is not None:
+        yield "next", current.advice
+
+
+def _last_run_facts(last: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    outcome = _OUTCOMES.get(last["outcome"], (last["outcome"], ""))[0]
+    code = f" (exit code {last['exit_code']})" if last["exit_code"] else ""
+    yield "last run", f"{last['command']} at {format_moment(last['started_at'])}: {outcome}{code}"
+    new, changed = (sum((last[name] or {}).values()) for name in ("rows_new", "rows_changed"))
+    yield "", f"{new:,} rows new, {changed:,} changed, {last['requests'] or 0:,} requests"
+    yield from (("", one["message"]) for one in last["checks"] or () if one.get("failed"))
+    if last["error_message"]:
+        yield "", str(last["error_message"])
 
 
 def format_moment(moment: datetime | str | None) -> str:
@@ -138,12 +156,29 @@ def format_moment(moment: datetime | str | None) -> str:
     return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def show_as_json(value: object, output: OutputOptions) -> bool:
-    """Prints a value as JSON, indented unless the log format is json, and returns whether JSON was asked for."""
-    if output.as_json or output.one_line:
-        text = json.dumps(value, ensure_ascii=False, default=str, indent=None if output.one_line else 2)
-        print(text, flush=True)  # noqa: T201 # results go to standard output
+def show_as_json(value: Mapping[str, Any], output: OutputOptions, *, event: str = "result") -> bool:
+    """Prints an object as JSON, indented, or as an event on one line in JSON logs; returns whether JSON was asked for."""
+    if output.one_line:
+        show_line(json_line(event, **{"command": output.command, **value}))
+    elif output.as_json:
+        show_line(json.dumps(value, ensure_ascii=False, default=str, indent=2))
     return output.as_json or output.one_line
+
+
+def show_line(text: str) -> None:
+    """Prints a line on standard output as it is."""
+    try:
+        print(text, flush=True)  # noqa: T201 # results go to standard output
+    except BrokenPipeError:
+        discard(sys.stdout)
+
+
+def discard(*streams: TextIO) -> None:
+    """Throws away what is written from now on: the reader has closed the pipe, as `| head` does, and wants no more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def show_text(text: str, *, style: str | None = None) -> None:
@@ -156,11 +191,18 @@ def show_facts(facts: Iterable[tuple[str, str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = _console()
+    if not console.is_terminal:  # a grid would fill every line up to the length of the longest
+        facts = [*facts]
+        width = max((len(name) for name, _ in facts), default=0)
+        for name, value in facts:
+            show_line(f"  {name:<{width}}  {value}")
+        return
     grid = Table.grid(padding=(0, 2))
     for name, value in facts:
         grid.add_row(Text(f"  {name}", style="dim"), value)
     if grid.row_count:
-        _console().print(grid)
+        console.print(grid)
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -182,5 +224,9 @@ def _console() -> Console:
     """A new one for each use, because tests replace standard output."""
     from rich.console import Console  # slow to import, and not needed for help and logs
 
-    console = Console(highlight=False, markup=False, emoji=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_LOG_WIDTH)
+    class Forgiving(Console):
+        def on_broken_pipe(self) -> None:  # rich would end the process with 1, whatever the command found
+            discard(sys.stdout)
+
+    console = Forgiving(highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else Forgiving(highlight=False, markup=False, emoji=False, width=_LOG_WIDTH)

@@ -54,7 +54,7 @@ GROUP BY carrier ORDER BY labels DESC LIMIT 5""",
 )
 
 
-@command(app, "See it all work, without a key, in under a minute.", "dataset")
+@command(app, "See it all work, without a key.", "dataset")
 def demo(
     options: "Options",
     output: OutputOptions,
@@ -62,7 +62,7 @@ def demo(
     returns: Annotated[int, Option(min=20, max=5000, help="Size of the invented shop.")] = 300,
     destination: Annotated[str, Option(metavar="NAME", help="The demo knows only duckdb.")] = "duckdb",
 ) -> int:
-    """See it all work, without a key, in under a minute.
+    """See it all work, without a key.
 
     Starts a local copy of Loop's API with an invented shop, syncs it into loop_demo.duckdb in the current folder,
     lets the shop live for a moment, syncs again, answers three questions an analyst would ask, and writes the
@@ -85,9 +85,10 @@ def demo(
         for name in (file.name, f"{file.name}.wal"):
             file.with_name(name).unlink(missing_ok=True)
         shop = Shop.generate(returns=returns, days=_DAYS)
-        code = _mirror_twice(shop, replace(options, destination=_DESTINATION, file=str(file)), output)
-    file.with_name(f"{file.name}.lock").unlink(missing_ok=True)
-    return code
+        try:
+            return _mirror_twice(shop, replace(options, destination=_DESTINATION, file=str(file)), output)
+        finally:
+            file.with_name(f"{file.name}.lock").unlink(missing_ok=True)
 
 
 def _mirror_twice(shop: "Shop", options: "Options", output: OutputOptions) -> int:
@@ -120,14 +121,14 @@ def _mirror_twice(shop: "Shop", options: "Options", output: OutputOptions) -> in
 def _show_answers(options: "Options", output: OutputOptions) -> None:
     import duckdb
 
-    with closing(duckdb.connect(options.file, read_only=True)) as connection:
+    with closing(duckdb.connect(FILE, read_only=True)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f'USE "{options.dataset}"')
         for question, sql in QUESTIONS:
             answer = connection.execute(sql)
             columns, rows = [one[0] for one in answer.description or ()], answer.fetchall()
             answers = [dict(zip(columns, row, strict=True)) for row in rows]
-            if show_as_json({"question": question, "sql": sql, "answer": answers}, output):
+            if show_as_json({"question": question, "sql": sql, "answer": answers}, output, event="answer"):
                 continue
             show_text("")
             show_text(question, style="bold")

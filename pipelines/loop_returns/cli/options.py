@@ -4,14 +4,16 @@ Annotations are evaluated here, in `app.py` and in `demo.py`, because typer read
 """
 
 import inspect
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
 from typer import Option
 
-from loop_returns.cli.progress import LogFormat, make_progress
+from loop_returns.cli.progress import LogFormat, json_line, make_progress
 from loop_returns.warehouse.dlt_internals import apply_log_level
+from loop_returns.warehouse.permissions import open_secrets
 
 if TYPE_CHECKING:
     from loop_returns.runs.session import Options
@@ -25,6 +27,7 @@ class OutputOptions:
     log_format: Annotated[LogFormat, Option(help="json: one JSON object a line, result and errors included.")] = "text"
     as_json: Annotated[bool, Option("--json", help="Print the result as JSON on standard output.")] = False
     debug: Annotated[bool, Option("--debug", help="Show the traceback of an error.")] = False
+    command: str = ""  # which one prints
 
     @property
     def one_line(self) -> bool:
@@ -39,12 +42,18 @@ def run_options(
         str, Option(metavar="NAME", help="Where to: duckdb, postgres, snowflake … any dlt destination that can merge.")
     ] = "duckdb",
     dataset: Annotated[str, Option(metavar="NAME", help="Schema of the tables there.")] = "loop_returns",
+    database: Annotated[
+        str | None, Option(metavar="PATH", help="DuckDB: the file; without it the configured one, or loop.duckdb here.")
+    ] = None,
     only: Annotated[
         str | None, Option(metavar="NAMES", help="Only these: returns, advanced_shipping_notices; by commas.")
     ] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Show the planned requests; ask and load nothing.")] = False,
     abort_pending: Annotated[
         bool, Option("--abort-pending", help="No longer needed: a load that was cut off is read again.")
+    ] = False,
+    allow_deletions: Annotated[
+        bool, Option("--allow-deletions", help="Mark rows that Loop no longer has, however many they are.")
     ] = False,
     publish: Annotated[
         str | None, Option(metavar="PATH", help="DuckDB: afterwards put a copy for readers there, replaced whole.")
@@ -54,14 +63,15 @@ def run_options(
     from loop_returns.cli.arguments import resources_of
     from loop_returns.runs.session import Options
 
-    if not output.debug:
-        _silence_dlt()
+    _set_up_log_of_dlt(output)
+    for warning in open_secrets():
+        make_progress(output.log_format).note(warning)
     chosen = resources_of(only)
     if abort_pending:  # scripts of version 0.1.0 may still give it
         make_progress(output.log_format).note(
             "--abort-pending is no longer needed: what a run had read and not loaded is read again by the next one."
         )
-    return Options(destination, dataset, only=chosen, dry_run=dry_run, publish=publish)
+    return Options(destination, dataset, database, chosen, dry_run, publish, allow_deletions)
 
 
 def settings_for(options: "Options", *, need_key: bool = True) -> "Settings":
@@ -71,17 +81,27 @@ def settings_for(options: "Options", *, need_key: bool = True) -> "Settings":
     return load(need_key=need_key, publish=options.publish)
 
 
-def _silence_dlt() -> None:
+def _set_up_log_of_dlt(output: OutputOptions) -> None:
     """Switches dlt's log off unless its level is set: errors are raised, and reported by the runner."""
     import dlt
 
     with suppress(Exception):  # a broken file: `load` reports it
-        if dlt.config.get("runtime.log_level") is None:
+        if not output.debug and dlt.config.get("runtime.log_level") is None:
             dlt.config["runtime.log_level"] = "CRITICAL"
-            apply_log_level()
+        apply_log_level()
+    if output.one_line:
+        for handler in logging.getLogger("dlt").handlers:
+            handler.setFormatter(_Event())
 
 
-TARGET: Final = ("destination", "dataset")
-READING: Final = (*TARGET, "only", "dry_run", "abort_pending", "publish")
+class _Event(logging.Formatter):
+    """Makes an event of a line that a library logs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json_line("log", level=record.levelname.lower(), text=super().format(record))
+
+
+TARGET: Final = ("destination", "dataset", "database")
+READING: Final = (*TARGET, "only", "dry_run", "allow_deletions", "abort_pending", "publish")
 OUTPUT: Final = inspect.signature(OutputOptions).parameters
 SHARED: Final = {**inspect.signature(run_options).parameters, **OUTPUT}

@@ -6,13 +6,15 @@ All of it goes to standard error, so that standard output holds results only.
 from __future__ import annotations
 
 import json
+import math
+import os
 import sys
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
-from loop_returns.runs.progress import Silent, duration
+from loop_returns.runs.progress import Silent, counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 LogFormat = Literal["text", "json"]
 _ENOUGH_WINDOWS: Final = 2  # that must be done before the time left is estimated from them
+_FULL_PAGE: Final = 750  # rows: to read them takes about as long as a request, and to load them too
+_MINUTE: Final = 60
+_LONG_WAIT: Final = 2.0  # seconds from which a wait is worth a line
+_AGAIN: Final = 5.0  # seconds before the same reason is said again: several threads wait for it
 
 
 def make_progress(log_format: LogFormat = "text", *, quiet: bool = False) -> Progress:
@@ -29,114 +35,193 @@ def make_progress(log_format: LogFormat = "text", *, quiet: bool = False) -> Pro
         return Silent()
     if log_format == "json":
         return _Counts(write_as_event)
-    return _Counts(Bar() if sys.stderr.isatty() else write_line)
+    can_redraw = sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in {
+        "dumb",
+        "unknown",
+    }  # rich draws nothing there
+    return _Counts(Bar() if can_redraw else Lines())
 
 
 @dataclass
 class _Counts:
-    """The `Progress` that counts how far the run is. `show` gets each event, and the window's label or the note."""
+    """The `Progress` that counts how far the run is. `show` gets each event, and the window's label or the text.
+
+    The time left is estimated from the requests and rows of the latest windows; empty windows before the first row tell
+    nothing, and are most windows of a first sync.
+    """
 
     show: Callable[[str, _Counts, str], None]
-    total: int = 0
-    done: int = 0
+    clock: Callable[[], float] = time.monotonic
+    what: str = ""
+    then: str = ""
+    phase: str = "connecting"
+    total: int = 0  # windows
+    done: int = 0  # windows that are read
+    landed: int = 0  # windows whose rows are in the warehouse, too
     returns: int = 0
     left: int | None = None  # requests
-    began: float = field(default_factory=time.monotonic)
+    per_minute: int = 0  # requests that are allowed
+    _read: tuple[int, int] = (0, 0)  # requests and rows
+    _to_load: int = 0  # rows
+    _ends: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # what was read at the end of each window, from the first row on
+    _said: dict[str, float] = field(default_factory=dict)  # reason of a wait -> when it was said last
 
-    def windows(self, total: int) -> None:
-        self.total += total
+    def __post_init__(self) -> None:
+        self.began = self._reading_began = self.clock()
+
+    def begin(self, what: str, windows: int, *, per_minute: int, then: str = "") -> None:
+        self.what, self.then, self.phase = what, then, f"reading {what}"
+        self.total, self.done, self.landed, self.per_minute = windows, 0, 0, per_minute
+        self._read, self._to_load, self._ends = (0, 0), 0, []
+        self._reading_began = self.clock()
         self.show("windows", self, "")
+
+    def answered(self, *, rows: int, returns: int, left: int) -> None:
+        self.phase = f"reading {self.what}"
+        if rows and not self._ends:
+            self._ends.append(self._read)
+        self._read = self._read[0] + 1, self._read[1] + rows
+        self._to_load += rows
+        self.returns += returns
+        self.left = left
+        self.show("answered", self, "")
 
     def window_done(self, label: str) -> None:
         self.done += 1
+        if self._ends:
+            self._ends.append(self._read)
         self.show("window_done", self, label)
 
-    def rows(self, returns: int) -> None:
-        self.returns += returns
-        self.show("rows", self, "")
+    def doing(self, what: str) -> None:
+        self.phase = what
+        self.show("phase", self, what)
+
+    def loaded(self) -> None:
+        self.landed, self._to_load = self.done, 0
+        self.phase = f"reading {self.what}"
+        self.show("loaded", self, "")
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        now = self.clock()
+        if seconds < _LONG_WAIT:
+            return
+        self.phase = f"waiting until {datetime.now(UTC) + timedelta(seconds=seconds):%H:%M:%S} UTC: {reason}"
+        if now - self._said.get(reason, now - _AGAIN) >= _AGAIN:
+            self._said[reason] = now
+            self.show("waiting", self, self.phase)
 
     def note(self, text: str) -> None:
         self.show("note", self, text)
 
-    def budget(self, left: int) -> None:
-        self.left = left  # shown with the next event
-
     def close(self) -> None:
         self.show("close", self, "")
 
-    def per_second(self) -> float:
-        return self.returns / max(time.monotonic() - self.began, 0.001)
+    def seconds(self) -> float:
+        """How long the run has been at work."""
+        return self.clock() - self.began
 
     def seconds_left(self) -> float | None:
-        """Estimated from the windows that are done; None before there are enough of them."""
-        if self.done < _ENOUGH_WINDOWS or self.done >= self.total:
+        """Until what is being read is loaded, if the windows to come are like the latest; None where that tells nothing."""
+        windows = min(len(self._ends) - 1, max(_ENOUGH_WINDOWS, self.done // 5))
+        if windows < _ENOUGH_WINDOWS or (self.done == self.total and not self._to_load):
             return None
-        return (time.monotonic() - self.began) / self.done * (self.total - self.done)
+        to_come = (self.total - self.done) / windows
+        requests, rows = ((self._read[n] - self._ends[-1 - windows][n]) * to_come for n in (0, 1))
+        to_load = self._to_load / _FULL_PAGE
+        done = self._read[0] + 2 * self._read[1] / _FULL_PAGE - to_load
+        seconds = (self.clock() - self._reading_began) / max(done, 1) * (requests + 2 * rows / _FULL_PAGE + to_load)
+        minutes = math.ceil((requests - (self.left or 0)) / self.per_minute)  # to wait for, as Loop counts requests
+        return max(seconds, _MINUTE * minutes - self.seconds() % _MINUTE)
 
     def text(self) -> str:
-        """Returns, returns a second, requests left and time left, in words."""
-        parts = [f"{self.returns:,} returns", f"{self.per_second():,.0f}/s"]
-        if self.left is not None:
-            parts.append(f"{self.left} requests left this minute")
+        """What the run does, the time gone and left, returns and requests, in words; a narrow terminal cuts off the end."""
+        parts = [self.phase, f"{duration(self.seconds())} gone"]
         if (seconds := self.seconds_left()) is not None:
-            parts.append(f"about {duration(seconds)} to go")
+            parts.append(f"about {duration(seconds)} to go{self.then and f', then {self.then}'}")
+        parts.append(counted(self.returns, "return"))
+        if self.left is not None:
+            parts.append(f"{counted(self.left, 'request')} left this minute")
         return " · ".join(parts)
 
 
-def write_line(event: str, counts: _Counts, text: str) -> None:
-    """One line for each window and note, for logs."""
-    if event == "window_done":
-        _write(f"{counts.done} of {counts.total} windows · {text} · {counts.text()}")
-    elif event == "note":
-        _write(text)
+class Lines:
+    """A line for each window that had rows, each phase, long wait and note, for logs."""
+
+    def __init__(self) -> None:
+        self._returns = 0  # when the last line was written
+
+    def __call__(self, event: str, counts: _Counts, text: str) -> None:
+        """Writes the line, if the event is worth one."""
+        if event == "window_done" and counts.returns > self._returns:
+            self._returns = counts.returns
+            _write(f"{counts.done} of {counted(counts.total, 'window')} · {text} · {counts.text()}")
+        elif event in {"phase", "waiting"}:
+            _write(f"{text[:1].upper()}{text[1:]}.")
+        elif event == "note":
+            _write(text)
 
 
 def write_as_event(event: str, counts: _Counts, text: str) -> None:
     """One JSON object a line: `at`, `event` and what belongs to it."""
     if event == "windows":
-        write_event(event, total=counts.total)
-    elif event == "note":
+        write_event(event, of=counts.what, total=counts.total)
+    elif event in {"note", "phase", "waiting"}:
         write_event(event, text=text)
     elif event == "window_done":
-        seconds = counts.seconds_left()
+        left = counts.seconds_left()
         write_event(
             event,
             window=text,
             done=counts.done,
             total=counts.total,
             returns=counts.returns,
-            returns_per_second=round(counts.per_second(), 1),
+            returns_per_second=round(counts.returns / max(counts.seconds(), 0.001), 1),
             requests_left=counts.left,
-            seconds_left=None if seconds is None else round(seconds),
+            seconds=round(counts.seconds()),
+            seconds_left=None if left is None else round(left),
         )
 
 
 class Bar:
-    """A bar that is redrawn in place; notes stay above it."""
+    """A bar that is redrawn in place, several times a second; notes and long waits stay above it."""
 
     def __init__(self) -> None:
         from rich.console import Console  # slow to import, and not needed for logs
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, Progress, ProgressColumn, Task
+        from rich.text import Text
 
-        columns = (TextColumn("windows"), MofNCompleteColumn(), BarColumn(24), TextColumn("{task.fields[words]}"))
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("", words="")
+        class Words(ProgressColumn):
+            def render(self, task: Task) -> Text:  # noqa: ARG002 # asked for at each redrawing, so that time goes on
+                return Text("" if bar.counts is None else bar.counts.text(), no_wrap=True, overflow="ellipsis")
+
+        bar = self
+        self.counts: _Counts | None = None
+        self._bar = Progress(BarColumn(16), Words(), console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task("")
 
     def __call__(self, event: str, counts: _Counts, text: str) -> None:
-        """Draws the bar, prints a note above it, or removes it."""
-        if event == "note":
+        """Draws the bar, prints a line above it, or removes it; a window counts half when read and half when loaded."""
+        self.counts = counts
+        if event in {"note", "waiting"}:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         elif event == "close":
             self._bar.stop()
         else:
             self._bar.start()
-            self._bar.update(self._task, total=counts.total, completed=counts.done, words=counts.text())
+            self._bar.update(self._task, total=2 * counts.total or None, completed=counts.done + counts.landed)
 
 
 def write_event(event: str, **fields: object) -> None:
     """Writes one JSON line to standard error."""
+    _write(json_line(event, **fields))
+
+
+def json_line(event: str, **fields: object) -> str:
+    """A line of JSON, on whichever stream: `at`, `event` and what belongs to it."""
     line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **fields}
-    _write(json.dumps(line, ensure_ascii=False, default=str))
+    return json.dumps(line, ensure_ascii=False, default=str)
 
 
 def _write(text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 import os
 import re
 import signal
@@ -14,12 +13,12 @@ import warnings
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from typer import Exit, Typer
+from typer import Abort, Exit, Typer
 
-from loop_returns.cli.console import show_run
+from loop_returns.cli.console import discard, show_as_json, show_run
 from loop_returns.cli.options import OUTPUT, SHARED, OutputOptions, run_options
-from loop_returns.cli.progress import make_progress, write_event
-from loop_returns.errors import LoopReturnsError
+from loop_returns.cli.progress import LogFormat, make_progress, write_event
+from loop_returns.errors import CancelledError, LoopReturnsError
 from loop_returns.warehouse.dlt_internals import had_signal
 from loop_returns.warehouse.failures import was_interrupted
 
@@ -54,7 +53,7 @@ def command(app: Typer, short_help: str, *names: str) -> Callable[[Callable[...,
         @functools.wraps(work)
         def entry(**values: Any) -> NoReturn:
             shared = {name: values.pop(name) for name in taken}
-            output = OutputOptions(**{name: shared.pop(name) for name in OUTPUT if name in shared})
+            output = OutputOptions(command=work.__name__, **{name: shared.pop(name) for name in OUTPUT if name in shared})
 
             def run() -> int:
                 options = {"options": run_options(output, **shared)} if "options" in accepted else {}
@@ -81,53 +80,59 @@ def run_with_progress(output: OutputOptions, work: Callable[..., Run], *given: A
 def run_guarded(work: Callable[[], int], output: OutputOptions) -> int:
     """Runs `work` and returns its exit code, or that of the error that ended it, which is printed on standard error."""
     _configure_libraries(output)
-    try:
-        with _signals():
+    with _signals() as received:
+        try:
             return work()
-    except BrokenPipeError:  # `loop-returns status | head`: the reader has closed the pipe
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at exit
-        return 1
-    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 # the last place where an error can become a message
-        kind, code = type(error).__name__, error.exit_code if isinstance(error, LoopReturnsError) else 1
-        if was_interrupted(error):
-            return _failed("Interrupted", _INTERRUPTED, code, output)
-        if isinstance(error, LoopReturnsError):
-            return _failed(kind, error.message, code, output)
-        text = " ".join(str(error).split())[:500].rstrip(".")
-        advice = "What had been loaded stays. Run again; if it stays so, run with --debug and report what that prints."
-        return _failed(kind, f"Something went wrong that should not: {kind}: {text}. {advice}", code, output)
+        except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 # the last place where an error can become a message
+            return _ended(error, output, is_interrupted=bool(received))
 
 
-def refused(message: str, *, arguments: list[str]) -> int:
-    """Says what is wrong with the command line, in the log format that it asks for; returns exit code 2."""
+def _ended(error: BaseException, output: OutputOptions, *, is_interrupted: bool) -> int:
+    """Says how the error ended the command and returns its exit code. A library may have made another error of a signal."""
+    if isinstance(error, BrokenPipeError):  # `2>&1 | head`: nobody reads what could be said
+        discard(sys.stdout, sys.stderr)
+        return LoopReturnsError.exit_code
+    if is_interrupted or isinstance(error, Abort | CancelledError) or was_interrupted(error):  # Abort: at a prompt
+        return _failed("Interrupted", _INTERRUPTED, CancelledError.exit_code, output)
+    kind = type(error).__name__
+    if isinstance(error, LoopReturnsError):
+        return _failed(kind, error.message, error.exit_code, output)
+    text = " ".join(str(error).split())[:500].rstrip(".")
+    advice = "What had been loaded stays. Run again; if it stays so, run with --debug and report what that prints."
+    return _failed(kind, f"Something went wrong that should not: {kind}: {text}. {advice}", 1, output)
+
+
+def refused(message: str, *, command: str, arguments: list[str]) -> int:
+    """Says what is wrong with the command line, in the format that it asks for; returns exit code 2."""
     json_asked = "--log-format=json" in arguments or "--log-format json" in " ".join(arguments)
-    return _failed("UsageError", message, 2, OutputOptions(log_format="json" if json_asked else "text"))
+    log_format: LogFormat = "json" if json_asked else "text"
+    output = OutputOptions(command=command.rsplit(maxsplit=1)[-1], log_format=log_format, as_json="--json" in arguments)
+    return _failed("UsageError", message, 2, output)
 
 
 def _failed(kind: str, message: str, code: int, output: OutputOptions) -> int:
-    if output.debug:
-        sys.stderr.write(hide_key(traceback.format_exc()))
-    message = hide_key(message)
+    message, trace = hide_key(message), hide_key(traceback.format_exc()) if output.debug else None
+    outcome = {"Interrupted": "interrupted", "LockedError": "locked"}.get(kind, "failed")
+    record = {"outcome": outcome, "exit_code": code, "error_class": kind, "error_message": message}
     if output.one_line:
-        write_event("error", error_class=kind, message=message, exit_code=code)
+        more = {} if trace is None else {"traceback": trace}
+        write_event("error", command=output.command, message=message, **record, **more)
     else:
-        sys.stderr.write(f"{message}\n")
+        sys.stderr.write(f"{trace or ''}{message}\n")
     if output.as_json:  # standard output holds one object, also after a failure
-        outcome = "interrupted" if kind == "Interrupted" else "failed"
-        record = {"outcome": outcome, "exit_code": code, "error_class": kind, "error_message": message}
-        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        show_as_json(record, output)
     return code
 
 
 def hide_key(text: str) -> str:
-    """The text without the API key, in case a library has put it there."""
-    keys = [os.environ.get("SOURCES__LOOP_RETURNS__API_KEY", "").strip()]
+    """The text without the secret settings, in case a library has put them there."""
+    mine = (name for name in os.environ if name.startswith("SOURCES__LOOP_RETURNS__") and name.endswith("_KEY"))
+    keys = [os.environ[name].strip() for name in mine]
     if "dlt" in sys.modules:  # only then a file can have been read
         with suppress(Exception):  # a broken file: it is what is being reported
-            from loop_returns.settings import configured_key
+            from loop_returns.settings import configured_secrets
 
-            keys.append(configured_key() or "")
+            keys += configured_secrets()
     for key in filter(None, keys):
         whole = re.escape(key) if len(key) >= _SHORTEST_KEY else rf"(?<!\w){re.escape(key)}(?!\w)"
         text = re.sub(whole, "…", text)
@@ -137,9 +142,7 @@ def hide_key(text: str) -> str:
 def _configure_libraries(output: OutputOptions) -> None:
     """Libraries log in the format that was asked for; warnings and dlt's telemetry are off."""
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")  # unless the operator asked for it
-    if output.one_line:
-        os.environ.setdefault("RUNTIME__LOG_FORMAT", "JSON")
-    if not output.debug:
+    if not output.debug or output.one_line:  # a warning is no line of JSON
         warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError):  # tests put other streams there
@@ -147,13 +150,22 @@ def _configure_libraries(output: OutputOptions) -> None:
 
 
 @contextmanager
-def _signals() -> Iterator[None]:
-    """The first signal raises KeyboardInterrupt, so that the run ends in order; the second ends the process at once."""
+def _signals() -> Iterator[list[int]]:
+    """The first signal raises KeyboardInterrupt, so that the run ends in order; the second ends the process at once.
+
+    Gives a list of the signals received.
+    """
     before: dict[signal.Signals, Any] = {}
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        _first_signal(number, frame)
+
     with suppress(ValueError):  # not the main thread, which alone may do that: whoever runs it there handles signals
-        before = {number: signal.signal(number, _first_signal) for number in _SIGNALS}
+        before = {number: signal.signal(number, note) for number in _SIGNALS}
     try:
-        yield
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -172,4 +184,4 @@ def _first_signal(number: int, frame: FrameType | None) -> None:
 def _exit_now(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 # as signal handlers are called
     if sys.stderr.isatty():
         os.write(2, _SHOW_CURSOR)  # the progress bar had hidden it
-    os._exit(1)
+    os._exit(CancelledError.exit_code)

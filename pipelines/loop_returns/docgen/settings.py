@@ -25,7 +25,7 @@ def settings_table() -> str:
 
 def _as_written(default: Any) -> str:
     """The default as a file of settings would have it."""
-    if default in (MISSING, None):
+    if default in (MISSING, None, ""):
         return "none"
     if isinstance(default, datetime):
         default = f"{default:%Y-%m-%d}"

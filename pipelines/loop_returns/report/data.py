@@ -69,20 +69,25 @@ class Data:
 
 
 def read_data(target: Target, *, days: int) -> Data:
-    """Reads the marts of all shops, for returns submitted in the last `days` days; empty before the first sync.
+    """Reads the marts of all shops, for returns submitted in the last `days` days.
 
-    Raises ConfigurationError when there is data but no marts, WarehouseError or DatabaseInUseError when it can't be read.
+    Raises ConfigurationError before the first sync and without marts, WarehouseError or DatabaseInUseError when it can't
+    be read.
     """
     now = datetime.now(UTC)
-    data = Data(now, now.date() - timedelta(days=days))
+    since = now.date() - timedelta(days=days)
+    unsynced = ConfigurationError(
+        f"There is nothing to report on yet in {target.file or target.location}, dataset `{target.dataset}`. Run "
+        "`loop-returns sync` first, or name the warehouse that has been synced with --database, --destination and --dataset."
+    )
     if target.file is not None and not target.file.exists():
-        return data
+        raise unsynced
     with looking(target) as reader:
         try:
-            return Data(now, data.since, {name: _read(reader, name, data.since) for name in QUERIES})
+            return Data(now, since, {name: _read(reader, name, since) for name in QUERIES})
         except DatabaseUndefinedRelation as error:
-            if not reader.rows(f"select id from {reader.name('returns')} limit 1"):  # noqa: S608 # our own name
-                return data
+            if not reader.columns(["returns"]):
+                raise unsynced from error
             raise ConfigurationError(
                 "The report is made from the marts, and this warehouse lacks some. Set `marts` to views or tables, run "
                 "`loop-returns sync`, and ask again."

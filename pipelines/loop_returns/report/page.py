@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from loop_returns import __version__
 from loop_returns.errors import ConfigurationError, ExtraMissingError
 from loop_returns.report.data import SCALE, read_data
 from loop_returns.settings import load
+from loop_returns.tables.runs import STALE
 
 if TYPE_CHECKING:
     from loop_returns.report.data import Data
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 OUTPUT: Final = "loop_returns_report.html"
 DAYS: Final = 731  # two years: this one and the one to compare it with
 _STARTS: Final = {"30 days": 30, "90 days": 90, "12 months": 365}
-_STALE: Final = timedelta(hours=26)  # a daily sync, and some time for it to run
 
 
 def write_report(target: Target, *, output: str | Path = OUTPUT, days: int = DAYS, shop: str | None = None) -> Path:
@@ -34,11 +35,11 @@ def write_report(target: Target, *, output: str | Path = OUTPUT, days: int = DAY
         target: the warehouse, as `find_target` finds it.
         output: the HTML file.
         days: how far back the page goes, by the day on which a return was submitted.
-        shop: which shop is chosen when the page opens; None: the one that the settings name; without data: all.
+        shop: which shop is chosen when the page opens; None: the one that the settings name; without returns: all.
 
     Raises:
         ExtraMissingError: the extra `report` is not installed.
-        ConfigurationError: `output` can't be written, the warehouse has data but no marts, or the settings are wrong.
+        ConfigurationError: `output` can't be written, there was no sync yet, there are no marts, or settings are wrong.
         WarehouseError: the warehouse can't be read.
     """
     if not all(map(find_spec, ("altair", "jinja2", "vl_convert"))):
@@ -53,6 +54,8 @@ def write_report(target: Target, *, output: str | Path = OUTPUT, days: int = DAY
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_text(text, encoding="utf-8")
+        if path.exists():
+            shutil.copymode(path, part)  # who might read the old page may read the new one
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -82,7 +85,7 @@ def render(data: Data, *, shop: str | None = None) -> str:
         currencies=currencies,
         starts={text: max(data.first, data.last - timedelta(days=days - 1)) for text, days in _STARTS.items()},
         up_to=up_to,
-        stale=up_to is None or data.made_at - up_to > _STALE,
+        stale=up_to is None or data.made_at - up_to > STALE,
         embedded={"currencies": currencies, "scale": SCALE} | (_charts(data) if filled else {}),
         library=_library(),
     )

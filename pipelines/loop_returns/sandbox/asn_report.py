@@ -62,5 +62,5 @@ def asn_report(
                 inside += notice.rows()
             elif len(outside) < quirks.asn_outside_rows:
                 outside += notice.rows()
-    rows = inside + outside[: quirks.asn_outside_rows]
+    rows = inside[: round(len(inside) * quirks.asn_part)] + outside[: quirks.asn_outside_rows]
     return SandboxResponse(200, b"[" + b",".join([vary(row) for row in rows]) + b"]")

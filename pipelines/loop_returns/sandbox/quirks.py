@@ -90,6 +90,9 @@ class Quirks:
     asn_filter: Literal["created_at", "updated_at", "label_updated_at"] = "created_at"
     asn_outside_rows: int = 0  # rows outside the asked window that come along
     asn_to_end_of_day: bool = True  # a date-only `to` includes that day
+    asn_part: float = 1.0  # how much of each answer's rows is sent
+    denied: frozenset[str] = frozenset()  # endpoints that the key may not use
+    blank: frozenset[str] = frozenset()  # endpoints, and values of `from`, that are answered HTTP 200 without a row
 
     clock_skew: float = 0.0  # seconds by which the shop's clock (stamps and Date header) is ahead
     date_header: bool = True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from loop_returns.sandbox.asn_report import asn_report
 from loop_returns.sandbox.details import details
 from loop_returns.sandbox.listing import returns_list
-from loop_returns.sandbox.responses import InvalidParameterError, SandboxResponse, not_found, unauthorized
+from loop_returns.sandbox.responses import InvalidParameterError, SandboxResponse, json_response, not_found, unauthorized
 from loop_returns.sandbox.small_endpoints import (
     destination_list,
     label_request_page,
@@ -63,8 +63,10 @@ def route(call: Call) -> SandboxResponse:
         return not_found("route")
     version, endpoint = parts
     scope = _SCOPES.get(endpoint.split("/")[1])
-    if scope is not None and not (call.authorized and scope in call.quirks.scopes):
+    if endpoint in call.quirks.denied or (scope is not None and not (call.authorized and scope in call.quirks.scopes)):
         return unauthorized(call.quirks.unauthorized_body)
+    if {endpoint, call.params.get("from")} & call.quirks.blank:
+        return json_response([])
     large: dict[str, Callable[[], SandboxResponse]] = {
         "/warehouse/return/list": lambda: returns_list(
             call.shop, call.params, quirks=call.quirks, host=call.host, vary=call.vary
