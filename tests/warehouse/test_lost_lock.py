@@ -59,7 +59,7 @@ def test_a_lock_lost_while_reading(driver: Driver, postgres: str) -> None:
     with pytest.raises(WarehouseError, match="lock") as caught:
         driver.sync()
     driver.sandbox.on_request = None
-    assert sum(lost) == 1
+    assert any(lost)  # more than once where several requests were under way
     assert not isinstance(caught.value, LockedError)
     assert caught.value.exit_code == 1
     assert "run again" in caught.value.message.lower()

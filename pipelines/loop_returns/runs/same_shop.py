@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _EACH: Final = 5  # of the newest and of the oldest returns, asked for until Loop knows one
 _ZONES: Final = 15 * 3600  # seconds: no zone is farther from UTC, and all differ from it by quarters of an hour
 _QUARTER: Final = 15 * 60
+_REPLACED: Final = frozenset("\u2400\ufffd")  # what stands for letters that no database can hold
 
 
 def details(client: LoopClient, return_id: str) -> dict[str, Any] | None:
@@ -56,11 +57,12 @@ def refuse_another_shop(client: LoopClient, reader: Reader, *, shop: str) -> Non
 
 
 def _examples(reader: Reader, shop: str) -> dict[str, datetime | None]:
-    """Newest and oldest returns in turn, with the time of their submission."""
+    """Newest and oldest returns in turn, with the time of their submission; only ids that are stored as Loop sent them."""
     where = f"FROM {reader.name(RETURNS.name)} WHERE shop = %s AND _deleted_at IS NULL"
     sql = f"SELECT id, {reader.time('created_at')} {where} ORDER BY created_at"
     newest, oldest = (reader.rows(f"{sql} {way} LIMIT {_EACH}", shop) for way in ("DESC", "ASC"))
-    return dict(one for one in chain.from_iterable(zip_longest(newest, oldest)) if one is not None)
+    examples = dict(one for one in chain.from_iterable(zip_longest(newest, oldest)) if one is not None)
+    return {number: created_at for number, created_at in examples.items() if not _REPLACED & {*number}}
 
 
 def _was_created(answer: dict[str, Any], at: datetime | None) -> bool:
