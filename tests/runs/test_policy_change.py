@@ -69,8 +69,16 @@ def personal(driver: Driver) -> list[str]:
     return sorted(word for word in {*mails, *links, "Ada", "@example"} if word in text)
 
 
-@pytest.mark.parametrize("driver", ["duckdb", "postgres"], indirect=True)
-@pytest.mark.parametrize("policy", ["drop", "hash"])
+@pytest.mark.parametrize(
+    ("driver", "policy"),
+    [
+        ("duckdb", "drop"),
+        ("postgres", "hash"),
+        pytest.param("duckdb", "hash", marks=pytest.mark.long),
+        pytest.param("postgres", "drop", marks=pytest.mark.long),
+    ],
+    indirect=["driver"],
+)
 def test_named_until_clean(driver: Driver, shop: Shop, policy: str):
     """Each run names the rows and the command; after it nothing personal is in any table, and no run says it again.
 
