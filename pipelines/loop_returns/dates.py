@@ -61,6 +61,11 @@ def is_finer(value: object) -> bool:
     return _FINER.search(str(value.get("date") if isinstance(value, Mapping) else value)) is not None
 
 
+def in_utc(moment: datetime) -> datetime:
+    """The moment in UTC; one without a zone is in UTC already."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def clipped(moment: datetime) -> datetime:
     """The nearest moment that can be stored, read back and calculated with, here and by whoever reads the warehouse."""
     return max(EARLIEST, min(moment, LATEST))

@@ -30,7 +30,7 @@ from loop_returns.tables.runs import STATE_CHANGES
 from loop_returns.tables.schema import LOAD_ID, Type
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.deduplicate import newest_notices, newest_returns
-from loop_returns.warehouse.dlt_internals import load_id
+from loop_returns.warehouse.dlt_internals import SOURCE, load_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ _CURSOR: Final = dlt.sources.incremental[datetime]("updated_at", primary_key=(),
 _RETURNS: Final = (RETURNS.name, *(child.name for child in CHILDREN))  # the tables of one return
 
 
-@dlt.source(name="loop_returns", spec=BaseConfiguration)  # an empty spec: dlt would fill arguments from a stray API_KEY
+@dlt.source(name=SOURCE, spec=BaseConfiguration)  # an empty spec: dlt would fill arguments from a stray API_KEY
 def loop_returns_source(
     *,
     shop: str | None = None,

@@ -63,7 +63,7 @@ def test_the_configuration_of_a_destination(tmp_path: Path):
 
 def test_a_client_without_a_pipeline(pipeline: dlt.Pipeline):
     """A dataset can be asked without a pipeline, and its state be read from there."""
-    client = dlt_internals.sql_client(pipeline.destination, "loop_returns", "loop_returns")
+    client = dlt_internals.sql_client(pipeline.destination, "loop_returns")
     assert client is not None
     with client.sql_client:
         assert dlt_internals.stored_state(client, "loop_returns")["sources"]["loop_returns"]["seen"] == "this"
@@ -73,7 +73,7 @@ def test_a_client_without_a_pipeline(pipeline: dlt.Pipeline):
 
 def test_files_have_no_sql(tmp_path: Path):
     """A folder of files is no database, though dlt can ask it with SQL."""
-    assert dlt_internals.sql_client(dlt.destinations.filesystem(str(tmp_path)), "a", "b") is None
+    assert dlt_internals.sql_client(dlt.destinations.filesystem(str(tmp_path)), "a") is None
 
 
 def test_what_may_be_over():

@@ -63,7 +63,7 @@ def test_what_lasts(server: Target, what: str) -> None:
 
 @pytest.mark.parametrize(("user", "database"), [("nobody_here", "postgres"), ("postgres", "nowhere")])
 def test_a_login_that_is_refused(postgres: str, user: str, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real PostgreSQL that does not know the user or the database must be given another one."""
+    """A real PostgreSQL that does not know the user or the database must be given another one, to read as to write."""
     address = postgres.replace("//postgres:unused", f"//{user}:secret-word").replace("/postgres?", f"/{database}?")
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
     with (
@@ -72,6 +72,8 @@ def test_a_login_that_is_refused(postgres: str, user: str, database: str, monkey
     ):
         pass
     assert "secret-word" not in caught.value.message
+    with pytest.raises(ConfigurationError, match="login"), looking(find_target(destination="postgres")):
+        pass
 
 
 def test_a_file_that_is_no_database(home: Path) -> None:

@@ -53,16 +53,14 @@ class RequestStats:
         requests: requests sent, repeated ones included.
         retries: how many of them were repeats.
         too_many: responses with HTTP 429.
-        seconds_waited: seconds spent waiting for the rate limit and between attempts, summed over all threads.
     """
 
     requests: int = 0
     retries: int = 0
     too_many: int = 0
-    seconds_waited: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def add(self, **counts: float) -> None:
+    def add(self, **counts: int) -> None:
         """Adds to the counts of these names."""
         with self._lock:
             for name, count in counts.items():
@@ -191,8 +189,8 @@ class LoopClient:
     def _once(
         self, path: str, params: Mapping[str, str | int], parse: Callable[[RawResponse], Any], deadline: float
     ) -> ApiResponse:
-        waited = self.rate_limiter.wait(lambda seconds: self._on_retry(seconds, "the limit of requests a minute"))
-        self.stats.add(seconds_waited=waited, requests=1)
+        self.rate_limiter.wait(lambda seconds: self._on_retry(seconds, "the limit of requests a minute"))
+        self.stats.add(requests=1)
         try:
             status, headers, body = self._fetch(path, params, deadline)
         except httpx.DecodingError:
@@ -223,7 +221,7 @@ class LoopClient:
         return response.status_code, response.headers, b"".join(chunks)
 
     def _note_retry(self, seconds: float, reason: str) -> None:
-        self.stats.add(retries=1, seconds_waited=seconds)
+        self.stats.add(retries=1)
         self._on_retry(seconds, reason)
 
 

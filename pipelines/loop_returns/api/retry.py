@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from loop_returns.api.facts import LONGEST_BACKOFF, MAX_WAIT
-from loop_returns.dates import clipped
+from loop_returns.dates import clipped, in_utc
 from loop_returns.errors import RateLimitedError
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def http_date(text: str) -> datetime | None:
     """The moment of an HTTP date such as `Date` holds, UTC; None if it isn't one."""
     try:
-        moment = parsedate_to_datetime(text)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        moment = in_utc(parsedate_to_datetime(text))
     except (ValueError, OverflowError):  # the latter for years and zones that no calendar has
         return None
     return moment if moment == clipped(moment) else None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from loop_returns import __version__
+from loop_returns.dates import in_utc
 from loop_returns.errors import ConfigurationError, ExtraMissingError
 from loop_returns.report.data import SCALE, read_data
 from loop_returns.settings import load
@@ -76,7 +77,7 @@ def render(data: Data, *, shop: str | None = None) -> str:
     filled = any(row["returns"] for row in data.tables["freshness"])
     currencies = {name: data.currencies(name) for name in ("", *data.shops)}
     known = [row["synced_up_to"] for row in data.tables["freshness"]]
-    up_to = min(map(_utc, known)) if known and None not in known else None  # of the shop that is furthest behind
+    up_to = min(map(in_utc, known)) if known and None not in known else None  # of the shop that is furthest behind
     return pages.get_template("page.html").render(
         data=data,
         version=__version__,
@@ -120,9 +121,5 @@ def _parsed(value: Any) -> Any:
     return (json.loads(value) if isinstance(value, str) else value) or {}  # PostgreSQL's driver has read it already
 
 
-def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
 def _moment(value: datetime | None) -> str:
-    return f"{_utc(value):%d %b %Y, %H:%M} UTC" if value else "never"
+    return f"{in_utc(value):%d %b %Y, %H:%M} UTC" if value else "never"

@@ -27,7 +27,7 @@ from loop_returns.tables.privacy import Privacy, new_key
 from loop_returns.warehouse.dlt_internals import sql_client, stored_schema
 from loop_returns.warehouse.failures import explain
 from loop_returns.warehouse.lock import hold
-from loop_returns.warehouse.reader import SOURCE, Reader
+from loop_returns.warehouse.reader import Reader
 from loop_returns.warehouse.repair import dropped
 
 if TYPE_CHECKING:
@@ -131,10 +131,10 @@ def _warehouse(options: Options, client: LoopClient, *, shop: str) -> str:
     where = str(target.file or target.location)
     try:
         with hold(target, command="check"):
-            destination: Any = sql_client(target.destination, target.dataset, SOURCE)
+            destination: Any = sql_client(target.destination, target.dataset)
             with destination.sql_client as sql:
                 _try_table(sql)
-                lost = dropped(Reader(destination), stored_schema(destination, SOURCE))
+                lost = dropped(Reader(destination), stored_schema(destination))
                 with sql.with_staging_dataset():
                     _try_table(sql)
                 refuse_another_shop(client, Reader(destination), shop=shop)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from loop_returns.dates import in_utc
 from loop_returns.tables.catalog import CHILDREN, DATA, KEYS
 from loop_returns.tables.privacy import HASHED, HASHED_LENGTH, Privacy, is_personal
 from loop_returns.tables.returns import RETURNS
@@ -95,7 +96,7 @@ def leftovers(reader: Reader, shop: str, policy: PiiPolicy) -> Leftovers | None:
     sql = " UNION ALL ".join(parts)
     found = reader.rows(sql, *[shop] * sql.count("%s")) if parts else []
     moments = [moment for row in found for moment in row[1:] if moment is not None]
-    days = [(moment.astimezone(UTC) if moment.tzinfo else moment).date() for moment in moments]
+    days = [in_utc(moment).date() for moment in moments]
     number = sum(count for count, *_ in found)
     return Leftovers(number, min(days, default=None), max(days, default=None)) if number else None
 

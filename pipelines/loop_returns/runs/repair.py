@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from loop_returns.api.facts import FIRST_DAY
 from loop_returns.api.windows import DAY, utc_midnight
+from loop_returns.dates import in_utc
 from loop_returns.tables.catalog import TABLES
 from loop_returns.tables.returns import RETURNS
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from loop_returns.extract.clocks import Clocks
     from loop_returns.extract.state import ShopState
     from loop_returns.settings import Settings
@@ -51,7 +53,7 @@ def _first_day(warehouse: Warehouse, settings: Settings) -> datetime:
     """When the oldest return was submitted: a sync loads those from before `start_date` too that changed since."""
     with warehouse.reader() as reader:
         rows = reader.rows(f"SELECT min({reader.time('created_at')}) FROM {reader.name(RETURNS.name)}")
-    first = rows[0][0].astimezone(UTC) if rows and rows[0][0] else utc_midnight(FIRST_DAY)
+    first = in_utc(rows[0][0]) if rows and rows[0][0] else utc_midnight(FIRST_DAY)
     return max(min(settings.start_date, first), utc_midnight(FIRST_DAY))
 
 

@@ -150,7 +150,7 @@ class Session:
         if reading.chunk.tables:
             rows = sum(table.num_rows for table in reading.chunk.tables.values())
             self.progress.doing(f"loading {counted(rows, 'row')}")
-            columns = self.warehouse.load(lambda: loop_returns_source(reading=reading), tables=[*reading.chunk.tables])
+            columns = self.warehouse.load(lambda: loop_returns_source(reading=reading))
             self.run.new_columns += [name for name in columns if name not in self.run.new_columns]
             reading.chunk.tables.clear()  # dlt's objects may live on for a while, and would keep the rows
         self.progress.loaded()

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from loop_returns.dates import in_utc
 from loop_returns.errors import LoopReturnsError
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.ledger import RunJournal
@@ -186,5 +187,4 @@ def _utc(moment: datetime | str | None) -> datetime | None:
     """The moment in UTC: the journal has ISO text, and some databases give no time zone."""
     if moment is None:
         return None
-    moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return in_utc(datetime.fromisoformat(moment) if isinstance(moment, str) else moment)

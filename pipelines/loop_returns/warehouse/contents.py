@@ -10,6 +10,7 @@ from loop_returns.tables.catalog import CHILDREN, KEYS, arrow_schema
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.deduplicate import IDS, KNOWN
+from loop_returns.warehouse.dlt_internals import LOADS_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 10_000  # values in one question: databases accept no endless lists
 _MARKS: Final = 200  # rows marked by one statement
-_LOADS: Final = "_dlt_loads"
 
 
 def known_rows(reader: Reader, table: str, shop: str, ids: Iterable[str]) -> pa.Table:
@@ -32,7 +32,7 @@ def known_rows(reader: Reader, table: str, shop: str, ids: Iterable[str]) -> pa.
     sql = (
         f"SELECT {keys}, {reader.time('r.updated_at')}, {reader.time('r.label_updated_at')}, r.state, {previous},"
         " CASE WHEN l.status = 0 THEN r._row_hash END, r._deleted_at IS NOT NULL, r._dlt_load_id"
-        f" FROM {reader.name(table)} r LEFT JOIN {reader.name(_LOADS)} l ON l.load_id = r._dlt_load_id"
+        f" FROM {reader.name(table)} r LEFT JOIN {reader.name(LOADS_TABLE)} l ON l.load_id = r._dlt_load_id"
         " WHERE r.shop = %s AND {among}"
     )
     return _in_batches(reader, sql, shop, "r.id", ids, schema=KNOWN[table])
@@ -41,7 +41,7 @@ def known_rows(reader: Reader, table: str, shop: str, ids: Iterable[str]) -> pa.
 def incomplete_returns(reader: Reader, shop: str) -> pa.Table:
     """Returns that have children of a load that was never completed, as a table `id`: these children tell nothing."""
     sql = " UNION ".join(
-        f"SELECT c.return_id FROM {reader.name(child.name)} c LEFT JOIN {reader.name(_LOADS)} l"
+        f"SELECT c.return_id FROM {reader.name(child.name)} c LEFT JOIN {reader.name(LOADS_TABLE)} l"
         " ON l.load_id = c._dlt_load_id AND l.status = 0 WHERE c.shop = %s AND l.load_id IS NULL"
         for child in CHILDREN
     )

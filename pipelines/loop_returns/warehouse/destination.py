@@ -17,7 +17,6 @@ from loop_returns.errors import ConfigurationError
 from loop_returns.warehouse.dlt_internals import configuration, data_folder, schema_name
 
 DUCKDB_FILE: Final = "loop.duckdb"
-_SCHEMA: Final = "loop_returns"  # of the dlt source; its name decides nothing here
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def find_target(*, destination: str = "duckdb", dataset: str = "loop_returns", f
             f"The destination `{destination}` cannot replace rows: dlt would append to it, and line items that left a "
             "return would stay. Use one that can, such as duckdb, ducklake, postgres, snowflake or bigquery."
         )
-    dataset = schema_name(config, _SCHEMA)
+    dataset = schema_name(config)
     if not _is_duckdb(resolved):
         return Target(resolved, dataset, str(config), file=None)
     path = _duckdb_file(config.credentials.database, dataset)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loop_returns.settings import providers
 
+PIPELINE: Final = "loop_returns"  # the name under which dlt keeps the state
+SOURCE: Final = "loop_returns"  # the name of the dlt source and its schema
 STATE_TABLE: Final = "_dlt_pipeline_state"
 LOADS_TABLE: Final = "_dlt_loads"
 VERSION_TABLE: Final = "_dlt_version"
@@ -41,21 +43,21 @@ def configuration(destination: Any, dataset: str) -> DestinationClientConfigurat
     return resolved
 
 
-def schema_name(config: DestinationClientConfiguration, schema: str) -> str:
+def schema_name(config: DestinationClientConfiguration) -> str:
     """The name that dlt makes of the configured dataset: `Loop Data` and `loop_data` are one schema in the database."""
     from dlt.common.destination.client import DestinationClientDwhConfiguration
     from dlt.common.schema import Schema
 
     assert isinstance(config, DestinationClientDwhConfiguration)  # noqa: S101 # every destination that can replace rows
-    return config.normalize_dataset_name(Schema(schema))
+    return config.normalize_dataset_name(Schema(SOURCE))
 
 
-def sql_client(destination: Any, dataset: str, schema: str) -> SqlJobClientBase | None:
+def sql_client(destination: Any, dataset: str) -> SqlJobClientBase | None:
     """dlt's client of a dataset, not yet connected, without any pipeline; None for files, which have no SQL."""
     from dlt.common.schema import Schema
     from dlt.dataset.utils import get_destination_clients
 
-    client: Any = get_destination_clients(Schema(schema), destination, dataset)[0]
+    client: Any = get_destination_clients(Schema(SOURCE), destination, dataset)[0]
     return client if has_sql(client) else None
 
 
@@ -83,14 +85,14 @@ def stored_state(client: SqlJobClientBase, pipeline: str) -> dict[str, Any]:
     return {} if row is None else dict(decompress_state(row[0]))
 
 
-def stored_schema(client: SqlJobClientBase, name: str) -> Schema | None:
+def stored_schema(client: SqlJobClientBase) -> Schema | None:
     """The schema as the destination has it: that with the greatest version. dlt takes the latest by a machine's clock."""
     from dlt.common.json import json
     from dlt.common.schema import Schema
 
     versions = client.sql_client.make_qualified_table_name(VERSION_TABLE)
     order = "schema_name = %s ORDER BY version DESC, inserted_at DESC"
-    row = _first(client, f"version_hash FROM {versions} WHERE {order}", name)
+    row = _first(client, f"version_hash FROM {versions} WHERE {order}", SOURCE)
     stored = None if row is None else client.get_stored_schema_by_hash(row[0])
     return None if stored is None else Schema.from_dict(json.loads(stored.schema))
 
@@ -114,7 +116,7 @@ def restore(pipeline: dlt.Pipeline) -> None:
     if not pipeline.default_schema_name or not has_sql(client := pipeline.destination_client()):
         return
     with client:
-        state, schema = stored_state(client, pipeline.pipeline_name), stored_schema(client, pipeline.default_schema_name)
+        state, schema = stored_state(client, pipeline.pipeline_name), stored_schema(client)
     if state and state["_version_hash"] != pipeline.state["_version_hash"]:
         with pipeline.managed_state() as current:
             current.update(sources=state["sources"], _state_version=state["_state_version"])

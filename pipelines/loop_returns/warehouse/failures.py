@@ -61,14 +61,14 @@ _CAUSES: Final = (  # what the messages contain, what that means, the next step,
     ),
     (
         "",
-        "{doing} {where} failed: {last}",
+        "Work on the warehouse {where} failed: {last}",
         "Run again; if it fails again, run with --debug and report what it prints.",
         WarehouseError,
     ),
 )
 
 
-def explain(error: BaseException, target: Target, *, doing: str = "Loading into") -> LoopReturnsError:
+def explain(error: BaseException, target: Target) -> LoopReturnsError:
     """The error of this project that stands for `error`, an exception of dlt or of the database."""
     chain = list(_chain(error))
     for one in chain:
@@ -90,7 +90,7 @@ def explain(error: BaseException, target: Target, *, doing: str = "Loading into"
         (what, advice, kind) for words, what, advice, kind in _CAUSES if re.search(words, text, re.IGNORECASE)
     )
     where = str(target.file or target.location)
-    return kind(f"{what.format(doing=doing, where=where, last=one_line(chain[-1]))} {advice} {_NEXT}")
+    return kind(f"{what.format(where=where, last=one_line(chain[-1]))} {advice} {_NEXT}")
 
 
 def _full_disk(target: Target, *, named: str) -> str:

@@ -15,14 +15,14 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
 from loop_returns.tables.runs import RUNS
 from loop_returns.warehouse.connection import open_duckdb, remove_unfinished
-from loop_returns.warehouse.dlt_internals import forget_lookups, may_be_over, restore, signals_kept
+from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, forget_lookups, may_be_over, restore, signals_kept
 from loop_returns.warehouse.failures import explain
-from loop_returns.warehouse.reader import PIPELINE, SOURCE, Reader, connected, shop_of
+from loop_returns.warehouse.reader import Reader, connected, shop_of
 from loop_returns.warehouse.repair import repair
 from loop_returns.warehouse.upkeep import analyze, make_indexes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
 
@@ -108,10 +108,9 @@ class Warehouse:
         """What earlier runs remembered for the shop."""
         return shop_of(dict(self.pipeline.state), shop)
 
-    def load(self, source: Callable[[], Any], *, tables: Collection[str]) -> list[str]:
+    def load(self, source: Callable[[], Any]) -> list[str]:
         """Loads what `source` makes, as one package; makes it again where a load failed in a passing way.
 
-        `tables` are those that get rows.
         Returns the columns that nobody had declared and that are new in the warehouse, as `table.column`.
         Raises WarehouseError or DatabaseInUseError when the destination does not take it; nothing of it counts then.
         """
@@ -120,7 +119,7 @@ class Warehouse:
         fastest = "insert_values" if self.target.file is None else "parquet"  # csv would make "" of null, or null of ""
         file_format: Any = fastest if fastest in formats else None
 
-        def attempt() -> None:
+        def attempt() -> Any:
             self._confirm()  # the connection that was lost may have been the lock's
             if self.is_empty:  # before the first load, and after an attempt that failed
                 self.restore()
@@ -129,6 +128,7 @@ class Warehouse:
                 info = self.pipeline.run(source(), loader_file_format=file_format)
             forget_lookups()
             self.loads += info.loads_ids
+            return info
 
         def begin_again(_: RetryCallState) -> None:
             self.pipeline = self._new_pipeline()
@@ -141,16 +141,16 @@ class Warehouse:
             reraise=True,
         )
         with self.explained():
-            attempts(attempt)
+            info = attempts(attempt)
             if self.target.is_postgres:
-                analyze(self.pipeline, tables)
+                with self.reader() as reader:
+                    analyze(reader, _written(info))
         new = self._columns() - before
         return sorted(f"{table}.{column}" for table, column in new if column not in TABLES[table].names)
 
     def load_tables(self, tables: Mapping[str, pa.Table], *, shop: str = "", state: Mapping[str, Any] | None = None) -> None:
         """Loads tables that do not come from Loop, and the shop's state with them."""
-        filled = [name for name, table in tables.items() if table.num_rows]
-        self.load(lambda: _own_tables(tables, shop, state), tables=filled)
+        self.load(lambda: _own_tables(tables, shop, state))
 
     def prepare(self) -> dict[str, set[str]]:
         """Makes the declared tables, columns and indexes that are not there, so that no query misses one.
@@ -166,8 +166,8 @@ class Warehouse:
         if incomplete:
             self.load_tables({name: arrow_schema(name).empty_table() for name in incomplete})
         if self.target.is_postgres:
-            with self.explained():
-                self.notes += make_indexes(self.pipeline)
+            with self.reader() as reader:
+                self.notes += make_indexes(reader)
         return lost
 
     def _forget_backfills(self) -> None:
@@ -205,6 +205,12 @@ class Warehouse:
             yield
         except (PipelineStepFailed, DestinationException, duckdb.Error) as error:
             raise explain(error, self.target) from error
+
+
+def _written(info: Any) -> list[str]:
+    """The declared tables to which a load brought rows, or from which it took some."""
+    written = {job.job_file_info.table_name for package in info.load_packages for job in package.jobs["completed_jobs"]}
+    return sorted(written & TABLES.keys())
 
 
 @dlt.source(name=SOURCE)

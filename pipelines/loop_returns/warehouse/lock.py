@@ -80,13 +80,10 @@ def hold(target: Target, *, command: str) -> Iterator[Callable[[], None]]:
     me = Holder(command, os.getpid(), socket.gethostname(), datetime.now(UTC).replace(microsecond=0))
     with (
         _file_lock(_lock_file(target), me),
-        _database_lock(target, me) if target.is_postgres else nullcontext(_holds) as confirm,
+        # one on a file holds as long as the process lives
+        _database_lock(target, me) if target.is_postgres else nullcontext(lambda: None) as confirm,
     ):
         yield confirm
-
-
-def _holds() -> None:
-    """A lock on a file is held as long as the process lives."""
 
 
 def holder(target: Target) -> Holder | None:

@@ -14,9 +14,9 @@ import pyarrow as pa
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from loop_returns.dates import EARLIEST, LATEST
-from loop_returns.errors import DatabaseInUseError, LoopReturnsError
+from loop_returns.errors import DatabaseInUseError
 from loop_returns.warehouse.connection import is_in_use, open_duckdb
-from loop_returns.warehouse.dlt_internals import has_sql, sql_client, stored_state
+from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, has_sql, sql_client, stored_state
 from loop_returns.warehouse.failures import explain
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from loop_returns.warehouse.destination import Target
 
-PIPELINE: Final = "loop_returns"  # the name under which dlt keeps the state
-SOURCE: Final = "loop_returns"  # the name of the dlt source and its schema
 _VALUES: Final = "loop_returns_values"  # a table of one connection
 
 
@@ -126,23 +124,21 @@ def connected(pipeline: dlt.Pipeline) -> Iterator[Reader | None]:
 def looking(target: Target) -> Iterator[Reader]:
     """A reader that takes no lock and writes nothing; DuckDB's file is opened for reading only.
 
-    Raises DatabaseInUseError while a run has the file open, what `explain` makes of the error when it can't be read.
+    Raises DatabaseInUseError while a run has the file open, and what `explain` makes of other errors.
     """
     try:
         with ExitStack() as stack:
             destination = target.destination
             if target.file is not None:
                 destination = dlt.destinations.duckdb(stack.enter_context(closing(open_duckdb(target.file, read_only=True))))
-            client = sql_client(destination, target.dataset, SOURCE)
+            client = sql_client(destination, target.dataset)
             assert client is not None  # noqa: S101 # find_target has refused files
             with client.sql_client:
                 yield Reader(client)
-    except LoopReturnsError:
-        raise
     except Exception as error:  # each destination has errors of its own
         if is_in_use(error):
             raise DatabaseInUseError(
                 f"A program is writing to {target.file}, and DuckDB lets nobody read meanwhile. If it is a run of "
                 "loop-returns, ask again when it has ended; readers can use a read copy (see `--publish`)."
             ) from error
-        raise explain(error, target, doing="Reading") from error
+        raise explain(error, target) from error

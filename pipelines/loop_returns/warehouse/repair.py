@@ -13,7 +13,7 @@ from loop_returns.tables.catalog import CHILDREN, TABLES
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.dlt_internals import LOADS_TABLE, STATE_TABLE, make_again, sql_client, stored_schema
-from loop_returns.warehouse.reader import SOURCE, Reader
+from loop_returns.warehouse.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,9 +45,9 @@ def repair(target: Target, *, forget: Callable[[], None]) -> Columns:
 
     Raises ConfigurationError where rows were left without their key.
     """
-    client: Any = sql_client(target.destination, target.dataset, SOURCE)
+    client: Any = sql_client(target.destination, target.dataset)
     with client:
-        reader, schema = Reader(client), stored_schema(client, SOURCE)
+        reader, schema = Reader(client), stored_schema(client)
         lost = dropped(reader, schema)
         if schema is not None:
             client.schema = schema

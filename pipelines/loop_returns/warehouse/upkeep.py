@@ -11,47 +11,40 @@ from typing import TYPE_CHECKING, Final
 from dlt.destinations.exceptions import DatabaseException
 
 from loop_returns.tables.catalog import TABLES
+from loop_returns.warehouse.dlt_internals import LOADS_TABLE
 from loop_returns.warehouse.failures import one_line
-from loop_returns.warehouse.reader import connected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import dlt
+    from loop_returns.warehouse.reader import Reader
 
-_LOADS: Final = "_dlt_loads"  # joined to find rows of loads that were never completed
 _PATIENCE: Final = "SET LOCAL lock_timeout = '10s'"  # somebody may be at work on the table
 
 
-def make_indexes(pipeline: dlt.Pipeline) -> list[str]:
+def make_indexes(reader: Reader) -> list[str]:
     """Makes the indexes that are not there yet; returns a note for the operator where the database refuses."""
-    with connected(pipeline) as reader:
-        if reader is None:
-            return []
-        there = {name for (name,) in reader.rows("SELECT indexname FROM pg_indexes WHERE schemaname = %s", reader.dataset)}
-        todo = [
-            f"CREATE INDEX IF NOT EXISTS {name} ON {reader.name(table.name)} ({', '.join(table.key[:2])})"
-            for table in TABLES.values()
-            if (name := f"{table.name}_by_shop") not in there
+    there = {name for (name,) in reader.rows("SELECT indexname FROM pg_indexes WHERE schemaname = %s", reader.dataset)}
+    todo = [
+        f"CREATE INDEX IF NOT EXISTS {name} ON {reader.name(table.name)} ({', '.join(table.key[:2])})"
+        for table in TABLES.values()
+        if (name := f"{table.name}_by_shop") not in there
+    ]
+    try:
+        if todo:
+            reader.run(_PATIENCE, *todo)
+    except DatabaseException as error:
+        return [
+            f"The indexes on shop and id could not be made, so loads and checks take longer: {one_line(error)} Let the "
+            "owner of the tables run a sync once."
         ]
-        try:
-            if todo:
-                reader.run(_PATIENCE, *todo)
-        except DatabaseException as error:
-            return [
-                f"The indexes on shop and id could not be made, so loads and checks take longer: {one_line(error)} Let the "
-                "owner of the tables run a sync once."
-            ]
     return []
 
 
-def analyze(pipeline: dlt.Pipeline, tables: Iterable[str]) -> None:
+def analyze(reader: Reader, tables: Iterable[str]) -> None:
     """Has the database look at what these tables hold now, unless it does so itself or this user may not ask for it."""
-    with connected(pipeline) as reader:
-        if reader is None:
+    for table in (*tables, LOADS_TABLE):  # the latter is joined to find rows of loads that were never completed
+        try:
+            reader.execute(f"ANALYZE (SKIP_LOCKED) {reader.name(table)}")
+        except DatabaseException:  # slower, but no less right
             return
-        for table in (*tables, _LOADS):
-            try:
-                reader.execute(f"ANALYZE (SKIP_LOCKED) {reader.name(table)}")
-            except DatabaseException:  # slower, but no less right
-                return
