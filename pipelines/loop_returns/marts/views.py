@@ -50,20 +50,6 @@ def are_there(pipeline: dlt.Pipeline) -> bool:
         return reader is None or len(_kinds(reader)) == len(all_marts())
 
 
-def drop(pipeline: dlt.Pipeline) -> list[str]:
-    """Drops the marts and returns their names.
-
-    Needed before dlt's `refresh`: PostgreSQL drops no table that a view reads, and the package would stay
-    pending.
-    """
-    with connected(pipeline) as reader:
-        if reader is None:
-            return []
-        kinds = _kinds(reader)
-        reader.run(*_drops(reader, kinds))
-    return [mart.name for mart in all_marts() if mart.name in kinds]
-
-
 def _mark(reader: Reader, columns: Mapping[str, set[str]]) -> str:
     """A fingerprint of everything that decides what the views say; kept in their comments."""
     declared = [sorted(columns.get(name, set()) & set(table.names)) for name, table in TABLES.items()]
