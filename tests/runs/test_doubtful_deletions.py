@@ -54,6 +54,20 @@ def test_a_report_that_vanishes(drive: Callable[..., Driver], work: Callable[[Dr
     driver.assert_equal()
 
 
+@pytest.mark.parametrize("returns", [4, 15])
+def test_a_small_shop(drive: Callable[..., Driver], returns: int):
+    """Nor does an empty report mark the few notices of a small shop: never more than half of them goes unasked."""
+    driver = drive(Shop.generate(seed=4, returns=returns, days=60, now=NOW))
+    driver.sync()
+    assert 2 < driver.count(ASN) <= 40
+    driver.quirk(blank=frozenset({REPORT}))
+    refused(driver.sync())
+    assert marked(driver) == 0
+    driver.quirk(blank=frozenset())
+    assert driver.sync().outcome == "done"
+    driver.assert_equal()
+
+
 def test_the_days_stay_due(drive: Callable[..., Driver]):
     """Days of a report that vanished are not taken for read: when it is back, what had changed on them arrives."""
     shop = Shop.generate(seed=2, returns=120, days=300, now=NOW)

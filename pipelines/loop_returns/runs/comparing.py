@@ -37,12 +37,13 @@ class Comparison:
     def known(self, table: str, tables: Tables) -> pa.Table:
         """What the warehouse has of the rows that were read.
 
-        A time ahead of Loop's clock by more than a day was wrong: it must not make a mended row look older.
+        A time ahead of every clock by more than a day was wrong: it must not make a mended row look older.
         """
         with self.session.warehouse.reader() as reader:
             rows = known_rows(reader, table, self.session.shop, tables[table].column("id").to_pylist())
         times, place = rows["updated_at"], rows.schema.get_field_index("updated_at")
-        return rows.set_column(place, "updated_at", pc.if_else(pc.greater(times, self.session.now + DAY), None, times))
+        is_wrong = pc.greater(times, self.session.clock.latest + DAY)
+        return rows.set_column(place, "updated_at", pc.if_else(is_wrong, None, times))
 
     def uncertain(self, returns: pa.Table, known: pa.Table) -> pa.Table:
         """Returns whose children in the warehouse cannot be inferred from the return's own row.

@@ -19,7 +19,7 @@ from loop_returns.errors import AccessDeniedError
 from loop_returns.extract.planning import NoticesPlan, notices_plan
 from loop_returns.extract.scheduler import Answered
 from loop_returns.extract.tasks import NoticesTask
-from loop_returns.runs.deletions import FEW, refuse, usual
+from loop_returns.runs.deletions import ALWAYS, refuse, usual
 from loop_returns.runs.progress import counted
 from loop_returns.tables.catalog import KEYS
 from loop_returns.tables.shipping import ASN
@@ -94,7 +94,7 @@ def read_notices(session: Session, plan: NoticesPlan, compare: Compare, *, to_no
     is_proof = to_now or (answers.consistent == {"created_at"} and not answers.outside)
     with session.warehouse.reader() as reader:
         deleted = missing(session.sets, _expected(session, reader, answers, plan.windows), answers.keys)
-        doubt = _doubt(session, reader, answers, plan) if deleted.num_rows > FEW else ""
+        doubt = _doubt(session, reader, answers, plan) if deleted.num_rows > ALWAYS else ""
         if doubt:
             _keep_due(session, before, plan)
             if is_proof:
@@ -135,7 +135,7 @@ def _doubt(session: Session, reader: Reader, answers: _Answers, plan: NoticesPla
                 f"Loop's report lacks {gone:,} of {counted(held.num_rows, 'shipping notice')} that the warehouse has of "
                 f"{min(windows).first} to {max(windows).last}, though the returns still have these items."
             )
-        if gone <= FEW and windows is plan.windows:
+        if gone <= ALWAYS and windows is plan.windows:
             break  # then no window lacks more
     return ""
 

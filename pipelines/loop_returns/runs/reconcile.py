@@ -18,7 +18,7 @@ from loop_returns.api.windows import DAY
 from loop_returns.extract.planning import reconcile_plan
 from loop_returns.extract.scheduler import Answered
 from loop_returns.runs.comparing import Comparison
-from loop_returns.runs.deletions import FEW, refuse, usual
+from loop_returns.runs.deletions import refuse, usual
 from loop_returns.runs.notices import planned, read_notices
 from loop_returns.runs.privacy import review
 from loop_returns.runs.progress import counted
@@ -91,7 +91,7 @@ def _mark_deleted_returns(session: Session, seen: list[pa.Table], start: datetim
     if session.options.allow_deletions:
         limit = absent.num_rows + undated.num_rows
     gone, kept = _asked(session, absent, gone=limit, kept=limit)
-    gone += _asked(session, undated, gone=limit, kept=FEW)[0]
+    gone += _asked(session, undated, gone=limit, kept=limit)[0]
     held = f"of {counted(stored.num_rows, 'return')} that the warehouse has of these days."
     if kept:
         examples = ", ".join(kept[:5])
