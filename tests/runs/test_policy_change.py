@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from loop_returns.cli.arguments import range_of
+from loop_returns.errors import ConfigurationError
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.status import status
 from loop_returns.sandbox import Shop
@@ -106,6 +107,16 @@ def test_named_until_clean(driver: Driver, shop: Shop, policy: str):
         assert driver.count("returns", "customer LIKE 'pii!_%' ESCAPE '!'") > 30
         joined = "SELECT count(*) FROM advanced_shipping_notices a JOIN returns r ON r.customer = a.customer_email"
         assert driver.query(joined)[0][0] > 0
+
+
+def test_another_key_after_everything_was_dropped(driver: Driver):
+    """Where no fingerprint is left another key may be used; as long as one is, it is refused."""
+    driver.sync(pii="hash")
+    (notice,) = notices(driver.sync(pii="drop"))
+    with pytest.raises(ConfigurationError, match="no longer join"):
+        driver.sync(pii="hash", pii_key="another-key-of-32-letters-at-least")
+    backfill(driver, notice, "drop")
+    assert driver.sync(pii="hash", pii_key="another-key-of-32-letters-at-least").outcome == "done"
 
 
 def test_a_range_that_is_too_short(driver: Driver):

@@ -36,14 +36,16 @@ class Leftovers:
 def review(session: Session) -> None:
     """Looks whether the warehouse holds what the policy does not let land, and says so in the run's report.
 
-    Once it is found clean, nobody looks again until policy or key change.
+    Once it is found clean, nobody looks again until policy or key change. Where everything is dropped there are no
+    fingerprints that another key would not fit.
     """
     if session.options.dry_run:
         return
     with session.warehouse.reader() as reader:
         notice = notice_of(reader, session.state, session.settings, session.options)
     session.run.notices += [] if notice is None else [notice]
-    session.state = replace(session.state, pii_clean=notice is None)
+    no_key = notice is None and session.settings.pii == "drop"
+    session.state = replace(session.state, pii_clean=notice is None, pii_key=None if no_key else session.state.pii_key)
 
 
 def notice_of(reader: Reader, state: ShopState, settings: Settings, options: Options) -> str | None:
