@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -49,14 +49,6 @@ def execute(driver: Driver, sql: str) -> None:
     connection.close()
 
 
-def backfill_named(driver: Driver, notices: list[str]) -> None:
-    """Runs the backfill that the notices name."""
-    found = re.search(r"loop-returns backfill --from (\S+) --to (\d{4}-\d\d-\d\d)", " ".join(notices))
-    assert found, notices
-    start, end = (datetime.fromisoformat(f"{day}T00:00:00+00:00") for day in found.groups())
-    driver.backfill(start, end + DAYS)
-
-
 def life(driver: Driver) -> None:
     driver.shop.tick(3600)
     driver.shop.change(3)
@@ -73,7 +65,7 @@ def heals(driver: Driver, what: str) -> None:
     run = driver.sync()
     if what != "_dlt_version":  # dlt makes it again by itself, and nothing is lost with it
         assert what.split(".", maxsplit=1)[0] in " ".join(run.notices)
-        backfill_named(driver, run.notices)
+    driver.assert_equal()
     life(driver)
     run = driver.sync()
     assert (run.outcome, run.notices) == ("done", [])
@@ -84,7 +76,7 @@ def heals(driver: Driver, what: str) -> None:
     "what", [pytest.param(one, marks=() if one in FEW else pytest.mark.long) for one in TABLES + OWN + COLUMNS]
 )
 def test_duckdb(drive: Callable[..., Driver], what: str):
-    """Any table, a column of each: the next run makes it again, and the named backfill fills it."""
+    """Any table, a column of each: the next sync makes it again and fills it, without anybody's help."""
     heals(drive(Shop.generate(seed=61, returns=25, days=200, now=NOW), settings={"marts": "views"}), what)
 
 
@@ -145,15 +137,14 @@ def test_every_shop_and_an_unfinished_backfill(drive: Callable[..., Driver]):
     start = NOW - 500 * DAYS
     run_and_kill(lambda: driver.backfill(start, NOW, shop="second"), at=later)
     execute(driver, statement("return_labels"))
-    driver.sync()
     for shop in ("default", "second"):
-        driver.backfill(start, NOW, shop=shop)
+        driver.sync(shop=shop)
         assert not driver.differences(shop=shop)
 
 
 @pytest.mark.parametrize("step", ["UPDATE", "CREATE TABLE", "_fetch"])
 def test_killed_while_it_repairs(drive: Callable[..., Driver], step: str):
-    """A run that is killed before, while or after it makes the table again leaves nothing that a backfill would not fill."""
+    """A run that is killed before, while or after it makes the table again leaves nothing that the next would not fill."""
     driver = drive(Shop.generate(seed=64, returns=20, days=100, now=NOW))
     driver.sync()
     execute(driver, statement("return_labels"))
@@ -165,12 +156,11 @@ def test_killed_while_it_repairs(drive: Callable[..., Driver], step: str):
 
     assert run_and_kill(driver.sync, at=now)
     driver.sync()
-    driver.backfill(NOW - 500 * DAYS, NOW)
     driver.assert_equal()
 
 
 def test_returns_older_than_start_date(drive: Callable[..., Driver]):
-    """The backfill that is named brings back what was submitted before `start_date` and had changed since."""
+    """What was submitted before `start_date` and had changed since is read again, too."""
     settings = {"start_date": NOW - 100 * DAYS, "lookback": timedelta(0)}
     driver = drive(Shop.generate(seed=66, returns=30, days=200, now=NOW), settings=settings)
     driver.shop.tick(60)
@@ -181,7 +171,7 @@ def test_returns_older_than_start_date(drive: Callable[..., Driver]):
     driver.shop.add_returns(1)
     driver.sync()
     execute(driver, statement("returns"))
-    backfill_named(driver, driver.sync().notices)
+    driver.sync()
     driver.assert_equal()
 
 
@@ -193,7 +183,7 @@ def test_what_loop_no_longer_has(drive: Callable[..., Driver], what: str):
     lines = driver.count("return_line_items")
     gone = driver.shop.delete_returns(3)
     execute(driver, statement(what))
-    backfill_named(driver, driver.sync().notices)
+    driver.sync()
     assert driver.reconcile(dry_run=True).drift["returns"] == {"deleted": 3}
     assert driver.reconcile().drift["returns"] == {"deleted": 3}
     assert {row[0] for row in driver.query("SELECT id FROM returns WHERE _deleted_at IS NOT NULL")} == set(gone)
@@ -211,5 +201,5 @@ def test_a_key(drive: Callable[..., Driver]):
     with pytest.raises(ConfigurationError, match="DROP TABLE"):
         driver.sync()
     execute(driver, statement("return_labels"))
-    backfill_named(driver, driver.sync().notices)
+    driver.sync()
     driver.assert_equal()

@@ -141,7 +141,7 @@ def _warehouse(options: Options, client: LoopClient, *, shop: str) -> str:
         if lost:
             raise WarehouseError(
                 f"The warehouse lacks what it had: {', '.join(sorted(lost))}. Run `loop-returns sync`: it makes "
-                "them again, and names the backfill that fills them."
+                "them again, and fills them with what Loop still has."
             )
     except LockedError as busy:  # whoever holds it writes to it
         return f"Not looked at, because a run is at work on {where} right now ({busy.command or 'unknown'})."

@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loop_returns.api.facts import FIRST_DAY
-from loop_returns.api.windows import DAY, utc_midnight
-from loop_returns.dates import in_utc
+from loop_returns.api.windows import DAY
+from loop_returns.extract.state import ShopState
 from loop_returns.tables.catalog import TABLES
-from loop_returns.tables.returns import RETURNS
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from loop_returns.extract.clocks import Clocks
-    from loop_returns.extract.state import ShopState
     from loop_returns.settings import Settings
     from loop_returns.warehouse.load import Warehouse
 
@@ -27,13 +22,12 @@ def set_right(warehouse: Warehouse, state: ShopState, settings: Settings, clock:
     """
     lost, notices = warehouse.prepare(), []
     if lost:
-        state = replace(state, backfills={}, verified=None)
+        stored = ShopState.read(warehouse.state(settings.shop))
+        state = replace(state, cursor=stored.cursor, notices_read=stored.notices_read, backfills={}, verified=None)
         names = ", ".join(_named(name, columns) for name, columns in sorted(lost.items()))
-        first = _first_day(warehouse, settings)
         notices.append(
-            f"Missing in the warehouse, and made again without what they held: {names}. Run `loop-returns backfill --from "
-            f"{first:%Y-%m-%d} --to {clock.latest:%Y-%m-%d}`, for each shop of the dataset: it reads again what Loop still "
-            "has."
+            f"Missing in the warehouse, and made again: {names}. Syncs of each shop in the dataset now read again what Loop "
+            "still has of it; what was seen of states and runs in the past is lost."
         )
     since = min(state.since or settings.start_date, settings.start_date)
     if state.cursor is not None and state.cursor > clock.latest:
@@ -47,14 +41,6 @@ def set_right(warehouse: Warehouse, state: ShopState, settings: Settings, clock:
     if state.notices_read is not None and state.notices_read > clock.latest.date() + DAY:
         state = replace(state, notices_read=since.date())
     return state, notices
-
-
-def _first_day(warehouse: Warehouse, settings: Settings) -> datetime:
-    """When the oldest return was submitted: a sync loads those from before `start_date` too that changed since."""
-    with warehouse.reader() as reader:
-        rows = reader.rows(f"SELECT min({reader.time('created_at')}) FROM {reader.name(RETURNS.name)}")
-    first = in_utc(rows[0][0]) if rows and rows[0][0] else utc_midnight(FIRST_DAY)
-    return max(min(settings.start_date, first), utc_midnight(FIRST_DAY))
 
 
 def _named(table: str, columns: set[str]) -> str:

@@ -40,19 +40,19 @@ def known_rows(reader: Reader, table: str, shop: str, ids: Iterable[str]) -> pa.
 
 def incomplete_returns(reader: Reader, shop: str) -> pa.Table:
     """Returns that have children of a load that was never completed, as a table `id`: these children tell nothing."""
-    sql = " UNION ".join(
-        f"SELECT c.return_id FROM {reader.name(child.name)} c LEFT JOIN {reader.name(LOADS_TABLE)} l"
-        " ON l.load_id = c._dlt_load_id AND l.status = 0 WHERE c.shop = %s AND l.load_id IS NULL"
-        for child in CHILDREN
+    return _of_children(
+        reader, shop, without=f"{reader.name(LOADS_TABLE)} p WHERE p.load_id = c._dlt_load_id AND p.status = 0"
     )
-    return reader.table(sql, *[shop] * len(CHILDREN), schema=IDS)
 
 
 def without_parent(reader: Reader, shop: str) -> pa.Table:
     """Returns that the warehouse has children of and no row, as a table `id`: somebody has dropped or deleted it."""
+    return _of_children(reader, shop, without=f"{reader.name(RETURNS.name)} p WHERE p.shop = c.shop AND p.id = c.return_id")
+
+
+def _of_children(reader: Reader, shop: str, *, without: str) -> pa.Table:
     sql = " UNION ".join(
-        f"SELECT c.return_id FROM {reader.name(child.name)} c LEFT JOIN {reader.name(RETURNS.name)} r"
-        " ON r.shop = c.shop AND r.id = c.return_id WHERE c.shop = %s AND r.id IS NULL"
+        f"SELECT c.return_id FROM {reader.name(child.name)} c WHERE c.shop = %s AND NOT EXISTS (SELECT 1 FROM {without})"
         for child in CHILDREN
     )
     return reader.table(sql, *[shop] * len(CHILDREN), schema=IDS)

@@ -85,14 +85,19 @@ def stored_state(client: SqlJobClientBase, pipeline: str) -> dict[str, Any]:
     return {} if row is None else dict(decompress_state(row[0]))
 
 
-def stored_schema(client: SqlJobClientBase) -> Schema | None:
-    """The schema as the destination has it: that with the greatest version. dlt takes the latest by a machine's clock."""
+def stored_schema(client: SqlJobClientBase, *, known: Schema | None = None) -> Schema | None:
+    """The schema as the destination has it: that with the greatest version. dlt takes the latest by a machine's clock.
+
+    Where it is the one that is `known`, it is not read again.
+    """
     from dlt.common.json import json
     from dlt.common.schema import Schema
 
     versions = client.sql_client.make_qualified_table_name(VERSION_TABLE)
     order = "schema_name = %s ORDER BY version DESC, inserted_at DESC"
     row = _first(client, f"version_hash FROM {versions} WHERE {order}", SOURCE)
+    if row and known and row[0] == known.stored_version_hash:
+        return known
     stored = None if row is None else client.get_stored_schema_by_hash(row[0])
     return None if stored is None else Schema.from_dict(json.loads(stored.schema))
 
@@ -116,11 +121,12 @@ def restore(pipeline: dlt.Pipeline) -> None:
     if not pipeline.default_schema_name or not has_sql(client := pipeline.destination_client()):
         return
     with client:
-        state, schema = stored_state(client, pipeline.pipeline_name), stored_schema(client)
+        state = stored_state(client, pipeline.pipeline_name)
+        schema = stored_schema(client, known=pipeline.default_schema)
     if state and state["_version_hash"] != pipeline.state["_version_hash"]:
         with pipeline.managed_state() as current:
             current.update(sources=state["sources"], _state_version=state["_state_version"])
-    if schema is not None and schema.stored_version_hash != pipeline.default_schema.stored_version_hash:
+    if schema is not None and schema is not pipeline.default_schema:
         pipeline.schemas.save_schema(schema)
 
 

@@ -13,7 +13,9 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
+from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS
+from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.connection import open_duckdb, remove_unfinished
 from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, forget_lookups, may_be_over, restore, signals_kept
 from loop_returns.warehouse.failures import explain
@@ -23,6 +25,7 @@ from loop_returns.warehouse.upkeep import analyze, make_indexes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     import pyarrow as pa
 
@@ -40,6 +43,7 @@ _CONFIGURATION: Final = {  # of our pipeline alone: others in the same process k
 # With that much DuckDB replaces 100,000 of 2,000,000 returns as fast as with more; a processor is left to those who read.
 # Without the order of insertion it need not write what does not fit into that memory to disk and read it again.
 _LIMITS: Final = "SET threads = 1; SET memory_limit = '250MB'; SET preserve_insertion_order = false"
+_READ_UP_TO: Final = {RETURNS.name: "cursor", ASN.name: "asn_read"}  # in the state of a shop, by what was read
 _ONE_WRITER: Final = {"load.workers": 1}  # a file is written by one at a time
 
 
@@ -160,7 +164,7 @@ class Warehouse:
         lost = {}
         if self.target.file is None or self.target.file.exists():
             with self.explained():
-                lost = repair(self.target, forget=self._forget_backfills)
+                lost = repair(self.target, None if self.is_empty else self.pipeline.default_schema, forget=self._forget)
         there = self._columns()
         incomplete = [name for name, table in TABLES.items() if not {(name, column) for column in table.names} <= there]
         if incomplete:
@@ -170,13 +174,15 @@ class Warehouse:
                 self.notes += make_indexes(reader)
         return lost
 
-    def _forget_backfills(self) -> None:
-        """What unfinished backfills have loaded is to be loaded again, for every shop."""
+    def _forget(self, tables: set[str], since: datetime) -> None:
+        """What was read of these tables since then is to be read again, by syncs of every shop."""
         if self.is_empty:
             return
         with self.pipeline.managed_state() as state:
             for shop in state.get("sources", {}).get(SOURCE, {}).get("shops", {}).values():
                 shop.pop("backfills", None)
+                shop.pop("finished", None)  # marts and checks are behind
+                shop |= {name: since.isoformat() for table, name in _READ_UP_TO.items() if table in tables and name in shop}
         self.load_tables({RUNS.name: arrow_schema(RUNS.name).empty_table()})
 
     @property

@@ -1,22 +1,26 @@
 """Makes again what somebody has dropped from the dataset, in such an order that a kill in between loses nothing.
 
 First the fingerprints go of all rows concerned, of every shop, so that they count as unknown until they are read again; then
-what is remembered of unfinished backfills; only then are tables and columns made, empty.
+the state forgets what was read; only then are tables and columns made, empty. So syncs fill them, whenever they come.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from loop_returns.api.facts import FIRST_DAY
+from loop_returns.api.windows import utc_midnight
+from loop_returns.dates import in_utc
 from loop_returns.errors import ConfigurationError
 from loop_returns.tables.catalog import CHILDREN, TABLES
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
-from loop_returns.warehouse.dlt_internals import LOADS_TABLE, STATE_TABLE, make_again, sql_client, stored_schema
+from loop_returns.warehouse.dlt_internals import LOADS_TABLE, STATE_TABLE, make_again, sql_client
 from loop_returns.warehouse.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from dlt.common.schema import Schema
 
@@ -40,14 +44,16 @@ def dropped(reader: Reader, schema: Schema | None) -> Columns:
     return {name: lost for name, columns in expected.items() if (lost := columns - there.get(name, set()))}
 
 
-def repair(target: Target, *, forget: Callable[[], None]) -> Columns:
-    """Makes again what was dropped, and returns it; `forget` lets the state forget unfinished backfills.
+def repair(target: Target, schema: Schema | None, *, forget: Callable[[set[str], datetime], None]) -> Columns:
+    """Makes again what was dropped, and returns it; `schema` is dlt's, as the database has it.
+
+    `forget` lets the state forget what was read of these tables since then.
 
     Raises ConfigurationError where rows were left without their key.
     """
     client: Any = sql_client(target.destination, target.dataset)
     with client:
-        reader, schema = Reader(client), stored_schema(client)
+        reader = Reader(client)
         lost = dropped(reader, schema)
         if schema is not None:
             client.schema = schema
@@ -61,7 +67,7 @@ def repair(target: Target, *, forget: Callable[[], None]) -> Columns:
             if schema is not None:
                 make_again(client, lost.keys() - _READ_AGAIN.keys() | lost.keys() & {LOADS_TABLE, STATE_TABLE})
             if again:
-                forget()
+                forget(again, _first_day(reader, there))
             if schema is not None:
                 make_again(client, lost.keys())
         with client.with_staging_dataset():
@@ -78,6 +84,14 @@ def _expected(schema: Schema | None) -> Columns:
     return {name: {key for key, one in table["columns"].items() if "data_type" in one} for name, table in kept.items()}
 
 
+def _first_day(reader: Reader, there: Columns) -> datetime:
+    """When the oldest return was submitted: syncs load those from before `start_date` too that changed since."""
+    rows = []
+    if "created_at" in there.get(RETURNS.name, ()):
+        rows = reader.rows(f"SELECT min({reader.time('created_at')}) FROM {reader.name(RETURNS.name)}")
+    return max(in_utc(rows[0][0]) if rows and rows[0][0] else utc_midnight(FIRST_DAY), utc_midnight(FIRST_DAY))
+
+
 def _refuse_lost_keys(reader: Reader, lost: Columns, there: Columns, schema: Schema | None) -> None:
     tables: Mapping[str, Any] = {} if schema is None else schema.tables
     for name in lost.keys() & there.keys() & tables.keys():
@@ -86,5 +100,5 @@ def _refuse_lost_keys(reader: Reader, lost: Columns, there: Columns, schema: Sch
             raise ConfigurationError(
                 f"The table {reader.name(name)} has lost {', '.join(keys)}, without which its rows cannot be told apart. "
                 f"Drop the table (DROP TABLE {reader.name(name)}), then run the same command again: it makes it anew, "
-                "and says how to fill it."
+                "and syncs fill it."
             )
