@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from loop_returns.settings import providers
-
 PIPELINE: Final = "loop_returns"  # the name under which dlt keeps the state
 SOURCE: Final = "loop_returns"  # the name of the dlt source and its schema
 STATE_TABLE: Final = "_dlt_pipeline_state"
@@ -180,6 +178,8 @@ def signals_kept() -> Iterator[None]:
 
 def secrets_files() -> list[Path]:
     """The files of secrets that dlt has read. Raises ConfigurationError for a file of settings that is no TOML."""
+    from loop_returns.settings import providers  # with what it imports, which `--help` must not wait for either
+
     found = [one for one in providers() if one.supports_secrets]
     return [Path(place).resolve() for one in found for place in getattr(one, "present_locations", ())]
 
