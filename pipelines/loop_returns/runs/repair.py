@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from loop_returns.api.windows import DAY
 from loop_returns.extract.state import ShopState
 from loop_returns.tables.catalog import TABLES
+from loop_returns.tables.runs import RUNS, STATE_CHANGES
 
 if TYPE_CHECKING:
     from loop_returns.extract.clocks import Clocks
@@ -25,10 +26,10 @@ def set_right(warehouse: Warehouse, state: ShopState, settings: Settings, clock:
         stored = ShopState.read(warehouse.state(settings.shop))
         state = replace(state, cursor=stored.cursor, notices_read=stored.notices_read, backfills={}, verified=None)
         names = ", ".join(_named(name, columns) for name, columns in sorted(lost.items()))
-        notices.append(
-            f"Missing in the warehouse, and made again: {names}. Syncs of each shop in the dataset now read again what Loop "
-            "still has of it; what was seen of states and runs in the past is lost."
-        )
+        history = lost.keys() & {STATE_CHANGES.name, RUNS.name}
+        fate = " Syncs of each shop in the dataset read again what Loop still has of it." if lost.keys() - history else ""
+        fate += " What was seen of states and runs in the past cannot be read again." if history else ""
+        notices.append(f"Missing in the warehouse, and made again: {names}.{fate}")
     since = min(state.since or settings.start_date, settings.start_date)
     if state.cursor is not None and state.cursor > clock.latest:
         near = state.cursor <= clock.latest + DAY  # so it was written less than a day ago
