@@ -55,15 +55,7 @@ notices as (
 ),
 joined as (
     select
-        b.shop,
-        b.return_id,
-        b.label_index,
-        b.tracking_number,
-        b.rate,
-        b.updated_at,
-        b.carrier,
-        b.status,
-        b.units,
+        b.*,
         n.service,
         n.destination_name,
         coalesce(n.delivered_at, case when b.status = 'delivered' then b.updated_at end) as delivered_at
