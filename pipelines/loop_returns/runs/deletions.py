@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from loop_returns.runs.ledger import Run
 
 ALWAYS: Final = 2  # rows that may be gone from any shop
-_FEW: Final = 20  # that may be gone, unless they are more than half
+FEW: Final = 20  # that may be gone, unless they are more than half
 _SHARE: Final = 0.05  # of what the warehouse holds
 _ALLOW: Final = "If that stays so and Loop really no longer has them, run the same command once with --allow-deletions."
 
 
 def usual(held: int) -> int:
     """How many of so many rows may be gone without somebody having to look."""
-    return max(ALWAYS, min(_FEW, held // 2), int(held * _SHARE))
+    return max(ALWAYS, min(FEW, held // 2), int(held * _SHARE))
 
 
 def refuse(run: Run, problem: str, *, cure: str = _ALLOW) -> None:

@@ -18,7 +18,7 @@ from loop_returns.api.windows import DAY
 from loop_returns.extract.planning import reconcile_plan
 from loop_returns.extract.scheduler import Answered
 from loop_returns.runs.comparing import Comparison
-from loop_returns.runs.deletions import refuse, usual
+from loop_returns.runs.deletions import FEW, refuse, usual
 from loop_returns.runs.notices import planned, read_notices
 from loop_returns.runs.privacy import review
 from loop_returns.runs.progress import counted
@@ -87,7 +87,7 @@ def _mark_deleted_returns(session: Session, seen: list[pa.Table], start: datetim
         lost = without_parent(reader, session.shop)
         undated = pa.concat_tables([lost, keys_where(reader, RETURNS.name, session.shop, "created_at IS NULL", ())])
     absent, undated = (missing(session.sets, keys, seen) for keys in (stored, undated))
-    limit = usual(stored.num_rows)
+    limit = max(FEW, usual(stored.num_rows))  # each is asked for by itself, which proves more than a list that lacks it
     if session.options.allow_deletions:
         limit = absent.num_rows + undated.num_rows
     gone, kept = _asked(session, absent, gone=limit, kept=limit)
