@@ -75,6 +75,7 @@ def test_the_history_goes_on(drive: Callable[..., Driver]):
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_copies_of_one_reconcile(drive: Callable[..., Driver]):
     """A return that changes while a reconcile reads keeps its newest copy, also when the older one is loaded later."""
     shop = Shop.generate(seed=3, returns=40, days=50, now=NOW)
