@@ -43,6 +43,7 @@ class Driver:
     address: str | None = None  # of a PostgreSQL; None: a DuckDB file in `folder`
     dataset: str = "loop_returns"
     limits: Limits = LIMITS
+    allow_deletions: bool = False  # in every run
     sandbox: Sandbox = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +62,7 @@ class Driver:
 
     def options(self, **more: Any) -> Options:
         """The options of a run that hardly waits before it tries again."""
+        more["allow_deletions"] = self.allow_deletions or more.get("allow_deletions", False)
         where = {"destination": "duckdb", "file": str(self.file)} if self.address is None else {"destination": "postgres"}
         return Options(dataset=self.dataset, limits=replace(self.limits, load_wait=0.01, first_wait=0.002), **where, **more)
 

@@ -15,7 +15,7 @@ from loop_returns.errors import ConfigurationError
 from loop_returns.tables.catalog import CHILDREN, TABLES
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
-from loop_returns.warehouse.dlt_internals import LOADS_TABLE, STATE_TABLE, make_again, sql_client
+from loop_returns.warehouse.dlt_internals import LOADS_TABLE, STATE_TABLE, make_again, sql_client, stored_schema
 from loop_returns.warehouse.reader import Reader
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def dropped(reader: Reader, schema: Schema | None) -> Columns:
 
 
 def repair(target: Target, schema: Schema | None, *, forget: Callable[[set[str], datetime], None]) -> Columns:
-    """Makes again what was dropped, and returns it; `schema` is dlt's, as the database has it.
+    """Makes again what was dropped, and returns it; `schema` is dlt's, None where the state it came with is gone too.
 
     `forget` lets the state forget what was read of these tables since then.
 
@@ -53,7 +53,7 @@ def repair(target: Target, schema: Schema | None, *, forget: Callable[[set[str],
     """
     client: Any = sql_client(target.destination, target.dataset)
     with client:
-        reader = Reader(client)
+        reader, schema = Reader(client), schema or stored_schema(client)
         lost = dropped(reader, schema)
         if schema is not None:
             client.schema = schema
