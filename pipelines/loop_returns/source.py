@@ -7,8 +7,11 @@ states, and mark what is gone.
 
 from __future__ import annotations
 
+import sys
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import starmap
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import dlt
@@ -20,7 +23,7 @@ from loop_returns.api.facts import FIRST_DAY
 from loop_returns.api.windows import DAY, utc_midnight
 from loop_returns.extract.api_reader import ApiReader
 from loop_returns.extract.planning import changed_plan, notices_plan
-from loop_returns.extract.reading import BufferedPages
+from loop_returns.extract.reading import Limits, Reading
 from loop_returns.extract.state import ShopState
 from loop_returns.settings import Settings, load, parse_when
 from loop_returns.tables.catalog import CHILDREN, TABLES, arrow_schema, dlt_hints
@@ -33,13 +36,15 @@ from loop_returns.warehouse.deduplicate import newest_notices, newest_returns
 from loop_returns.warehouse.dlt_internals import SOURCE, load_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from dlt.extract import DltResource
 
-    from loop_returns.extract.reading import Reading
+    from loop_returns.extract.clocks import Clocks
+    from loop_returns.tables.chunk import Chunk, Tables
 
 _CURSOR: Final = dlt.sources.incremental[datetime]("updated_at", primary_key=(), on_cursor_value_missing="include")
+_AT_ONCE: Final = Limits(rows=sys.maxsize, idle_rows=sys.maxsize)  # one package, so the newest copy of everything
 _RETURNS: Final = (RETURNS.name, *(child.name for child in CHILDREN))  # the tables of one return
 
 
@@ -71,12 +76,12 @@ def loop_returns_source(
 
     The arguments are those of `Settings`; one that is not given comes from `[sources.loop_returns]` of dlt's configuration,
     by its full name only. `start_date` counts for the first run only, unless there is an `end_date`, the moment up to
-    which to read. With `reading`, the commands' own way through the shop, only its current chunk is yielded.
+    which to read. With `reading`, the commands' own way through the shop, only its current chunks are yielded.
 
     Raises ConfigurationError when a setting is missing or cannot be used.
     """
     if reading is not None:
-        yield from _chunk_of(reading)
+        yield from _chunks_of(reading)
         return
     settings = load(
         shop=shop, api_key=api_key, base_url=base_url, start_date=start_date, window_days=window_days, page_size=page_size,
@@ -121,41 +126,67 @@ def _changed_returns(settings: Settings, updated_at: dlt.sources.incremental[dat
     """Everything that was updated in the incremental's range; the cursor moves when all of it was taken."""
     updated_at.advance(cast("datetime", None))  # the API has filtered by the range: every row it sends is wanted
     _with_children(dlt.current.resource())  # again: `run` has meanwhile given its file format to the root alone
-    _remember(settings, _state(settings))  # refuses another key before anything is read
+    state = _state(settings)  # refuses another key before anything is read
+    _remember(settings, state)
     for name in _RETURNS:
         yield _item(name, arrow_schema(name).empty_table())
-    days: set[Any] = set()
-    with ApiReader(settings) as api, duckdb.connect(config={"threads": 1}) as sets:
-        clock = api.clock()
+    with _opened(settings) as (api, sets, clock):
         end = clock.latest if updated_at.end_value is None else min(updated_at.end_value, clock.latest + DAY).astimezone(UTC)
         start = _start(settings, updated_at, latest=clock.latest)
-        pages = BufferedPages(api, changed_plan(settings, start, end, since=start, begun=clock.earliest))
-        for tables in pages:
-            chunk = newest_returns(sets, tables, None, shop=settings.shop, observed_at=clock.now)
-            for name in _RETURNS:
-                if name in chunk.tables:
-                    yield _item(name, chunk.tables[name])
-            days |= chunk.days
-    _remember(settings, _state(settings).after_load(days))
-    if updated_at.end_value is None and pages.newest is not None:
-        updated_at.advance(pages.newest)
+        plan = changed_plan(settings, start, end, since=start, begun=clock.earliest)
+
+        def compare(_: str, pages: Sequence[Tables]) -> Chunk:
+            return newest_returns(sets, pages, None, shop=settings.shop, observed_at=clock.now)
+
+        reading = Reading(api, ShopState(), compare, returns=plan, limits=_AT_ONCE)
+        yield from _items(reading)
+    _remember(settings, _state(settings).after_load(reading.state.days_due))
+    if updated_at.end_value is None and reading.state.cursor is not None:
+        updated_at.advance(reading.state.cursor)
 
 
 def _changed_notices(settings: Settings, updated_at: dlt.sources.incremental[datetime] = _CURSOR) -> Iterator[Any]:
     """The notices of the incremental's range, and of the days of returns that earlier runs saw change."""
     updated_at.advance(cast("datetime", None))
-    _remember(settings, _state(settings))
+    state = _state(settings)
+    _remember(settings, state)
     yield _item(ASN.name, arrow_schema(ASN.name).empty_table())
-    with ApiReader(settings) as api, duckdb.connect(config={"threads": 1}) as sets:
-        clock = api.clock()
+    with _opened(settings) as (api, sets, clock):
         end = min(updated_at.end_value or clock.latest, clock.latest).astimezone(UTC)
         first, last = min(_start(settings, updated_at, latest=clock.latest), end).date() - DAY, end.date() + DAY
         plan = notices_plan(settings, first, last, due=_state(settings).days_due)
-        for tables in BufferedPages(api, plan):
-            yield from starmap(_item, newest_notices(sets, tables, None).tables.items())
-    _remember(settings, _state(settings).with_notices(plan.due, read=None))
+
+        def compare(_: str, pages: Sequence[Tables]) -> Chunk:
+            return newest_notices(sets, pages, None)
+
+        yield from _items(Reading(api, ShopState(), compare, notices=plan, limits=_AT_ONCE))
+    _remember(settings, _state(settings).with_notices(state.days_due))
     if updated_at.end_value is None:
         updated_at.advance(clock.earliest)
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[ApiReader, duckdb.DuckDBPyConnection, Clocks]]:
+    """A reader of the shop with its pages in a temporary folder, a DuckDB in memory, and the time."""
+    with (
+        TemporaryDirectory(prefix="loop-returns-") as folder,
+        ApiReader(settings, Path(folder, "pages")) as api,
+        duckdb.connect(config={"threads": 1}) as sets,
+    ):
+        yield api, sets, api.clock()
+
+
+def _items(reading: Reading) -> Iterator[Any]:
+    """Everything that the reading reads, in parts.
+
+    A plain dlt load puts everything into one package; two copies of one return in it would leave both copies' children.
+    """
+    with closing(reading):
+        while reading.advance():
+            for chunk in reading.chunks:
+                for name in chunk.rows:
+                    if name != STATE_CHANGES.name:
+                        yield from (_item(name, part) for part in chunk.parts(name))
 
 
 def _item(name: str, table: pa.Table) -> Any:
@@ -186,19 +217,18 @@ def _remember(settings: Settings, state: ShopState) -> None:
     dlt.current.source_state().setdefault("shops", {})[settings.shop] = state.written()
 
 
-def _chunk_of(reading: Reading) -> Iterator[DltResource]:
-    """The current chunk of a command, without dlt's incremental: the cursor is in the shop's own state."""
-    assert reading.chunk is not None  # noqa: S101 # the commands ask only while there is one
-    settings, tables = reading.api.settings, reading.chunk.tables
+def _chunks_of(reading: Reading) -> Iterator[DltResource]:
+    """The current chunks of a command, without dlt's incremental: the cursor is in the shop's own state."""
 
-    def rows(names: tuple[str, ...]) -> Iterator[Any]:
-        _remember(settings, reading.state)
+    def rows(chunk: Chunk, names: Sequence[str]) -> Iterator[Any]:
+        _remember(reading.api.settings, reading.state)
         for name in names:
-            if name in tables:
-                yield dlt.mark.with_table_name(tables[name], name)
+            yield from (dlt.mark.with_table_name(part, name) for part in chunk.parts(name))
 
-    if RETURNS.name in tables:
-        yield _with_children(dlt.resource(rows, **dlt_hints(RETURNS))(_RETURNS))
-    for table in (STATE_CHANGES, ASN):  # the history stands by itself: `refresh` of `returns` must not drop it
-        if table.name in tables:
-            yield dlt.resource(rows, **dlt_hints(table))((table.name,))
+    for chunk in reading.chunks:
+        if RETURNS.name in chunk.rows:
+            names = [name for name in _RETURNS if name in chunk.rows]
+            yield _with_children(dlt.resource(rows, **dlt_hints(RETURNS))(chunk, names))
+        for table in (STATE_CHANGES, ASN):  # the history stands by itself: `refresh` of `returns` must not drop it
+            if table.name in chunk.rows:
+                yield dlt.resource(rows, **dlt_hints(table))(chunk, (table.name,))

@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from loop_returns.errors import LockedError, WarehouseError
-from loop_returns.runs.session import open_session
+from loop_returns.runs.opening import open_session
 from loop_returns.sandbox import Shop
 from loop_returns.warehouse.destination import find_target
 from loop_returns.warehouse.lock import hold

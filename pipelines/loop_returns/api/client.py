@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
@@ -16,18 +17,21 @@ from loop_returns.api import facts
 from loop_returns.api.network import TimedBackend, http_client, network_error
 from loop_returns.api.response import Expect, RawResponse, parse_response
 from loop_returns.api.retry import RetryableError, http_date, retry_after, retrying
-from loop_returns.errors import InvalidResponseError
+from loop_returns.errors import InvalidResponseError, RangeRejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from loop_returns.api.rate_limit import RateLimiter
 
+    _Params = Mapping[str, str | int]
+
 _HEADERS: Final = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
     "User-Agent": f"loop-returns/{__version__}",
 }
+_TOO_SLOW: Final = frozenset({HTTPStatus.GATEWAY_TIMEOUT, 524})  # of the edge in front of Loop (client mindcloud)
 _LOOPBACK: Final = re.compile(r"localhost$|127\.|::1$")
 
 
@@ -68,7 +72,7 @@ class RequestStats:
 
 
 class ApiKey(httpx.Auth):
-    """Adds the key to a request when it is sent; no representation shows it."""
+    """Adds the key to requests that are sent; no representation shows it."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -134,9 +138,6 @@ class LoopClient:
         self._network = TimedBackend(rate_limiter.clock)
         self._network.serve(self._http)
 
-    def __repr__(self) -> str:
-        return f"LoopClient({self.base_url!r})"
-
     def __enter__(self) -> Self:
         return self
 
@@ -151,9 +152,10 @@ class LoopClient:
         self,
         path: str,
         *,
-        params: Mapping[str, str | int] | None = None,
+        params: _Params | None = None,
         expect: Expect = "any",
         parse: Callable[[RawResponse], Any] | None = None,
+        most: int | None = None,
     ) -> ApiResponse:
         """Requests `path` below the base URL until there is a response that holds what is expected.
 
@@ -162,9 +164,10 @@ class LoopClient:
             params: of the query.
             expect: `list` for rows, bare or in an envelope; `object` for one thing; `any` for all but errors.
             parse: in place of `parse_response`, whose errors it raises too; called once for every attempt.
+            most: bytes, where a smaller range can be asked for instead of an answer that is longer or takes too long.
 
         Raises:
-            ConfigurationError: for what the operator must change (key, scope, range, page size, address).
+            ConfigurationError: for what is to be changed (key, scope, range, which may be too large, page size, address).
             TransientError: if the network or the server failed until attempts or time ran out.
             NotFoundError: if Loop has no such thing.
             CancelledError: if the rate limiter was stopped.
@@ -173,10 +176,10 @@ class LoopClient:
         deadline = started + self._budget
         tries = self._retrying(deadline=deadline)
         try:
-            return tries(self._once, path, params or {}, parse or partial(parse_response, expect=expect), deadline)
+            return tries(self._once, path, params or {}, parse or partial(parse_response, expect=expect), deadline, most)
         except RetryableError as failure:
-            number = int(tries.statistics.get("attempt_number", 1))
-            error = failure.final(attempts=number, seconds=self.rate_limiter.clock() - started)
+            tried = int(tries.statistics.get("attempt_number", 1))
+            error = failure.final(attempts=tried, seconds=self.rate_limiter.clock() - started)
         raise error  # outside of the handler, so that no traceback shows the attempts behind it
 
     def probe(self) -> ApiResponse:
@@ -187,16 +190,18 @@ class LoopClient:
         return self.get(facts.RETURNS_PATH, params=params, expect="list")
 
     def _once(
-        self, path: str, params: Mapping[str, str | int], parse: Callable[[RawResponse], Any], deadline: float
+        self, path: str, params: _Params, parse: Callable[[RawResponse], Any], deadline: float, most: int | None
     ) -> ApiResponse:
         self.rate_limiter.wait(lambda seconds: self._on_retry(seconds, "the limit of requests a minute"))
         self.stats.add(requests=1)
         try:
-            status, headers, body = self._fetch(path, params, deadline)
+            status, headers, body = self._fetch(path, params, deadline, most)
         except httpx.DecodingError:
             what = f"The compressed answer to {path} is damaged."
             raise RetryableError(InvalidResponseError, what, "the answer was damaged") from None
         except httpx.TransportError as error:
+            if most is not None and isinstance(error, httpx.ReadTimeout):
+                raise _too_much(path) from None
             raise network_error(path, error, hide=self._key.hide) from None
         wait = retry_after(headers)
         if status == httpx.codes.TOO_MANY_REQUESTS:
@@ -208,14 +213,18 @@ class LoopClient:
         response = RawResponse(path, status, body, location=location, wait=wait, hide=self._key.hide)
         return ApiResponse(parse(response), http_date(headers.get("date", "")))
 
-    def _fetch(self, path: str, params: Mapping[str, str | int], deadline: float) -> tuple[int, httpx.Headers, bytes]:
+    def _fetch(self, path: str, params: _Params, deadline: float, most: int | None) -> tuple[int, httpx.Headers, bytes]:
         url = f"{self.base_url}/{path.lstrip('/')}"  # as text: an address in `path` must not replace the host
         self._network.deadline = deadline
         chunks, length = [], 0
         with self._http.stream("GET", url, params=dict(params)) as response:
+            if most is not None and response.status_code in _TOO_SLOW:
+                raise _too_much(path)
             for chunk in response.iter_bytes():
                 chunks.append(chunk)
                 length += len(chunk)
+                if most is not None and length > most:
+                    raise _too_much(path)
                 if length > self._max_bytes:
                     raise _too_long(path, self._max_bytes)
         return response.status_code, response.headers, b"".join(chunks)
@@ -226,13 +235,13 @@ class LoopClient:
 
 
 def _too_long(path: str, most: int) -> RetryableError:
-    return RetryableError(
-        InvalidResponseError,
-        f"Loop answered {path} with more than {most / 1_000_000:g} MB, and no answer should be that long.",
-        "the answer had no end",
-        hint="If it stays so, set window_days lower, and look for a proxy that answers in Loop's place.",
-        attempts=2,
-    )
+    what = f"Loop answered {path} with more than {most / 1_000_000:g} MB, and no answer should be that long."
+    hint = "If it stays so, set window_days lower, and look for a proxy that answers in Loop's place."
+    return RetryableError(InvalidResponseError, what, "the answer had no end", hint=hint, attempts=2)
+
+
+def _too_much(path: str) -> RangeRejectedError:
+    return RangeRejectedError(f"The answer to this range of {path} is too long, or takes Loop too long.")
 
 
 def _number(text: str) -> int | None:

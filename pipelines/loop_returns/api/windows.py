@@ -70,12 +70,7 @@ def parts(window: Window, n: int) -> list[Window]:
 
 
 def days(start: date, end: date, *, width: int) -> list[DayWindow]:
-    """Windows of at most `width` days, oldest first, that hold every day from `start` to `end` once.
-
-    Raises:
-        ValueError: for a useless width.
-    """
-    _check(width * DAY)
+    """Windows of at most `width` days, oldest first, that hold every day from `start` to `end` once."""
     firsts = (start + n * DAY for n in range(0, (end - start).days + 1, width))
     return [DayWindow(first, min(first + (width - 1) * DAY, end)) for first in firsts]
 

@@ -1,24 +1,32 @@
-"""One page of an endpoint: from a response to typed tables."""
+"""One page of an endpoint: from a response to typed tables on disk."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import pyarrow as pa
 
 from loop_returns.api.facts import ASN_PATH, RETURNS_PATH
 from loop_returns.api.pages import cursor_of, page_of
 from loop_returns.api.response import RawResponse, parse_response
+from loop_returns.tables.chunk import StoredTables
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.rows import Undeclared, decode_returns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from loop_returns.tables.chunk import Tables
     from loop_returns.tables.shape import Shaper
+
+_SLICE: Final = 2_000  # rows that are Python objects at once: 20,000 would be 150 MB of them
+_rows: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @dataclass(frozen=True)
@@ -28,10 +36,30 @@ class ShapedPage:
     tables: Tables
     cursor: str | None
 
+    def rows(self, table: str) -> int:
+        """How many rows of that table it has."""
+        return self.tables[table].num_rows if table in self.tables else 0
+
     def times(self, column: str) -> Sequence[datetime | None]:
         """A timestamp of every return, in the page's order; None where it is missing or can't be read."""
         times: list[datetime | None] = self.tables[RETURNS.name].column(column).to_pylist() if self.tables else []
         return times
+
+
+@dataclass(frozen=True)
+class PageWriter:
+    """Shapes pages with `shaper` into folders below `folder`."""
+
+    shaper: Shaper
+    folder: Path
+
+    def write(self, response: RawResponse, *, number: int) -> ShapedPage:
+        """The page in a response; copies are numbered from `number` on, which no other page has.
+
+        Raises what `shape_response` raises, and OSError.
+        """
+        page = shape_response(response, self.shaper, first_copy=number)
+        return ShapedPage(StoredTables.write(self.folder / str(number), page.tables), page.cursor) if page.tables else page
 
 
 def shape_response(response: RawResponse, shaper: Shaper, *, first_copy: int) -> ShapedPage:
@@ -43,6 +71,27 @@ def shape_response(response: RawResponse, shaper: Shaper, *, first_copy: int) ->
         with suppress(Undeclared):
             structs, link = decode_returns(response.body)
             return ShapedPage(shaper.returns(structs, first_copy=first_copy) if structs else {}, cursor_of(link))
-    rows, cursor = page_of(parse_response(response, expect="list"))
+    cursor = None
     shape = shaper.notices if response.path == ASN_PATH else shaper.returns
-    return ShapedPage(shape(rows, first_copy=first_copy) if rows else {}, cursor)
+    made: list[Tables] = []
+    for part in _parts(response):
+        rows, cursor = page_of(parse_response(part, expect="list"))
+        if rows:
+            made.append(shape(rows, first_copy=first_copy))
+            first_copy += len(rows)
+    tables = (
+        {name: pa.concat_tables([one[name] for one in made], promote_options="default") for name in made[0]} if made else {}
+    )
+    return ShapedPage(tables, cursor)
+
+
+def _parts(response: RawResponse) -> Iterator[RawResponse]:
+    """The response in parts that are pages too; as one where its body is no plain list of a report."""
+    rows: Sequence[msgspec.Raw] = ()
+    if response.path == ASN_PATH and response.status == HTTPStatus.OK:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            rows = _rows.decode(response.body)
+    if len(rows) <= _SLICE:
+        yield response
+    for start in range(0, len(rows) if len(rows) > _SLICE else 0, _SLICE):
+        yield replace(response, body=b"[" + b",".join(rows[start : start + _SLICE]) + b"]")

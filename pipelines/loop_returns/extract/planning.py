@@ -11,8 +11,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from loop_returns.api.facts import ASN_PATH, RETURNS_PATH
-from loop_returns.api.windows import DAY, DayWindow, Window, cover, days, split
-from loop_returns.extract.tasks import NoticesTask, list_tasks, params_of
+from loop_returns.api.windows import DAY, DayWindow, Window, cover, days, joined, split
+from loop_returns.extract.tasks import NOTICES_AT_ONCE, NoticesTask, list_tasks, params_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from loop_returns.extract.state import ShopState
     from loop_returns.extract.tasks import Column, Task
     from loop_returns.settings import Settings
-
-_ROWS_AT_ONCE: Final = 20_000  # rows of the shipping notice report that one response should hold at most
 
 
 @dataclass(frozen=True)
@@ -70,33 +68,33 @@ class ReturnsPlan:
 
 @dataclass(frozen=True)
 class NoticesPlan:
-    """Windows of days of the shipping notice report; `due` are the days of changed returns among them.
+    """Windows of days of the shipping notice report, each read from its first day on, `width` days with the first request.
 
-    `read` is the day up to which all notices were read afterwards, None where that says nothing.
+    `most` is how many days a request may ask for; `read` the day up to which all notices were read afterwards, None where
+    that says nothing.
     """
 
     windows: tuple[DayWindow, ...]
-    due: frozenset[date] = frozenset()
+    width: int
+    most: int
     read: date | None = None
 
-    def tasks(self) -> list[Task]:
-        """One request for each window."""
-        return [NoticesTask(window, root) for root, window in enumerate(self.windows)]
+    def tasks(self, first: int = 0) -> list[Task]:
+        """The first request of each window; windows are counted from `first`."""
+        return [NoticesTask(window, first + root, self.width, self.most) for root, window in enumerate(self.windows)]
 
     def label(self, root: int) -> str:
         """A window's name for people."""
         return f"shipping notices {self.windows[root].first} – {self.windows[root].last}"
 
-    def after(self, state: ShopState, whole: Collection[int], newest: Mapping[int, datetime]) -> ShopState:  # noqa: ARG002
-        """The state as it is: notices are remembered when all of them are loaded."""
-        return state
-
     def ended(self, state: ShopState) -> ShopState:
         """The state when all of it is loaded."""
-        return state.with_notices(self.due, read=self.read)
+        return replace(state, notices_read=self.read or state.notices_read)
 
 
 Plan = ReturnsPlan | NoticesPlan
+NO_RETURNS: Final = ReturnsPlan((), "updated_at")
+NO_NOTICES: Final = NoticesPlan((), width=1, most=1)
 
 
 def sync_plan(settings: Settings, state: ShopState, clock: Clocks) -> ReturnsPlan:
@@ -148,26 +146,41 @@ def backfill_label(window: Window) -> str:
 
 
 def horizon(settings: Settings, state: ShopState, clock: Clocks) -> tuple[date, date]:
-    """First and last day of shipping notices that a sync reads: the rolling horizon, stretched back to the last time."""
+    """First and last day of shipping notices that a sync reads: the rolling horizon, stretched back to the last time.
+
+    All days where it reads all returns, whose notices would be due anyway.
+    """
     today = clock.earliest.astimezone(UTC).date()
-    first = today - timedelta(days=settings.asn_horizon_days)
-    return min(first, (state.notices_read or today) - DAY), clock.latest.astimezone(UTC).date() + DAY
+    first = min(today - timedelta(days=settings.asn_horizon_days), (state.notices_read or today) - DAY)
+    if state.cursor is None or starts_earlier(settings, state):
+        first = min(first, settings.start_date.astimezone(UTC).date() - DAY)
+    return first, clock.latest.astimezone(UTC).date() + DAY
 
 
 def notices_plan(
-    settings: Settings, first: date, last: date, *, due: Iterable[date] = (), units: int = 0, read: date | None = None
+    settings: Settings,
+    first: date | None = None,
+    last: date | None = None,
+    *,
+    due: Iterable[date] = (),
+    a_day: float | None = None,
+    read: date | None = None,
 ) -> NoticesPlan:
-    """Every day from `first` to `last`, and the days around those in `due`.
+    """Every day from `first` to `last`, if given, and the days around those in `due`.
 
-    `units` is how many items were returned from `first` to `last`, as far as is known: many make the windows narrower, as
-    a response has no pages.
+    `a_day` is how many notices a day has: that says how many days the first requests may ask for; where it is unknown, each
+    asks for one. Windows are read side by side.
     """
-    a_day = max(units / max((last - first).days, 1), 1)
-    width = max(1, min(settings.window_days, int(_ROWS_AT_ONCE / a_day)))
-    due = frozenset(due)
     near = {day + DAY * n for day in due for n in (-1, 0, 1)}  # in which zone Loop cuts days is not documented
-    windows = days(first, last, width=width) + cover((day for day in near if not first < day < last), width=width)
-    return NoticesPlan(tuple(windows), due=due, read=read)
+    if first and last:
+        near |= {first + DAY * n for n in range((last - first).days + 1)}
+    most = settings.window_days
+    width = 1 if a_day is None else max(1, min(most, int(NOTICES_AT_ONCE / max(a_day, 1))))
+    windows: list[DayWindow] = []
+    for one in joined(cover(near, width=width)):
+        length = (one.last - one.first).days + 1
+        windows += days(one.first, one.last, width=max(width, -(-length // settings.max_concurrency)))
+    return NoticesPlan(tuple(windows), width, most, read)
 
 
 @dataclass(frozen=True)

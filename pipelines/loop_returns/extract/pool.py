@@ -22,13 +22,12 @@ from loop_returns.extract.worker import GONE, receive, send
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loop_returns.extract.page import ShapedPage
-    from loop_returns.tables.shape import Shaper
+    from loop_returns.extract.page import PageWriter, ShapedPage
 
 log = logging.getLogger(__name__)
 
 MIN_BYTES: Final = 4_000_000  # that are shaped before a process is started: a few full pages
-MAX_PROCESSES: Final = 2  # two shape faster than one can load
+MAX_PROCESSES: Final = 2  # two shape faster than one can load; each has 90 MB
 MAX_WAITING: Final = 2  # pages that wait for a process before another is started; at the API's rate limit hardly one does
 _NEEDED: Final = re.compile(  # of the environment, by name; secrets may have any other
     r"(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|VIRTUAL_ENV|(DY)?LD_\w+|PYTHON\w+)", re.IGNORECASE
@@ -39,16 +38,16 @@ class ShapingPool:
     """The processes of one run; thread-safe.
 
     Args:
-        shaper: what shapes the rows of a page.
+        writer: what shapes a page and puts it on disk.
         numbers: the first copy numbers of pages.
         min_bytes: how much the caller shapes itself before a process is started.
-        processors: how many there are; with one, no process is started.
+        processors: how many there are: one is for the caller.
     """
 
     def __init__(
-        self, shaper: Shaper, numbers: Iterator[int], *, min_bytes: int = MIN_BYTES, processors: int | None = None
+        self, writer: PageWriter, numbers: Iterator[int], *, min_bytes: int = MIN_BYTES, processors: int | None = None
     ) -> None:
-        self._shaper = shaper
+        self._writer = writer
         self._numbers = numbers
         self._bytes_left = min_bytes
         self._waiting = 0  # pages that have no process yet
@@ -56,7 +55,8 @@ class ShapingPool:
         self._starting = 0
         self._idle: queue.SimpleQueue[subprocess.Popen[bytes] | None] = queue.SimpleQueue()  # None: no process is left
         self._changing = threading.Lock()
-        self._ended = (processors or _processors()) == 1 or not sys.executable
+        self._most = min(MAX_PROCESSES, (processors or _processors()) - 1)  # one processor is for the run itself
+        self._ended = not self._most or not sys.executable
 
     def shape(self, path: str, body: bytes) -> ShapedPage | None:
         """The page in a body that `path` answered with HTTP 200, or None: then the caller shapes or refuses it.
@@ -68,7 +68,7 @@ class ShapingPool:
             if self._ended or self._bytes_left > 0:
                 return None
             ready = len(self._workers) - self._starting
-            if not self._starting and len(self._workers) < MAX_PROCESSES and (ready == 0 or self._waiting >= MAX_WAITING):
+            if not self._starting and len(self._workers) < self._most and (ready == 0 or self._waiting >= MAX_WAITING):
                 self._start()
             if ready == 0:
                 return None
@@ -120,7 +120,7 @@ class ShapingPool:
 
     def _await_ready(self, worker: subprocess.Popen[bytes]) -> None:
         try:
-            send(worker.stdin, self._shaper)  # type: ignore[arg-type] # both ends are pipes
+            send(worker.stdin, self._writer)  # type: ignore[arg-type] # both ends are pipes
             receive(worker.stdout)  # type: ignore[arg-type] # as above
         except GONE as error:
             self._lost(worker, error, started=False)

@@ -1,8 +1,7 @@
-"""One way through a plan, chunk by chunk: what the dlt source yields, and what the state is once it is loaded."""
+"""One way through a shop, chunk by chunk: what the dlt source yields, and what the state is once it is loaded."""
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
@@ -12,41 +11,43 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.api.facts import FIRST_WAIT
-from loop_returns.extract.disk_buffer import newest_copies
-from loop_returns.extract.planning import ReturnsPlan
+from loop_returns.api.windows import DAY
+from loop_returns.errors import LoopReturnsError
+from loop_returns.extract.planning import NO_NOTICES, NO_RETURNS
 from loop_returns.extract.scheduler import Answered, Idle, WindowDone
-from loop_returns.tables.chunk import joined
+from loop_returns.extract.tasks import ListTask
+from loop_returns.tables.chunk import StoredTables
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
-    from datetime import datetime
+    from collections.abc import Callable, Generator, Sequence
+    from datetime import date, datetime
 
+    from loop_returns.api.windows import DayWindow
     from loop_returns.extract.api_reader import ApiReader
-    from loop_returns.extract.planning import Plan
+    from loop_returns.extract.planning import NoticesPlan, ReturnsPlan
     from loop_returns.extract.scheduler import Event
     from loop_returns.extract.state import ShopState
+    from loop_returns.extract.tasks import Task
     from loop_returns.tables.chunk import Chunk, Tables
 
-    Compare = Callable[[Tables], Chunk]
+    Compare = Callable[[str, Sequence[Tables]], Chunk]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a run takes at a time, and how long it waits before it tries again.
+    """How much a run loads at a time, and how long it waits before it tries again.
 
     Attributes:
-        rows: rows in one chunk at most, and a page: bounds memory, and what a killed run has to read again.
+        rows: rows in one load at most, and a page: what a killed run has to read again.
         idle_rows: rows that are worth a load of their own while nothing else is waiting.
-        size: bytes of Arrow in one chunk: what so many usual rows need, and a few very long ones.
         load_wait: seconds before a load that failed for a passing reason is tried again; they double.
         first_wait: seconds before a request that failed for a passing reason is sent again; they double.
     """
 
-    rows: int = 40_000
+    rows: int = 80_000
     idle_rows: int = 20_000
-    size: int = 100_000_000
     load_wait: float = 1.0
     first_wait: float = FIRST_WAIT
 
@@ -56,117 +57,148 @@ LIMITS: Final = Limits()
 
 @dataclass
 class Reading:
-    """Reads a plan of one shop; `advance` makes the next chunk the current one.
+    """Reads returns and then notices of one shop; `advance` makes the next chunks the current ones.
 
-    `compare` makes the chunk of the rows that were read: the newest copies only, and what else the caller leaves out.
-    `watch` sees every event as it comes. A chunk stays until the next `advance`, so that it can be loaded again; `state` is
-    that of the shop when the current chunk is loaded.
+    `compare` makes a chunk of the pages of a table: the newest copies only, and what else the caller leaves out. `watch`
+    sees every event as it comes. Chunks stay until the next `advance`, so that they can be loaded again; `state` is that of
+    the shop when the current ones are loaded.
     """
 
     api: ApiReader
-    plan: Plan
     state: ShopState
     compare: Compare
+    returns: ReturnsPlan = NO_RETURNS
+    notices: NoticesPlan = NO_NOTICES
     limits: Limits = LIMITS
     watch: Callable[[Event], None] = lambda _: None
-    chunk: Chunk | None = None
+    chunks: Sequence[Chunk] = ()
     _events: Generator[Event] = field(init=False)
     _began: float = field(default_factory=monotonic)
+    _waiting: dict[str, list[Tables]] = field(default_factory=dict)  # by table: pages that are not loaded
+    _rows: int = 0  # in them
+    _current: list[Tables] = field(default_factory=list)  # pages of the current chunks
     _whole: set[int] = field(default_factory=set)
     _newest: dict[int, datetime] = field(default_factory=dict)
+    _days: DaysRead = field(init=False)
+    _failed: LoopReturnsError | None = None
 
     def __post_init__(self) -> None:
-        self._events = self.api.read(self.plan.tasks())
+        self._days = DaysRead(dict.fromkeys(self.state.days_due, 0.0))
+        self._events = self.api.read([*self.returns.tasks(), *self.notices.tasks(len(self.returns.windows))])
 
     def close(self) -> None:
         """Ends the reading, wherever it is."""
         self._events.close()
 
-    def advance(self) -> bool:
-        """Reads on until there is enough for a chunk; False when everything is read.
+    def label(self, root: int) -> str:
+        """The name for people of the window at that position."""
+        returns = len(self.returns.windows)
+        return self.returns.label(root) if root < returns else self.notices.label(root - returns)
 
-        Raises what the API's client and `compare` raise; what was read and not loaded is then read again by the next run.
+    def advance(self) -> bool:
+        """Reads on until there is enough for a load; False when everything is read.
+
+        Raises what the API's client raises once everything that was read before is loaded, and what `compare` raises.
         """
-        self.chunk = None
-        waiting: list[Tables] = []
-        rows, size, root = 0, 0, root_of(self.plan)
+        self._give_back()
+        try:
+            if self._read_on():
+                return self._take()
+        except LoopReturnsError as error:  # what was read is loaded all the same
+            self._failed = error
+        if self._waiting:
+            return self._take()
+        if self._failed is not None:
+            raise self._failed
+        self.state = self.notices.ended(self.returns.ended(self._after()))
+        return False
+
+    def _read_on(self) -> bool:
+        """Takes events until there is enough for a load; False when there are no more."""
         for event in self._events:
             self.watch(event)
             if isinstance(event, WindowDone):
-                self._whole.add(event.root)
-            elif isinstance(event, Answered) and event.page.tables:
-                tables = event.page.tables
-                note_newest(self._newest, self.plan, event, began=self._began)
-                waiting.append(tables)
-                rows += tables[root].num_rows
-                size += sum(table.get_total_buffer_size() for table in tables.values())
-            enough = self.limits.idle_rows if isinstance(event, Idle) else self.limits.rows
-            if rows >= enough or size >= self.limits.size:
-                return self._take(waiting)
-        if waiting:
-            return self._take(waiting)
-        self.state = self.plan.ended(self.plan.after(self.state, self._whole, self._newest))
+                self._whole |= {event.root} & set(range(len(self.returns.windows)))
+            elif isinstance(event, Answered):
+                self._note(event)
+            if self._rows >= (self.limits.idle_rows if isinstance(event, Idle) else self.limits.rows):
+                return True
         return False
 
-    def _take(self, waiting: list[Tables]) -> bool:
-        tables = joined(waiting)
-        waiting.clear()  # their memory goes before the comparison needs some
-        self.chunk = self.compare(tables)
+    def _note(self, answered: Answered) -> None:
+        task, page = answered.task, answered.page
+        if isinstance(task, ListTask):
+            self._days.returns_read = max(self._days.returns_read, answered.ended)
+            note_newest(self._newest, self.returns, answered, began=self._began)
+        else:
+            self._days.note(task.asked, answered.began)
+        if page.tables:
+            self._waiting.setdefault(listed(task), []).append(page.tables)
+            self._rows += page.rows(listed(task))
+
+    def _take(self) -> bool:
+        waiting, self._waiting, self._rows = self._waiting, {}, 0
+        self._current = [page for pages in waiting.values() for page in pages]
+        self.chunks = [self.compare(name, pages) for name, pages in waiting.items()]
         pa.default_memory_pool().release_unused()  # what was freed in small pieces goes back to the system
-        state = self.plan.after(self.state, self._whole, self._newest)
-        self.state = state.after_load(self.chunk.days) if self.chunk.tables else state
+        state = self._after()
+        if any(chunk.rows for chunk in self.chunks):
+            days = {day for chunk in self.chunks for day in chunk.days}
+            self._days.due |= dict.fromkeys(days, self._days.returns_read)
+            state = state.after_load(days)
+        self.state = state.with_notices(self._days.settled())
         return True
 
+    def _after(self) -> ShopState:
+        return self.returns.after(self.state, self._whole, self._newest).with_notices(self._days.settled())
 
-class BufferedPages:
-    """All pages of a plan, the newest copy of each row only, from disk, a chunk at a time; iterate once.
+    def _give_back(self) -> None:
+        """Gives back the disk that the loaded pages needed."""
+        for page in self._current:
+            if isinstance(page, StoredTables):
+                page.remove()
+        self._current, self.chunks = [], ()
 
-    `newest` is then the greatest `updated_at` that was read within its window, None where there was none.
+
+@dataclass
+class DaysRead:
+    """Of which days the notices were asked for after the returns were read that made them due.
+
+    Attributes:
+        due: days of returns that changed, and when the last of these was read, in seconds of a monotonic clock.
+        asked: days of notices that were read, and when that request began.
+        returns_read: when the last page of returns was read.
     """
 
-    def __init__(self, api: ApiReader, plan: Plan) -> None:
-        self._api, self._plan = api, plan
-        self._times: dict[int, datetime] = {}
+    due: dict[date, float]
+    asked: dict[date, float] = field(default_factory=dict)
+    returns_read: float = 0.0
 
-    @property
-    def newest(self) -> datetime | None:
-        """The greatest `updated_at`."""
-        return max(self._times.values(), default=None)
+    def note(self, window: DayWindow, began: float) -> None:
+        """Takes note of an answer that holds all notices of these days."""
+        for n in range((window.last - window.first).days + 1):
+            day = window.first + DAY * n
+            self.asked[day] = max(began, self.asked.get(day, began))
 
-    def __iter__(self) -> Iterator[Tables]:
-        waiting: list[Tables] = []
-        rows, root = 0, root_of(self._plan)
-        with closing(self._pages()) as pages:
-            for tables in newest_copies(pages, root):
-                waiting.append(tables)
-                rows += tables[root].num_rows
-                if rows >= LIMITS.rows:
-                    yield joined(waiting)
-                    waiting, rows = [], 0
-        if waiting:
-            yield joined(waiting)
-
-    def _pages(self) -> Generator[Tables]:
-        began = monotonic()
-        with closing(self._api.read(self._plan.tasks())) as events:
-            for event in events:
-                if isinstance(event, Answered) and event.page.tables:
-                    note_newest(self._times, self._plan, event, began=began)
-                    yield event.page.tables
+    def settled(self) -> set[date]:
+        """The days that are no longer due; in which zone Loop cuts days is not documented, so with those around them."""
+        return {
+            day for day, read in self.due.items() if all(self.asked.get(day + DAY * n, -1.0) >= read for n in (-1, 0, 1))
+        }
 
 
-def root_of(plan: Plan) -> str:
-    """The table whose rows the API lists."""
-    return RETURNS.name if isinstance(plan, ReturnsPlan) else ASN.name
+def listed(task: Task) -> str:
+    """The table whose rows the request lists."""
+    return RETURNS.name if isinstance(task, ListTask) else ASN.name
 
 
-def note_newest(times: dict[int, datetime], plan: Plan, answered: Answered, *, began: float) -> None:
+def note_newest(times: dict[int, datetime], plan: ReturnsPlan, answered: Answered, *, began: float) -> None:
     """Keeps the greatest `updated_at` of the page that lies within its window, by the window's position.
 
     What has changed since reading `began` may have slipped from page to page unseen, so no time counts that is not surely
     before: a row cannot be newer than its page, which is as much later as has passed meanwhile, whatever the clocks say.
     """
-    if not isinstance(plan, ReturnsPlan) or not answered.page.tables:
+    if not answered.page.tables:
         return
     root = answered.task.root
     window, column = plan.windows[root], answered.page.tables[RETURNS.name].column("updated_at")

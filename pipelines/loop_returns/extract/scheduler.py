@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from queue import PriorityQueue, SimpleQueue
 from threading import Thread
+from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -20,15 +21,16 @@ if TYPE_CHECKING:
     from loop_returns.extract.tasks import Task
 
     Step = Callable[[Task], tuple[ShapedPage | None, Sequence[Task]]]
-    Result = tuple[Task, ShapedPage | None, int] | BaseException  # the task, its page and how many tasks follow it
 
 
 @dataclass(frozen=True)
 class Answered:
-    """The response to one request was read."""
+    """The response to one request was read, which was under way from `began` to `ended`, in seconds of a monotonic clock."""
 
     task: Task
     page: ShapedPage
+    began: float = 0.0
+    ended: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Idle:
 
 
 Event: TypeAlias = Answered | WindowDone | Idle
+_Result: TypeAlias = tuple[Answered | None, int, int] | BaseException  # of a task: the answer, its root, how many follow
 
 
 def run_tasks(
@@ -77,7 +80,7 @@ def _events(
     if not left:
         return
     queue = _TaskQueue(tasks, workers=workers, room=room)
-    results: SimpleQueue[Result] = SimpleQueue()
+    results: SimpleQueue[_Result] = SimpleQueue()
     try:
         # Daemon threads instead of a ThreadPoolExecutor: Python waits for an executor's threads at exit, so Ctrl-C during a
         # request that the server does not answer would hang for the whole read timeout.
@@ -91,13 +94,13 @@ def _events(
             if isinstance(result, BaseException):
                 raise result
             queue.make_room()
-            task, page, more = result
-            if page is not None:
-                yield Answered(task, page)
-            left[task.root] += more - 1
-            if not left[task.root]:
-                del left[task.root]
-                yield WindowDone(task.root)
+            answered, root, more = result
+            if answered is not None:
+                yield answered
+            left[root] += more - 1
+            if not left[root]:
+                del left[root]
+                yield WindowDone(root)
     except BaseException:  # GeneratorExit, too: the consumer leaves early
         queue.end()
         stop()
@@ -105,11 +108,13 @@ def _events(
     queue.end()
 
 
-def _work(queue: _TaskQueue, step: Step, results: SimpleQueue[Result], stop: Callable[[], None]) -> None:
+def _work(queue: _TaskQueue, step: Step, results: SimpleQueue[_Result], stop: Callable[[], None]) -> None:
     while (task := queue.take()) is not None:
         try:
+            began = monotonic()
             page, following = step(task)
-            results.put((task, page, len(following)))
+            answered = None if page is None else Answered(task, page, began, monotonic())
+            results.put((answered, task.root, len(following)))
             for one in following:  # after the result: a follow-up's could overtake it, and the window would seem to be done
                 queue.add(one)
         except BaseException as error:  # noqa: BLE001 # the consumer raises it, unless it has left

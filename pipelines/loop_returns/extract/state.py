@@ -108,9 +108,9 @@ class ShopState:
             self, backfills={**others, name: self.backfills.get(name, frozenset()) | set(done)} if done else others
         )
 
-    def with_notices(self, due: Collection[date], *, read: date | None) -> ShopState:
-        """The notices of these days were read again; `read` is the day up to which all of them were."""
-        return replace(self, days_due=self.days_due - set(due), notices_read=read or self.notices_read)
+    def with_notices(self, days: Collection[date]) -> ShopState:
+        """The notices of these days were read again."""
+        return replace(self, days_due=self.days_due - set(days))
 
 
 def _moment(stored: str | None) -> datetime | None:

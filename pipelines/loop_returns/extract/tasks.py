@@ -18,6 +18,7 @@ from loop_returns.api.facts import STATES, TIME_FORMAT
 from loop_returns.api.pages import PageEdge, edge_of
 from loop_returns.api.windows import DAY, SECOND, DayWindow, Window, parts
 from loop_returns.errors import InvalidResponseError
+from loop_returns.tables.shipping import ASN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,8 @@ EdgeSecond = tuple[Column, datetime]
 _COLUMNS: Final[tuple[Column, ...]] = get_args(Column)
 _SMALLEST: Final = timedelta(seconds=2)  # a window that cannot usefully be halved
 _PAGES_WORTH_SPLITTING: Final = 3
+NOTICES_AT_ONCE: Final = 15_000  # rows that one response should hold: 20 MB
+_WIDER: Final = 4  # times as many days as before that a request may ask for
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,24 @@ class ListTask:
 
 @dataclass(frozen=True)
 class NoticesTask:
-    """One request to the shipping notice report, which has neither states nor pages; `root` as in `ListTask`."""
+    """One request to the shipping notice report, which has neither states nor pages: the first days of a window.
+
+    Attributes:
+        window: the days that are to be read.
+        root: as in `ListTask`.
+        width: how many of them this request asks for.
+        most: how many a request may ask for.
+    """
 
     window: DayWindow
     root: int
+    width: int
+    most: int
+
+    @property
+    def asked(self) -> DayWindow:
+        """The days that this request asks for."""
+        return DayWindow(self.window.first, min(self.window.first + (self.width - 1) * DAY, self.window.last))
 
 
 Task = ListTask | NoticesTask
@@ -81,7 +98,7 @@ def params_of(task: Task, *, page_size: int) -> dict[str, str | int]:
     range are inclusive is not documented: it is a second wider on both sides, and a day of the notices at its end.
     """
     if isinstance(task, NoticesTask):
-        return {"from": task.window.first.isoformat(), "to": (task.window.last + DAY).isoformat()}
+        return {"from": task.asked.first.isoformat(), "to": (task.asked.last + DAY).isoformat()}
     start, end = (f"{moment:{TIME_FORMAT}}" for moment in (task.window.start - SECOND, task.window.end + SECOND))
     params: dict[str, str | int] = {"filter": task.column, "from": start, "to": end, "state": task.state}
     if task.paginated:
@@ -99,13 +116,18 @@ def following(task: Task, page: ShapedPage, *, workers: int) -> list[Task]:
 
     `workers` is how many requests are made side by side: a dense window is cut into as many parts after its first page.
     """
-    if isinstance(task, NoticesTask) or not task.paginated or page.cursor is None:
-        return []
-    if page.cursor in task.visited:  # the server goes in circles: smaller windows need no pages
+    if isinstance(task, NoticesTask):
+        return _onward(task, page.rows(ASN.name))
+    return _next_pages(task, page, page.cursor, workers=workers) if task.paginated and page.cursor else []
+
+
+def _next_pages(task: ListTask, page: ShapedPage, cursor: str, *, workers: int) -> list[Task]:
+    """The tasks that follow a page from which `cursor` leads on."""
+    if cursor in task.visited:  # the server goes in circles: smaller windows need no pages
         windows = parts(task.window, 2) if task.window.width > _SMALLEST else [task.window]
         return [_part(task, window, paginated=len(windows) > 1) for window in windows]
-    onward = replace(task, cursor=page.cursor, visited=task.visited | {page.cursor})
-    edge = edge_of(page.cursor)
+    onward = replace(task, cursor=cursor, visited=task.visited | {cursor})
+    edge = edge_of(cursor)
     if edge.unique:
         return [onward]
     if edge.column == task.column and (rest := _rest(task.window, page.times(task.column))) is not None:
@@ -118,6 +140,11 @@ def following(task: Task, page: ShapedPage, *, workers: int) -> list[Task]:
     return [onward, *(_part(task, Window(one, one), column=column, paginated=False) for column, one in rechecks)]
 
 
+def is_divisible(task: Task) -> bool:
+    """Whether a narrower request can be made in place of this one, which asks for more than a day of notices."""
+    return isinstance(task, NoticesTask) and task.asked.first < task.asked.last
+
+
 def halves(task: Task, refused: RangeRejectedError) -> list[Task]:
     """The tasks in place of one whose range the API refused.
 
@@ -126,17 +153,24 @@ def halves(task: Task, refused: RangeRejectedError) -> list[Task]:
         RangeRejectedError: `refused` itself, if the window is a single day of notices.
     """
     if isinstance(task, NoticesTask):
-        first, last = task.window.first, task.window.last
-        if first == last:
+        if not is_divisible(task):
             raise refused
-        middle = first + (last - first) // 2
-        return [replace(task, window=half) for half in (DayWindow(first, middle), DayWindow(middle + DAY, last))]
+        return [replace(task, width=((task.asked.last - task.asked.first).days + 1) // 2)]
     if task.window.width <= _SMALLEST:
         raise InvalidResponseError(
             f"Loop refuses even a range of two seconds ({task.window.start} to {task.window.end}). "
             "Run again later; if it stays so, report it with the run report."
         ) from refused
     return [_part(task, half, paginated=task.paginated) for half in parts(task.window, 2)]
+
+
+def _onward(task: NoticesTask, rows: int) -> list[Task]:
+    """The request for the next days, as many as hold about `NOTICES_AT_ONCE` rows if they are like the last ones."""
+    if task.asked.last == task.window.last:
+        return []
+    days = (task.asked.last - task.asked.first).days + 1
+    width = max(1, min(days * NOTICES_AT_ONCE // max(rows, 1), days * _WIDER, task.most))
+    return [replace(task, window=DayWindow(task.asked.last + DAY, task.window.last), width=width)]
 
 
 def _part(task: ListTask, window: Window, *, column: Column | None = None, paginated: bool = True) -> ListTask:

@@ -1,4 +1,4 @@
-"""The process that shapes pages: `pool` starts it, sends it bodies, and gets tables back.
+"""The process that shapes pages: `pool` starts it, sends it bodies, and is told where their tables are.
 
 It ends when its input does, so it never outlives its parent.
 """
@@ -13,10 +13,9 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from loop_returns.api.response import RawResponse
-from loop_returns.extract.page import shape_response
 
 if TYPE_CHECKING:
-    from loop_returns.tables.shape import Shaper
+    from loop_returns.extract.page import PageWriter
 
 _PROTOCOL: Final = 5
 GONE: Final = (OSError, EOFError, ValueError, pickle.UnpicklingError)  # raised once the other side of a pipe has ended
@@ -38,20 +37,21 @@ def main() -> None:
     pa.set_memory_pool(pa.system_memory_pool())  # its own pool keeps freed memory
     inward, outward = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # a stray print must not get between the pages
-    shaper: Shaper = receive(inward)
+    writer: PageWriter = receive(inward)
     send(outward, "ready")
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)  # a page is many objects and no cycles
     while True:
         try:
-            path, body, first_copy = receive(inward)
+            path, body, number = receive(inward)
         except GONE:  # the parent has ended
             return
         try:
-            page = shape_response(RawResponse(path, 200, body), shaper, first_copy=first_copy)
+            page = writer.write(RawResponse(path, 200, body), number=number)
         except Exception:  # noqa: BLE001 - the parent tries the same, and says what is wrong
             page = None
         send(outward, page)
+        del body, page  # or they would stay until the next one is there
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from loop_returns.api.windows import DAY
-from loop_returns.extract.planning import backfill_plan, notices_plan, requests_of
+from loop_returns.extract.planning import NO_RETURNS, backfill_plan, notices_plan, requests_of
 from loop_returns.runs.comparing import Comparison
-from loop_returns.runs.notices import planned, read_notices
+from loop_returns.runs.notices import read_with_notices
+from loop_returns.runs.opening import open_session
 from loop_returns.runs.privacy import redact, review
 from loop_returns.runs.progress import counted
-from loop_returns.runs.session import open_session
 from loop_returns.runs.status import shop_state
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def backfill(
     """
     with open_session("backfill", settings, options, progress) as session:
         options, run = session.options, session.run
-        compare = Comparison(session)
+        compare, returns = Comparison(session), NO_RETURNS
         end = max(min(end, session.clock.latest), start)
         if options.wants("returns"):
             returns, loaded = backfill_plan(
@@ -52,10 +52,10 @@ def backfill(
             if loaded:
                 every = counted(loaded + len(returns.windows), "window")
                 run.notices.append(f"Went on with a backfill that had {loaded} of {every}.")
-            session.read(returns, compare)
         if options.wants("advanced_shipping_notices"):
-            notices = planned(session, *_days(start, end), due=session.state.days_due)
-            read_notices(session, notices, compare, to_now=False)
+            read_with_notices(session, compare, returns, *_days(start, end), to_now=False)
+        else:
+            session.read(compare, returns=returns)
         redact(session, start, end)
         review(session)
         session.finish()

@@ -9,12 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.api.windows import DAY
+from loop_returns.tables.chunk import columns_of
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.contents import has_children, incomplete_returns, known_rows, returns_with_children
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from loop_returns.runs.session import Session
     from loop_returns.tables.chunk import Chunk, Tables
 
@@ -25,22 +27,22 @@ class Comparison:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def __call__(self, tables: Tables) -> Chunk:
-        """The chunk to load of the rows that were read."""
-        session = self.session
-        if RETURNS.name not in tables:
-            return newest_notices(session.sets, tables, self.known(ASN.name, tables))
-        known = self.known(RETURNS.name, tables)
-        uncertain = self.uncertain(tables[RETURNS.name], known)
-        return newest_returns(session.sets, tables, known, shop=session.shop, observed_at=session.now, uncertain=uncertain)
+    def __call__(self, table: str, pages: Sequence[Tables]) -> Chunk:
+        """The chunk to load of pages of `returns` or of the shipping notices that were read."""
+        session, known = self.session, self.known(table, pages)
+        if table != RETURNS.name:
+            return newest_notices(session.sets, pages, known)
+        uncertain = self.uncertain(columns_of(pages, table, ["id"]), known)
+        return newest_returns(session.sets, pages, known, shop=session.shop, observed_at=session.now, uncertain=uncertain)
 
-    def known(self, table: str, tables: Tables) -> pa.Table:
+    def known(self, table: str, pages: Sequence[Tables]) -> pa.Table:
         """What the warehouse has of the rows that were read.
 
         A time ahead of every clock by more than a day was wrong: it must not make a mended row look older.
         """
+        ids = columns_of(pages, table, ["id"])["id"].to_pylist()
         with self.session.warehouse.reader() as reader:
-            rows = known_rows(reader, table, self.session.shop, tables[table].column("id").to_pylist())
+            rows = known_rows(reader, table, self.session.shop, ids)
         times, place = rows["updated_at"], rows.schema.get_field_index("updated_at")
         is_wrong = pc.greater(times, self.session.clock.latest + DAY)
         return rows.set_column(place, "updated_at", pc.if_else(is_wrong, None, times))

@@ -7,7 +7,7 @@ the warehouse must have appeared in them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from loop_returns.api.facts import ASN_PATH, KEYS_ARE_MADE_IN
 from loop_returns.api.windows import DAY, joined, utc_midnight
 from loop_returns.errors import AccessDeniedError
-from loop_returns.extract.planning import NoticesPlan, notices_plan
+from loop_returns.extract.planning import notices_plan
 from loop_returns.extract.scheduler import Answered
 from loop_returns.extract.tasks import NoticesTask
 from loop_returns.runs.deletions import ALWAYS, refuse, usual
@@ -27,10 +27,13 @@ from loop_returns.warehouse.contents import keys_where, mark_deleted
 from loop_returns.warehouse.deduplicate import missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
+    import duckdb
+
     from loop_returns.api.windows import DayWindow
+    from loop_returns.extract.planning import NoticesPlan, ReturnsPlan
     from loop_returns.extract.reading import Compare
     from loop_returns.extract.scheduler import Event
     from loop_returns.extract.state import ShopState
@@ -39,51 +42,69 @@ if TYPE_CHECKING:
 
 CANDIDATES: Final = ("created_at", "updated_at", "label_updated_at")  # what the range may apply to
 _TIME: Final = pa.timestamp("us", tz="UTC")
+_SEEN: Final = "seen_notices"  # a table in the session's sets
 
 
-@dataclass
 class _Answers:
     """What the answers showed: the keys of the rows, and the timestamps that they are consistent with."""
 
-    keys: list[pa.Table] = field(default_factory=list)
-    consistent: set[str] = field(default_factory=lambda: set(CANDIDATES))
-    outside: set[tuple[str, ...]] = field(default_factory=set)  # keys of rows that nobody asked for
+    def __init__(self, sets: duckdb.DuckDBPyConnection) -> None:
+        self.consistent = set(CANDIDATES)
+        self.outside: set[tuple[str, ...]] = set()  # keys of rows that nobody asked for
+        self._sets = sets
+        columns = ", ".join(f"{name} VARCHAR" for name in KEYS[ASN.name])
+        sets.execute(f"CREATE OR REPLACE TABLE {_SEEN} ({columns})")  # there, as they may be millions
 
     def __call__(self, event: Event) -> None:
         if not isinstance(event, Answered) or not event.page.tables or not isinstance(event.task, NoticesTask):
             return
-        rows, window = event.page.tables[ASN.name], event.task.window
+        rows, asked = event.page.tables[ASN.name], event.task.asked
         keys = rows.select(KEYS[ASN.name])
-        self.keys.append(keys)
-        bounds = pa.scalar(utc_midnight(window.first - DAY), _TIME), pa.scalar(utc_midnight(window.last + 2 * DAY), _TIME)
+        with self._sets.cursor() as cursor:
+            cursor.register("answer", keys)
+            cursor.execute(f"INSERT INTO {_SEEN} FROM answer")
+        bounds = pa.scalar(utc_midnight(asked.first - DAY), _TIME), pa.scalar(utc_midnight(asked.last + 2 * DAY), _TIME)
         inside_any: Any = pa.scalar(value=False)
         for name in CANDIDATES:
             inside = pc.and_(pc.greater_equal(rows[name], bounds[0]), pc.less(rows[name], bounds[1])).fill_null(False)
             inside_any = pc.or_(inside, inside_any)
             if not pc.all(inside).as_py():
                 self.consistent.discard(name)
-        if rows.num_rows:
-            self.outside.update(zip(*keys.filter(pc.invert(inside_any)).to_pydict().values(), strict=True))
+        self.outside.update(zip(*keys.filter(pc.invert(inside_any)).to_pydict().values(), strict=True))
+
+    def lack(self, rows: pa.Table) -> pa.Table:
+        """Those of the rows, which are keys, that were in no answer."""
+        return missing(self._sets, rows, _SEEN)
 
 
-def planned(session: Session, first: date, last: date, *, due: Iterable[date] = (), read: date | None = None) -> NoticesPlan:
-    """The plan for these days, with windows that fit the number of units that were returned in that time."""
-    with session.warehouse.reader() as reader:
-        sql = f"SELECT count(*) FROM {reader.name('return_line_items')} WHERE shop = %s AND returned_at >= %s"
-        rows = reader.rows(sql, session.shop, utc_midnight(first))
-    return notices_plan(session.settings, first, last, due=due, units=rows[0][0] if rows else 0, read=read)
+def read_with_notices(
+    session: Session,
+    compare: Compare,
+    returns: ReturnsPlan,
+    first: date,
+    last: date,
+    *,
+    read: date | None = None,
+    to_now: bool = True,
+) -> int:
+    """Reads and loads the returns, the notices of these days and those that are due, and marks notices that are gone.
 
-
-def read_notices(session: Session, plan: NoticesPlan, compare: Compare, *, to_now: bool = True) -> int:
-    """Reads and loads every notice of the plan and marks those that Loop no longer has; returns how many that are.
-
-    `to_now` says that everything that changed since the notices were last read lies within the plan. In a dry
-    run they are only counted.
+    Returns how many that are. `read` is the day up to which all notices are read then; `to_now` says that everything that
+    changed since the notices were last read lies within these days. In a dry run they are only counted.
     """
-    before, answers = session.state, _Answers()
+    before, answers = session.state, _Answers(session.sets)
+    is_first = bool(returns.windows) and before.cursor is None
+    plan = _planned(session, first, last, due=before.days_due, read=read, is_known=not is_first)
+    windows = plan.windows
     try:
-        session.read(plan, compare, watch=answers)
-    except AccessDeniedError as error:  # every run begins with a request for returns, so the key is not wrong
+        session.read(compare, returns=returns, notices=plan, watch=answers)
+        if late := session.state.days_due:  # of returns that were read when their notices had been asked for
+            plan = _planned(session, due=late)
+            session.read(compare, notices=plan, watch=answers)
+            windows += plan.windows
+    except AccessDeniedError as error:
+        if ASN_PATH not in str(error):
+            raise
         raise without_notices() from error
     if answers.outside:
         session.run.notices.append(
@@ -92,11 +113,18 @@ def read_notices(session: Session, plan: NoticesPlan, compare: Compare, *, to_no
         )
     # the other times move: a row may have moved to a day that was not read
     is_proof = to_now or (answers.consistent == {"created_at"} and not answers.outside)
+    return _mark_missing(session, answers, windows, before=before, is_proof=is_proof)
+
+
+def _mark_missing(
+    session: Session, answers: _Answers, windows: Sequence[DayWindow], *, before: ShopState, is_proof: bool
+) -> int:
+    """Marks rows that should have appeared and did not, and returns how many; none where that can hardly be right."""
     with session.warehouse.reader() as reader:
-        deleted = missing(session.sets, _expected(session, reader, answers, plan.windows), answers.keys)
-        doubt = _doubt(session, reader, answers, plan) if deleted.num_rows > ALWAYS else ""
+        deleted = answers.lack(_expected(session, reader, answers, windows))
+        doubt = _doubt(session, reader, answers, windows) if deleted.num_rows > ALWAYS else ""
         if doubt:
-            _keep_due(session, before, plan)
+            _keep_due(session, before, windows)
             if is_proof:
                 refuse(session.run, doubt)
             else:
@@ -120,29 +148,49 @@ def without_notices() -> AccessDeniedError:
     )
 
 
-def _doubt(session: Session, reader: Reader, answers: _Answers, plan: NoticesPlan) -> str:
+def _planned(
+    session: Session,
+    first: date | None = None,
+    last: date | None = None,
+    *,
+    due: Iterable[date] = (),
+    read: date | None = None,
+    is_known: bool = True,
+) -> NoticesPlan:
+    """The plan for these days, with requests that fit the number of units that were returned a day, if that is known."""
+    a_day = None
+    if is_known:
+        begin = first or min(due)
+        with session.warehouse.reader() as reader:
+            sql = f"SELECT count(*) FROM {reader.name('return_line_items')} WHERE shop = %s AND returned_at >= %s"
+            ((units,),) = reader.rows(sql, session.shop, utc_midnight(begin)) or [(0,)]
+        a_day = units / max((session.clock.latest.date() - begin).days, 1)
+    return notices_plan(session.settings, first, last, due=due, a_day=a_day, read=read)
+
+
+def _doubt(session: Session, reader: Reader, answers: _Answers, every: Sequence[DayWindow]) -> str:
     """What the report lacks, all days together or one window alone, in words; empty where it is no more than usual.
 
     Rows whose item has left its return, or whose return is marked as deleted, are missing with reason.
     """
     if session.options.allow_deletions:
         return ""
-    for windows in (plan.windows, *((one,) for one in plan.windows)):
+    for windows in (every, *((one,) for one in every)):
         held = _expected(session, reader, answers, windows, listed=True)
-        gone = missing(session.sets, held, answers.keys).num_rows
+        gone = answers.lack(held).num_rows
         if gone > usual(held.num_rows):
             return (
                 f"Loop's report lacks {gone:,} of {counted(held.num_rows, 'shipping notice')} that the warehouse has of "
                 f"{min(windows).first} to {max(windows).last}, though the returns still have these items."
             )
-        if gone <= ALWAYS and windows is plan.windows:
+        if gone <= ALWAYS and windows is every:
             break  # then no window lacks more
     return ""
 
 
-def _keep_due(session: Session, before: ShopState, plan: NoticesPlan) -> None:
-    """The days of the plan stay due, as what was read of them cannot be trusted; their borders come with them."""
-    days = {one.first + DAY * n for one in joined(plan.windows) for n in range(1, (one.last - one.first).days)}
+def _keep_due(session: Session, before: ShopState, windows: Sequence[DayWindow]) -> None:
+    """The days of the windows stay due, as what was read of them cannot be trusted; their borders come with them."""
+    days = {one.first + DAY * n for one in joined(windows) for n in range(1, (one.last - one.first).days)}
     session.state = replace(session.state, days_due=before.days_due | days, notices_read=before.notices_read)
 
 

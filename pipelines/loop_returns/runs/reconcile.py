@@ -15,17 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.api.windows import DAY
-from loop_returns.extract.planning import reconcile_plan
+from loop_returns.extract.planning import NO_RETURNS, reconcile_plan
 from loop_returns.extract.scheduler import Answered
 from loop_returns.runs.comparing import Comparison
 from loop_returns.runs.deletions import FEW, refuse, usual
-from loop_returns.runs.notices import planned, read_notices
+from loop_returns.runs.notices import read_with_notices
+from loop_returns.runs.opening import open_session
 from loop_returns.runs.privacy import review
 from loop_returns.runs.progress import counted
 from loop_returns.runs.same_shop import details
-from loop_returns.runs.session import open_session
 from loop_returns.tables.catalog import CHILDREN, KEYS, arrow_schema
-from loop_returns.tables.chunk import Chunk, Tally
+from loop_returns.tables.chunk import Chunk, Tally, columns_of
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
@@ -34,6 +34,8 @@ from loop_returns.warehouse.contents import keys_where, mark_deleted, rows_of, w
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from loop_returns.extract.scheduler import Event
     from loop_returns.runs.ledger import Run
     from loop_returns.runs.progress import Progress
@@ -63,13 +65,13 @@ def reconcile(settings: Settings, options: Options, *, days: int, progress: Prog
 
             def note_keys(event: Event) -> None:
                 if isinstance(event, Answered) and event.page.tables:
-                    seen.append(event.page.tables[RETURNS.name].select(KEYS[RETURNS.name]))
+                    seen.append(columns_of([event.page.tables], RETURNS.name, KEYS[RETURNS.name]))
 
-            session.read(reconcile_plan(settings, start, session.clock.latest), compare, watch=note_keys)
+            session.read(compare, returns=reconcile_plan(settings, start, session.clock.latest), watch=note_keys)
             _mark_deleted_returns(session, seen, start)
         if options.wants("advanced_shipping_notices"):
-            plan = planned(session, start.date(), session.clock.latest.date() + DAY)
-            _drift(run, ASN.name, "deleted", read_notices(session, plan, compare))
+            last = session.clock.latest.date() + DAY
+            _drift(run, ASN.name, "deleted", read_with_notices(session, compare, NO_RETURNS, start.date(), last))
         if options.dry_run:
             run.tally = Tally(unchanged=run.tally.unchanged, older=run.tally.older)
         review(session)
@@ -132,42 +134,42 @@ def _asked(session: Session, returns: pa.Table, *, gone: int, kept: int) -> tupl
 class ValueComparison(Comparison):
     """Leaves out only what is the same in the warehouse, value by value, and counts the drift."""
 
-    def __call__(self, tables: Tables) -> Chunk:
-        """The chunk to load of the rows that were read; nothing in a dry run."""
-        chunk = self._returns(tables) if RETURNS.name in tables else self._notices(tables)
-        return Chunk({}, chunk.tally) if self.session.options.dry_run else chunk
+    def __call__(self, table: str, pages: Sequence[Tables]) -> Chunk:
+        """The chunk to load of pages that were read; nothing in a dry run."""
+        chunk = self._returns(pages) if table == RETURNS.name else self._notices(pages)
+        return Chunk(chunk.tally) if self.session.options.dry_run else chunk
 
-    def _returns(self, tables: Tables) -> Chunk:
+    def _returns(self, pages: Sequence[Tables]) -> Chunk:
         session, sets = self.session, self.session.sets
-        known = self.known(RETURNS.name, tables)
-        choose = partial(newest_returns, sets, tables, shop=session.shop, observed_at=session.now)
+        known = self.known(RETURNS.name, pages)
+        choose = partial(newest_returns, sets, pages, shop=session.shop, observed_at=session.now)
         first = choose(self._landed(known))
-        if not first.tables:
+        if not first.rows:
             return first
-        newest = first.tables
-        ids = newest[RETURNS.name].column("id").to_pylist()
+        newest = first.table(RETURNS.name)
+        ids = newest["id"].to_pylist()
         parts = []
         with session.warehouse.reader() as reader:
             for table in (RETURNS, *CHILDREN):
                 by = "id" if table is RETURNS else "return_id"
-                ours = newest.get(table.name, tables[table.name].slice(0, 0))
-                parts.append(differing(sets, table.name, ours, rows_of(reader, table.name, session.shop, ids), by=(by,)))
-                self._count(table.name, parts[-1], newest[RETURNS.name], known)
-        proved = known_by_value(sets, known, pa.concat_tables(parts), newest[RETURNS.name])
-        return choose(proved, uncertain=self.uncertain(tables[RETURNS.name], known))
+                ours, theirs = first.table(table.name), rows_of(reader, table.name, session.shop, ids)
+                parts.append(differing(sets, table.name, ours, theirs, by=(by,)))
+                self._count(table.name, parts[-1], newest, known)
+        proved = known_by_value(sets, known, pa.concat_tables(parts), newest)
+        return choose(proved, uncertain=self.uncertain(columns_of(pages, RETURNS.name, ["id"]), known))
 
-    def _notices(self, tables: Tables) -> Chunk:
+    def _notices(self, pages: Sequence[Tables]) -> Chunk:
         session, sets = self.session, self.session.sets
-        known = self.known(ASN.name, tables)
-        first = newest_notices(sets, tables, self._landed(known))
-        if not first.tables:
+        known = self.known(ASN.name, pages)
+        first = newest_notices(sets, pages, self._landed(known))
+        if not first.rows:
             return first
-        newest = first.tables[ASN.name]
+        newest = first.table(ASN.name)
         with session.warehouse.reader() as reader:
             theirs = rows_of(reader, ASN.name, session.shop, newest.column("id").to_pylist())
         differs = differing(sets, ASN.name, newest, theirs, by=KEYS[ASN.name])
         self._count(ASN.name, differs, newest, known)
-        return newest_notices(sets, tables, known_by_value(sets, known, differs, newest))
+        return newest_notices(sets, pages, known_by_value(sets, known, differs, newest))
 
     def _landed(self, known: pa.Table) -> pa.Table:
         """What this run itself has loaded: only there an older copy was read by Loop's clock before a newer one."""

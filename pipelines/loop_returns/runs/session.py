@@ -1,49 +1,47 @@
-"""Everything a run needs, opened in the right order and closed whatever happens: lock, warehouse, client, ledger."""
+"""What a run has in hand while it works: it reads and loads, then refreshes the marts and checks the data."""
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-import duckdb
-
 from loop_returns import __version__, marts
-from loop_returns.errors import ConfigurationError, LoopReturnsError
-from loop_returns.extract.api_reader import ApiReader
 from loop_returns.extract.clocks import Clocks
-from loop_returns.extract.planning import ReturnsPlan
-from loop_returns.extract.reading import LIMITS, Limits, Reading, root_of
+from loop_returns.extract.planning import NO_NOTICES, NO_RETURNS
+from loop_returns.extract.reading import LIMITS, Limits, Reading, listed
 from loop_returns.extract.scheduler import Answered, WindowDone
 from loop_returns.extract.state import ShopState
-from loop_returns.extract.tasks import is_recheck
+from loop_returns.extract.tasks import ListTask, is_recheck
 from loop_returns.runs.checks import run_checks
-from loop_returns.runs.ledger import Run, RunJournal, to_table
-from loop_returns.runs.progress import Silent, counted
-from loop_returns.runs.repair import set_right
-from loop_returns.runs.same_shop import refuse_another_shop
-from loop_returns.settings import Settings, load
+from loop_returns.runs.progress import counted
 from loop_returns.source import loop_returns_source
-from loop_returns.tables.privacy import Privacy
-from loop_returns.tables.runs import RUNS
+from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.comments import write_comments
 from loop_returns.warehouse.destination import find_target
-from loop_returns.warehouse.load import Warehouse
-from loop_returns.warehouse.lock import hold
-from loop_returns.warehouse.permissions import open_warehouse
-from loop_returns.warehouse.publish import publish, publish_path
+from loop_returns.warehouse.failures import unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
-    from loop_returns.extract.planning import Plan
+    import duckdb
+
+    from loop_returns.extract.api_reader import ApiReader
+    from loop_returns.extract.planning import NoticesPlan, Plan, ReturnsPlan
     from loop_returns.extract.reading import Compare
     from loop_returns.extract.scheduler import Event
+    from loop_returns.runs.ledger import Run
     from loop_returns.runs.progress import Progress
+    from loop_returns.settings import Settings
     from loop_returns.warehouse.destination import Target
+    from loop_returns.warehouse.load import Warehouse
 
-RESOURCES: Final = ("returns", "advanced_shipping_notices")
+RESOURCES: Final = (RETURNS.name, ASN.name)
+NOTICES: Final = "shipping notices"  # for people
+
+_INSTEAD: Final = "set DLT_DATA_DIR to another folder"
 
 
 @dataclass(frozen=True)
@@ -89,6 +87,7 @@ class Session:
     state: ShopState = field(default_factory=ShopState)
     verified_before: str | None = None
     clock: Clocks = field(default_factory=Clocks.here)
+    _reads: str = ""
 
     @property
     def now(self) -> datetime:
@@ -100,26 +99,40 @@ class Session:
         """The configured shop name."""
         return self.settings.shop
 
-    def read(self, plan: Plan, compare: Compare, *, watch: Callable[[Event], None] = lambda _: None) -> None:
-        """Reads a plan and loads it chunk by chunk, what `compare` makes of each. `watch` sees every event as it comes.
+    def read(
+        self,
+        compare: Compare,
+        *,
+        returns: ReturnsPlan = NO_RETURNS,
+        notices: NoticesPlan = NO_NOTICES,
+        watch: Callable[[Event], None] = lambda _: None,
+    ) -> None:
+        """Reads returns, then notices, and loads what `compare` makes of them. `watch` sees every event as it comes.
 
-        Raises what the API's client and the warehouse raise.
+        Raises what the API's client and the warehouse raise, and WarehouseError on a full disk.
         """
-        is_returns = isinstance(plan, ReturnsPlan)
-        what = "returns" if is_returns else "shipping notices"
-        then = "shipping notices" if is_returns and self.options.wants("advanced_shipping_notices") else ""
-        self.progress.begin(what, len(plan.windows), per_minute=self.settings.requests_per_minute, then=then)
 
         def note(event: Event) -> None:
-            self._note(event, plan)
+            self._note(event, reading)
             watch(event)
 
-        reading = Reading(self.api, plan, self.state, compare, self.options.limits, note)
-        with closing(reading):
-            while reading.advance():
-                self._load(reading)
-                self.state = reading.state
+        if returns.windows:
+            then = NOTICES if self.options.wants(ASN.name) else ""
+            self._begin("returns", returns, then=then)
+        reading = Reading(self.api, self.state, compare, returns, notices, self.options.limits, note)
+        try:
+            with closing(reading):
+                while reading.advance():
+                    self._load(reading)
+                    self.state = reading.state
+        except OSError as error:
+            raise unwritable("What was read cannot be kept on this machine", error, instead=_INSTEAD) from error
         self.state = reading.state
+
+    def _begin(self, what: str, plan: Plan, *, then: str = "") -> None:
+        if self._reads != what:
+            self._reads = what
+            self.progress.begin(what, len(plan.windows), per_minute=self.settings.requests_per_minute, then=then)
 
     def finish(self, *, check_all: bool = False) -> None:
         """Refreshes marts and comments and checks the data, where that has not been done since the last load.
@@ -146,105 +159,23 @@ class Session:
         self.state = replace(self.state, verified=__version__ if sound else None)
 
     def _load(self, reading: Reading) -> None:
-        assert reading.chunk is not None  # noqa: S101 # for mypy: `advance` was true
-        if reading.chunk.tables:
-            rows = sum(table.num_rows for table in reading.chunk.tables.values())
+        rows = sum(sum(chunk.rows.values()) for chunk in reading.chunks)
+        if rows:
             self.progress.doing(f"loading {counted(rows, 'row')}")
             columns = self.warehouse.load(lambda: loop_returns_source(reading=reading))
             self.run.new_columns += [name for name in columns if name not in self.run.new_columns]
-            reading.chunk.tables.clear()  # dlt's objects may live on for a while, and would keep the rows
         self.progress.loaded()
-        self.run.tally.add(reading.chunk.tally)  # only now, so that the ledger counts what has landed
+        for chunk in reading.chunks:
+            self.run.tally.add(chunk.tally)  # only now, so that the ledger counts what has landed
 
-    def _note(self, event: Event, plan: Plan) -> None:
+    def _note(self, event: Event, reading: Reading) -> None:
         if isinstance(event, WindowDone):
             self.run.windows += 1
-            self.progress.window_done(plan.label(event.root))
+            self.progress.window_done(reading.label(event.root))
         elif isinstance(event, Answered):
+            rows, is_list = event.page.rows(listed(event.task)), isinstance(event.task, ListTask)
+            if not is_list:
+                self._begin(NOTICES, reading.notices)
             self.run.edge_checks += is_recheck(event.task)
-            rows, left = event.page.tables[root_of(plan)].num_rows if event.page.tables else 0, self.api.rate_limiter.left()
-            self.progress.answered(rows=rows, returns=rows if isinstance(plan, ReturnsPlan) else 0, left=left)
-
-
-@contextmanager
-def open_session(
-    command: str, settings: Settings | None, options: Options | None, progress: Progress | None
-) -> Iterator[Session]:
-    """Opens a run and closes it: afterwards its outcome is in the ledger, or in the journal if the warehouse is away.
-
-    Raises LockedError when another run holds the warehouse, and whatever the run raises.
-    """
-    settings, options, progress = settings or load(), options or Options(), progress or Silent()
-    Privacy.of(settings)  # refuse a missing key before anything else
-    target = options.target()
-    copy = options.publish or settings.publish
-    if copy is not None:
-        publish_path(target, copy)  # refuse a useless path before a long run, not after it
-    for warning in open_warehouse(target.file) if target.file else ():
-        progress.note(warning)
-    run, journal = Run(command, settings.shop), RunJournal(target.folder)
-    noting = nullcontext() if options.dry_run else journal.noting(run)
-    with noting, hold(target, command=command) as confirm:
-        journal.note(run)
-        api = ApiReader(settings, first_wait=options.limits.first_wait, on_retry=progress.waiting)
-        with Warehouse(target, load_wait=options.limits.load_wait, confirm=confirm) as warehouse:
-            sets = duckdb.connect(config={"threads": 1})
-            yield from _run(Session(settings, options, warehouse, api, run, progress, sets), journal)
-        if copy is not None and run.outcome in {"done", "drift"} and not options.dry_run:
-            publish(target, copy)
-
-
-def _run(session: Session, journal: RunJournal) -> Iterator[Session]:
-    run, warehouse = session.run, session.warehouse
-    try:
-        with session.api, session.sets:
-            warehouse.restore()
-            session.state = ShopState.read(warehouse.state(session.shop)).under(Privacy.of(session.settings))
-            session.clock = session.api.clock()
-            if session.clock.doubt:
-                run.notices.append(session.clock.doubt)
-                run.go_by(session.clock.now)
-            if not session.options.dry_run:
-                # only now, so that a run that Loop refuses leaves no database
-                session.state, said = set_right(warehouse, session.state, session.settings, session.clock)
-                session.verified_before = session.state.verified
-                run.notices += said
-                journal.note(run)  # with what it has set right, should it be killed
-            elif warehouse.is_empty:
-                raise ConfigurationError("There is nothing to compare with yet: run `loop-returns sync` first.")
-            if not (session.options.allow_deletions and run.command == "reconcile"):  # the way on when all returns are gone
-                with warehouse.reader() as reader:
-                    refuse_another_shop(session.api.client, reader, shop=session.shop)
-            yield session
-        _close(session)
-        _write_ledger(session, journal)
-    except BaseException as error:
-        _close(session, error)
-        with suppress(LoopReturnsError):  # a full disk: `error` says it already
-            journal.note(run)
-        file = warehouse.target.file
-        if file is None or file.exists():  # a run that fails before it begins leaves no database
-            with suppress(Exception):  # the warehouse may be what failed; then the next run writes it
-                warehouse.close()  # a database that broke has to be opened anew
-                warehouse.restore()
-                session.state = ShopState.read(warehouse.state(session.shop))  # a load whose answer was lost may count
-                _write_ledger(session, journal)
-        raise
-
-
-def _close(session: Session, error: BaseException | None = None) -> None:
-    run, stats = session.run, session.api.client.stats
-    run.requests, run.retries, run.too_many_requests = stats.requests, stats.retries, stats.too_many
-    run.notices += [note for note in session.warehouse.notes if note not in run.notices]
-    run.end(error)
-
-
-def _write_ledger(session: Session, journal: RunJournal) -> None:
-    """Writes this run, those that the ledger does not have yet, and the state with them."""
-    if session.options.dry_run:
-        journal.acknowledge([session.run.run_id])
-        return
-    journal.note(session.run)
-    records = journal.unreported()
-    session.warehouse.load_tables({RUNS.name: to_table(records)}, shop=session.shop, state=session.state.written())
-    journal.acknowledge(record["run_id"] for record in records)
+            left = self.api.rate_limiter.left()
+            self.progress.answered(rows=rows, returns=rows if is_list else 0, left=left)

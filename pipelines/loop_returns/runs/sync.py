@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loop_returns.extract.clocks import Clocks
-from loop_returns.extract.planning import horizon, notices_plan, requests_of, starts_earlier, sync_plan
+from loop_returns.extract.planning import NO_RETURNS, horizon, notices_plan, requests_of, starts_earlier, sync_plan
 from loop_returns.runs.comparing import Comparison
-from loop_returns.runs.notices import planned, read_notices
+from loop_returns.runs.notices import read_with_notices
+from loop_returns.runs.opening import open_session
 from loop_returns.runs.privacy import review
-from loop_returns.runs.session import open_session
 from loop_returns.runs.status import shop_state
 
 if TYPE_CHECKING:
@@ -31,20 +31,22 @@ def sync(settings: Settings | None = None, options: Options | None = None, *, pr
     with open_session("sync", settings, options, progress) as session:
         run, clock = session.run, session.clock
         run.cursor_before = run.cursor_after = session.state.cursor
-        compare = Comparison(session)
+        compare, returns = Comparison(session), NO_RETURNS
         if session.options.wants("returns"):
+            returns = sync_plan(session.settings, session.state, clock)
             if starts_earlier(session.settings, session.state):
                 run.notices.append(
                     f"The setting `start_date` ({session.settings.start_date:%Y-%m-%d}) is earlier than before "
                     f"({session.state.since:%Y-%m-%d}): everything was read again from there."
                 )
-            session.read(sync_plan(session.settings, session.state, clock), compare)
-            run.cursor_after, run.synced_up_to = session.state.cursor, clock.now
         if session.options.wants("advanced_shipping_notices"):
             # the rolling horizon, stretched back to the last time, and the days of older returns that changed
             first, last = horizon(session.settings, session.state, clock)
-            notices = planned(session, first, last, due=session.state.days_due, read=clock.earliest.date())
-            read_notices(session, notices, compare)
+            read_with_notices(session, compare, returns, first, last, read=clock.earliest.date())
+        else:
+            session.read(compare, returns=returns)
+        if returns.windows:
+            run.cursor_after, run.synced_up_to = session.state.cursor, clock.now
         review(session)
         session.finish()
         return run

@@ -72,9 +72,10 @@ def dlt_hints(table: Table) -> dict[str, Any]:
     Children are replaced as a set by `merge_key`; the rest by their natural key.
     """
     keys = {"merge_key": table.replace_by} if table.replace_by else {"primary_key": table.key}
+    once = table.name in KEYS  # only the newest copy of a row is loaded; to look for others takes long
     return {
         "name": table.name,
-        "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
+        "write_disposition": {"disposition": "merge", "strategy": "delete-insert", "deduplicated": once},
         "columns": {column.name: _dlt_column(column) for column in table.columns},
         **keys,
     }

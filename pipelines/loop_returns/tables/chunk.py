@@ -1,23 +1,65 @@
-"""What is loaded at once, and the counts of the rows that were read for it."""
+"""What is loaded at once: which rows of the pages that were read, rows that are made for it, and the counts."""
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from loop_returns.tables.returns import RETURNS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
+    from pathlib import Path
 
-    Tables = dict[str, pa.Table]
+COPY: Final = "_copy"  # the number of a copy of a row, and of the return that a child came with
+_PART_ROWS: Final = 5_000  # handed on at once
+_PART_BYTES: Final = 32_000_000  # fewer rows, where they are very long
+Tables = Mapping[str, pa.Table]
 
 
-def joined(pages: Sequence[Tables]) -> Tables:
-    """The tables of many pages as one of each name."""
-    return {name: pa.concat_tables([one[name] for one in pages], promote_options="default") for name in pages[0]}
+class StoredTables(Mapping[str, pa.Table]):
+    """Tables in a folder of their own, a file each: of a table only those columns take memory that are looked at."""
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self._folder, self._names = folder, tuple(names)
+
+    @classmethod
+    def write(cls, folder: Path, tables: Tables) -> StoredTables:
+        """Makes the folder. Raises OSError."""
+        folder.mkdir()
+        for name, table in tables.items():
+            with pa.OSFile(str(folder / name), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
+        return cls(folder, [*tables])
+
+    def __getitem__(self, name: str) -> pa.Table:
+        with pa.memory_map(str(self._folder / name)) as file:
+            return pa.ipc.open_file(file).read_all()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def remove(self) -> None:
+        """Gives back the room on the disk."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def columns_of(pages: Sequence[Tables], name: str, columns: Sequence[str]) -> pa.Table:
+    """These columns of a table, of all pages."""
+    return pa.concat_tables([page[name].select(columns) for page in pages])
 
 
 @dataclass
@@ -44,11 +86,50 @@ class Tally:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Tables to load by name, none when no row is new or changed; the counts; and days whose shipping notices are due.
+    """The rows to load.
 
-    The days are those on which the warehouse had the returns that are replaced, and those on which Loop has them now.
+    Attributes:
+        tally: the counts.
+        days: whose shipping notices are due: those on which the warehouse had the returns that are replaced, and those on
+            which Loop has them now.
+        rows: how many there are, by table; none when nothing says anything new.
+        pages: where they are.
+        copies: a table `number, previous`: the copies to load, and the state of each that the warehouse has.
+        made: rows to load that are in no page.
     """
 
-    tables: Tables
     tally: Tally
     days: frozenset[date] = frozenset()
+    rows: Mapping[str, int] = field(default_factory=dict)
+    pages: Sequence[Tables] = ()
+    copies: pa.Table | None = None
+    made: Tables = field(default_factory=dict)
+
+    def parts(self, name: str) -> Iterator[pa.Table]:
+        """The rows of one table, in parts of bounded size."""
+        waiting: list[pa.Table] = []
+        for page in self.pages:
+            if name in page:
+                waiting.append(page[name])
+            if sum(one.num_rows for one in waiting) >= _PART_ROWS or sum(one.nbytes for one in waiting) >= _PART_BYTES:
+                yield self._chosen(name, waiting)
+                waiting = []
+        if waiting:
+            yield self._chosen(name, waiting)
+        if name in self.made:
+            yield self.made[name]
+
+    def table(self, name: str) -> pa.Table:
+        """All rows of a table at once."""
+        return pa.concat_tables(self.parts(name), promote_options="default")
+
+    def _chosen(self, name: str, tables: Sequence[pa.Table]) -> pa.Table:
+        assert self.copies is not None  # noqa: S101 # where there are pages there are copies
+        rows = pa.concat_tables(tables, promote_options="default")  # one may have columns that nobody has declared
+        places = pc.index_in(rows[COPY], value_set=self.copies["number"].combine_chunks())
+        if places.null_count:
+            rows, places = rows.filter(pc.is_valid(places)), places.drop_null()
+        if name == RETURNS.name:
+            previous = self.copies["previous"].take(places)
+            rows = rows.set_column(rows.schema.get_field_index("_previous_state"), "_previous_state", previous)
+        return rows.drop_columns([COPY])

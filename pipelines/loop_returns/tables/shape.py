@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from loop_returns.tables import values
 from loop_returns.tables.catalog import ARRAYS, ARROW, arrow_schema
+from loop_returns.tables.chunk import COPY
 from loop_returns.tables.fields import (
     Fields,
     Row,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from loop_returns.tables.chunk import Tables
 
-COPY: Final = "_copy"
 _KEEP: Final = Privacy()
 
 

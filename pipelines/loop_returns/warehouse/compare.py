@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from loop_returns.api.decode import decode_json
 from loop_returns.tables.catalog import ARROW, TABLES
+from loop_returns.tables.chunk import COPY
 from loop_returns.tables.schema import Type
-from loop_returns.tables.shape import COPY
 from loop_returns.tables.values import canonical_json
 
 if TYPE_CHECKING:

@@ -13,10 +13,9 @@ import pyarrow.compute as pc
 
 from loop_returns.tables.catalog import CHILDREN, KEYS, TABLES, arrow_schema
 from loop_returns.tables.children import LABELS
-from loop_returns.tables.chunk import Chunk, Tally
+from loop_returns.tables.chunk import COPY, Chunk, Tally, columns_of
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import STATE_CHANGES
-from loop_returns.tables.shape import COPY
 from loop_returns.tables.shipping import ASN
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ IDS: Final = pa.schema([("id", pa.string())])
 
 _CHOOSE: Final = """
 CREATE TEMP TABLE copies AS
-SELECT {key}, state, _row_hash AS hash, _copy AS number, row, coalesce(epoch_us(updated_at), -4611686018427387904) AS time
+SELECT {key}, state, _row_hash AS hash, _copy AS number, coalesce(epoch_us(updated_at), -4611686018427387904) AS time
 FROM rows;
 CREATE TEMP TABLE newest AS
 SELECT c.*, k.id IS NULL AS is_new, k.state AS previous, k.updated_at, k.label_updated_at,
@@ -75,7 +74,7 @@ _DAYS: Final = "SELECT DISTINCT make_timestamp(unnest([epoch_us(updated_at), epo
 
 def newest_returns(
     db: duckdb.DuckDBPyConnection,
-    tables: Tables,
+    pages: Sequence[Tables],
     known: pa.Table | None,
     *,
     shop: str,
@@ -84,96 +83,90 @@ def newest_returns(
 ) -> Chunk:
     """The newest copy of every return with its children, tombstones for children that no longer exist, and state changes.
 
-    `tables` has `returns` and its children with copy numbers. Where it is not known what the warehouse has, `known` is None:
+    `pages` have `returns` and its children with copy numbers. Where it is not known what the warehouse has, `known` is None:
     then every return may have had children. So may those in `uncertain`, a table `id`, whatever their rows say.
     """
-    root = tables[RETURNS.name]
     with db.cursor() as cursor:  # releases the rows when it is closed
-        chosen, tally = _choose(cursor, root, RETURNS.name, known, uncertain)
+        chosen, tally = _choose(cursor, pages, RETURNS.name, known, uncertain)
         if not chosen.num_rows:
-            return Chunk({}, tally)
+            return Chunk(tally)
         changes = cursor.execute(_CHANGES, {"shop": shop, "at": observed_at}).to_arrow_table()
         days = {day for (day,) in cursor.execute(_DAYS).fetchall() if day is not None}
-    whole = chosen.num_rows == root.num_rows  # as in a first sync: then nothing has to be copied
-    keep = root if whole else root.take(chosen["row"])
-    place = keep.schema.get_field_index("_previous_state")
-    to_load = {RETURNS.name: keep.set_column(place, "_previous_state", chosen["previous"]).drop_columns([COPY])}
     numbers, is_new = chosen["number"].combine_chunks(), chosen["is_new"].combine_chunks()
     stored = chosen["id"] if known is None else chosen["id"].filter(pc.or_(pc.invert(is_new), chosen["is_uncertain"]))
+    rows, made = {RETURNS.name: chosen.num_rows}, {}
     for child in CHILDREN:
-        rows = tables[child.name]
-        rows = rows if whole else rows.filter(pc.is_in(rows[COPY], value_set=numbers))
-        new = pc.sum(pc.is_in(rows[COPY], value_set=numbers.filter(is_new))).as_py() or 0
-        tally.count(child.name, rows=rows.num_rows, new=new)
-        rows = _with_tombstones(rows.drop_columns([COPY]), child.name, stored, shop)
-        if rows.num_rows:
-            to_load[child.name] = rows
+        found = columns_of(pages, child.name, ["return_id", COPY])
+        found = found.filter(pc.is_in(found[COPY], value_set=numbers))
+        new = pc.sum(pc.is_in(found[COPY], value_set=numbers.filter(is_new))).as_py() or 0
+        tally.count(child.name, rows=found.num_rows, new=new)
+        without = stored.filter(pc.invert(pc.is_in(stored, value_set=found["return_id"].combine_chunks())))
+        rows[child.name] = found.num_rows + len(without)
+        if len(without):
+            made[child.name] = _tombstones(child.name, without, shop)
     if changes.num_rows:
-        to_load[STATE_CHANGES.name] = changes.cast(arrow_schema(STATE_CHANGES.name))
+        made[STATE_CHANGES.name] = changes.cast(arrow_schema(STATE_CHANGES.name))
+        rows[STATE_CHANGES.name] = changes.num_rows
         tally.count(STATE_CHANGES.name, rows=changes.num_rows, new=changes.num_rows)
-    return Chunk(to_load, tally, frozenset(days | _notice_days(to_load)))
+    rows = {name: count for name, count in rows.items() if count}
+    return Chunk(tally, frozenset(days | _notice_days(pages, numbers)), rows, pages, chosen, made)
 
 
-def newest_notices(db: duckdb.DuckDBPyConnection, tables: Tables, known: pa.Table | None) -> Chunk:
+def newest_notices(db: duckdb.DuckDBPyConnection, pages: Sequence[Tables], known: pa.Table | None) -> Chunk:
     """The newest copy of every row of the shipping notice report that says something new."""
-    rows = tables[ASN.name]
     with db.cursor() as cursor:
-        chosen, tally = _choose(cursor, rows, ASN.name, known, None)
-    if not chosen.num_rows:
-        return Chunk({}, tally)
-    return Chunk({ASN.name: rows.take(chosen["row"]).drop_columns([COPY])}, tally)
+        chosen, tally = _choose(cursor, pages, ASN.name, known, None)
+    return Chunk(tally, rows={ASN.name: chosen.num_rows}, pages=pages, copies=chosen) if chosen.num_rows else Chunk(tally)
 
 
-def missing(db: duckdb.DuckDBPyConnection, stored: pa.Table, seen: Sequence[pa.Table]) -> pa.Table:
-    """The rows of `stored` that are in none of the tables `seen`; all have the same key columns."""
+def missing(db: duckdb.DuckDBPyConnection, stored: pa.Table, seen: Sequence[pa.Table] | str) -> pa.Table:
+    """The rows of `stored` that are in none of the tables `seen`, or in no row of the table `seen`."""
     with db.cursor() as cursor:
         cursor.register("stored", stored)
-        cursor.register("seen", pa.concat_tables([stored.slice(0, 0), *seen], promote_options="default"))
-        return cursor.execute(f"FROM stored ANTI JOIN seen USING ({', '.join(stored.column_names)})").to_arrow_table()
+        if not isinstance(seen, str):
+            cursor.register("seen", pa.concat_tables([stored.slice(0, 0), *seen], promote_options="default"))
+            seen = "seen"
+        return cursor.execute(f"FROM stored ANTI JOIN {seen} USING ({', '.join(stored.column_names)})").to_arrow_table()
 
 
 def _choose(
-    db: duckdb.DuckDBPyConnection, rows: pa.Table, name: str, known: pa.Table | None, uncertain: pa.Table | None
+    db: duckdb.DuckDBPyConnection, pages: Sequence[Tables], name: str, known: pa.Table | None, uncertain: pa.Table | None
 ) -> tuple[pa.Table, Tally]:
     """The copies to load, and the counts; leaves `copies`, `known` and `chosen` in the database."""
     key = ", ".join(KEYS[name])
-    columns = rows.select([*KEYS[name], "state", "_row_hash", COPY, "updated_at"])
-    db.register("rows", columns.append_column("row", pa.array(range(rows.num_rows), pa.int64())))
+    db.register("rows", columns_of(pages, name, [*KEYS[name], "state", "_row_hash", COPY, "updated_at"]))
     db.register("known", KNOWN[name].empty_table() if known is None else known)
     db.register("uncertain", IDS.empty_table() if uncertain is None else uncertain)
     for statement in _CHOOSE.format(key=key).strip().split(";")[:-1]:
         db.execute(statement)
     counts: Any = db.execute("SELECT count(*) FILTER (is_same), count(*) FILTER (is_older) FROM newest").fetchone()
-    chosen = db.execute("SELECT id, row, number, is_new, is_uncertain, previous FROM chosen ORDER BY row").to_arrow_table()
+    chosen = db.execute("SELECT id, number, is_new, is_uncertain, previous FROM chosen ORDER BY number").to_arrow_table()
     tally = Tally(unchanged=counts[0], older=counts[1])
     if chosen.num_rows:
         tally.count(name, rows=chosen.num_rows, new=pc.sum(chosen["is_new"]).as_py())
     return chosen, tally
 
 
-def _with_tombstones(rows: pa.Table, name: str, stored: pa.ChunkedArray, shop: str) -> pa.Table:
-    """`rows` and one `_removed` row for every return in `stored` that has none, so that its old rows go."""
-    without = stored.filter(pc.invert(pc.is_in(stored, value_set=rows["return_id"].combine_chunks())))
-    if not len(without):
-        return rows
-    last = TABLES[name].key[-1]
-    values = {"shop": shop, "_removed": True, last: 0 if pa.types.is_integer(rows.schema.field(last).type) else ""}
-    tombstones = [
-        without if one.name == "return_id" else pa.array([values.get(one.name)] * len(without), one.type)
-        for one in rows.schema
+def _tombstones(name: str, returns: pa.ChunkedArray, shop: str) -> pa.Table:
+    """One `_removed` row for each of the returns, so that its old rows go."""
+    schema, last = arrow_schema(name), TABLES[name].key[-1]
+    values = {"shop": shop, "_removed": True, last: 0 if pa.types.is_integer(schema.field(last).type) else ""}
+    columns = [
+        returns if one.name == "return_id" else pa.array([values.get(one.name)] * len(returns), one.type) for one in schema
     ]
-    return pa.concat_tables([rows, pa.Table.from_arrays(tombstones, schema=rows.schema)])
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _notice_days(tables: Tables) -> set[date]:
-    """The days by which the shipping notices of these returns may be found, whichever time the report filters on.
+def _notice_days(pages: Sequence[Tables], numbers: pa.Array) -> set[date]:
+    """The days by which the shipping notices of these copies may be found, whichever time the report filters on.
 
     Their return was created on one and last updated on another, its labels on others.
     """
-    columns = [tables[RETURNS.name].column(name) for name in ("created_at", "updated_at", "label_updated_at")]
-    if LABELS.name in tables:
-        columns.append(tables[LABELS.name].column("updated_at"))
+    times = {RETURNS.name: ["created_at", "updated_at", "label_updated_at"], LABELS.name: ["updated_at"]}
     days: set[date] = set()
-    for column in columns:
-        days.update(pc.unique(column.cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.date32())).to_pylist())
+    for name, columns in times.items():
+        rows = columns_of(pages, name, [*columns, COPY])
+        rows = rows.filter(pc.is_in(rows[COPY], value_set=numbers))
+        for column in columns:
+            days.update(pc.unique(rows[column].cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.date32())).to_pylist())
     return days - {None}

@@ -42,7 +42,7 @@ _CONFIGURATION: Final = {  # of our pipeline alone: others in the same process k
 }
 # With that much DuckDB replaces 100,000 of 2,000,000 returns as fast as with more; a processor is left to those who read.
 # Without the order of insertion it need not write what does not fit into that memory to disk and read it again.
-_LIMITS: Final = "SET threads = 1; SET memory_limit = '250MB'; SET preserve_insertion_order = false"
+_LIMITS: Final = "SET threads = 1; SET memory_limit = '120MB'; SET preserve_insertion_order = false"
 _READ_UP_TO: Final = {RETURNS.name: "cursor", ASN.name: "asn_read"}  # in the state of a shop, by what was read
 _ONE_WRITER: Final = {"load.workers": 1}  # a file is written by one at a time
 
