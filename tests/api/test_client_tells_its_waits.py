@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from loop_returns.api.facts import RETURNS_PATH
@@ -9,6 +11,9 @@ from loop_returns.errors import TransientError
 from loop_returns.extract.api_reader import ApiReader
 from loop_returns.settings import Settings
 from tests.support.loopback import KEY, FakeTime, Loopback, Scripted, client_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FAULTS = {
     "HTTP 429": Scripted({"message": f"Not with {KEY}."}, 429),
@@ -67,12 +72,12 @@ def test_the_rate_limit() -> None:
     assert told == [(time.slept[0], "the limit of requests a minute")]
 
 
-def test_the_reader_of_a_shop_passes_it_on() -> None:
+def test_the_reader_of_a_shop_passes_it_on(tmp_path: Path) -> None:
     """What reads a whole shop tells the waits of all its requests to the same function."""
     told: list[str] = []
     with Loopback(Scripted({}, 503)) as server:
         settings = Settings(api_key=KEY, base_url=server.url)
-        reader = ApiReader(settings, first_wait=0.001, on_retry=lambda _, reason: told.append(reason))
+        reader = ApiReader(settings, tmp_path / "pages", first_wait=0.001, on_retry=lambda _, reason: told.append(reason))
         with reader, pytest.raises(TransientError):
             reader.clock()
     assert told == ["HTTP 503"] * 7

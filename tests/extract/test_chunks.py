@@ -17,16 +17,17 @@ from loop_returns.extract.scheduler import Answered, Idle, WindowDone
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.session import Session
 from loop_returns.sandbox import Shop
-from loop_returns.tables.chunk import Chunk, Tally
+from loop_returns.tables.chunk import COPY, Chunk, Tally, columns_of
 from loop_returns.tables.shape import Shaper
 from tests.support import PATIENCE
 from tests.support.driving import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from loop_returns.extract.tasks import Task
     from loop_returns.sandbox import SeenRequest
+    from loop_returns.tables.chunk import Tables
     from tests.support.driving import Driver
 
 
@@ -46,14 +47,17 @@ def test_no_chunk_is_larger_than_its_limit_and_a_page(drive: Callable[..., Drive
     assert sum(chunks(driver)) == 150
 
 
-@pytest.mark.long
-def test_long_rows_make_smaller_chunks(drive: Callable[..., Driver]):
-    """Rows that need much memory are loaded sooner."""
-    shop = Shop.generate(seed=6, returns=60, days=100, now=NOW)
-    driver = drive(shop, settings={"page_size": 5, "window_days": 20}, limits=Limits(size=20_000))
-    driver.sync()
-    driver.assert_equal()
-    assert len(chunks(driver)) > 3
+def test_rows_are_handed_on_in_parts():
+    """However many pages a chunk has, and however long their rows are, only a part of them is in memory at once."""
+    pages = [Shaper("default").returns(Script(20)._bodies, first_copy=1000 * n) for n in range(120)]
+    numbers = pa.concat_arrays([page["returns"][COPY].combine_chunks() for page in pages])
+    chunk = Chunk(
+        Tally(), pages=pages, copies=pa.table({"number": numbers, "previous": pa.nulls(len(numbers), pa.string())})
+    )
+    parts = [part.num_rows for part in chunk.parts("returns")]
+    assert sum(parts) == 100 * len(pages)
+    assert len(parts) > 1
+    assert max(parts) <= 5_100
 
 
 class Script:
@@ -73,17 +77,21 @@ class Script:
                 yield one
 
 
+def everything(table: str, pages: Sequence[Tables]) -> Chunk:
+    """A chunk of all rows."""
+    return Chunk(Tally(), rows={table: columns_of(pages, table, ["id"]).num_rows}, pages=pages)
+
+
 def sizes_of(script: Script, limits: Limits) -> list[int]:
     """Rows of each chunk that a reading makes of the script."""
     from loop_returns.settings import Settings
 
     settings = Settings(api_key="k")
     plan = changed_plan(settings, NOW.replace(month=9), NOW, since=NOW, begun=NOW)
-    reading = Reading(script, plan, ShopState(), lambda tables: Chunk(tables, Tally()), limits)  # type: ignore[arg-type]
+    reading = Reading(script, ShopState(), everything, plan, limits=limits)  # type: ignore[arg-type]
     found = []
     while reading.advance():
-        assert reading.chunk is not None
-        found.append(reading.chunk.tables["returns"].num_rows)
+        found += [chunk.rows["returns"] for chunk in reading.chunks]
     return found
 
 
@@ -100,7 +108,7 @@ def test_a_cursor_while_nobody_knows_the_time():
     from loop_returns.settings import Settings
 
     plan = changed_plan(Settings(api_key="k"), NOW.replace(month=9), NOW, since=NOW, begun=NOW.replace(month=9))
-    reading = Reading(Script(100, WindowDone(0), Idle()), plan, ShopState(), lambda tables: Chunk(tables, Tally()))  # type: ignore[arg-type]
+    reading = Reading(Script(100, WindowDone(0), Idle()), ShopState(), everything, plan)  # type: ignore[arg-type]
     reading._began -= 3600
     while reading.advance():
         pass
@@ -117,13 +125,13 @@ def test_the_cursor_of_a_chunk():
     odd = [{**body, "updated_at": "2036-01-01T00:00:00Z"} for body in script._bodies[:1]]
     script._bodies = [*odd, *script._bodies[1:]]
     plan = changed_plan(Settings(api_key="k"), NOW.replace(month=9), NOW, since=NOW, begun=NOW)
-    half = Reading(Script(10), plan, ShopState(), lambda tables: Chunk(tables, Tally()), Limits())  # type: ignore[arg-type]
+    half = Reading(Script(10), ShopState(), everything, plan)  # type: ignore[arg-type]
     assert half.advance()
     assert half.state.cursor is None, "the window is not whole"
-    reading = Reading(script, plan, ShopState(), lambda tables: Chunk(tables, Tally()), Limits(rows=1000))  # type: ignore[arg-type]
+    reading = Reading(script, ShopState(), everything, plan, limits=Limits(rows=1000))  # type: ignore[arg-type]
     assert reading.advance()
-    assert reading.chunk is not None
-    times = pa.compute.unique(reading.chunk.tables["returns"]["updated_at"]).to_pylist()
+    (chunk,) = reading.chunks
+    times = pa.compute.unique(columns_of(chunk.pages, "returns", ["updated_at"])["updated_at"]).to_pylist()
     assert reading.state.cursor == max(time for time in times if time <= NOW)
 
 

@@ -40,7 +40,7 @@ def walked(driver: Driver, column: Column, **settings: Any) -> tuple[list[str], 
     """Ids in the order of arrival, of a whole walk by that column, and how many seconds were read again."""
     ids: list[str] = []
     checks = 0
-    with ApiReader(driver.resolved(**settings)) as reader:
+    with ApiReader(driver.resolved(**settings), driver.folder / "pages") as reader:
         windows = split(NOW - timedelta(days=1), driver.shop.now, width=timedelta(hours=13))
         for event in reader.read(list_tasks(windows, column=column)):
             if isinstance(event, Answered):

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,7 +23,7 @@ import pytest
 from loop_returns.api.facts import ASN_PATH, RETURNS_PATH
 from loop_returns.api.response import RawResponse
 from loop_returns.extract import api_reader
-from loop_returns.extract.page import ShapedPage, shape_response
+from loop_returns.extract.page import PageWriter, ShapedPage, shape_response
 from loop_returns.extract.pool import MAX_PROCESSES, MAX_WAITING, ShapingPool
 from loop_returns.sandbox import Quirks, Shop
 from loop_returns.tables.shape import Shaper
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tests.support.driving import Driver
 
 NOW = datetime(2026, 10, 10, 12, 0, tzinfo=UTC)
+FOLDER = TemporaryDirectory()  # of the pages
 PATIENCE = 300.0  # seconds until something that does not happen is a failure
 PIPE = 65_536  # bytes in a full pipe
 LINKS = {"nextPageUrl": "/warehouse/return/list?cursor=abc", "previousPageUrl": None}
@@ -50,6 +52,7 @@ SECRETS = {
 }
 PROGRAM = """
 import itertools, os, pathlib, signal, sys, time
+from loop_returns.extract.page import PageWriter
 from loop_returns.extract.pool import ShapingPool
 from loop_returns.api.facts import RETURNS_PATH
 from loop_returns.tables.privacy import Privacy
@@ -58,7 +61,8 @@ from loop_returns.tables.shape import Shaper
 print("begins", flush=True)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 shaper = Shaper("default", Privacy("hash", "hush-" * 8))
-pool = ShapingPool(shaper, itertools.count(0, 1000), min_bytes=1, processors=2)
+writer = PageWriter(shaper, pathlib.Path())
+pool = ShapingPool(writer, itertools.count(0, 1000), min_bytes=1, processors=2)
 body = pathlib.Path("page.json").read_bytes()
 pool.shape(RETURNS_PATH, body)
 """
@@ -120,9 +124,10 @@ def script(home: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         one.communicate()
 
 
-def eager(*, min_bytes: int = 1, processors: int = 2) -> ShapingPool:
+def eager(*, min_bytes: int = 1, processors: int = 3) -> ShapingPool:
     """A pool for which the first body is reason enough for a process, whatever this machine has."""
-    return ShapingPool(Shaper("default"), count(0, 1000), min_bytes=min_bytes, processors=processors)
+    writer = PageWriter(Shaper("default"), Path(mkdtemp(dir=FOLDER.name)))
+    return ShapingPool(writer, count(0, 1000), min_bytes=min_bytes, processors=processors)
 
 
 def page(returns: int = 30, **more: object) -> bytes:

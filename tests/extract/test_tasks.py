@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Literal, cast
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,17 +15,21 @@ from hypothesis import strategies as st
 from loop_returns.api.facts import STATES
 from loop_returns.api.windows import DayWindow, Window, split
 from loop_returns.errors import InvalidResponseError, RangeRejectedError
+from loop_returns.extract.page import ShapedPage
 from loop_returns.extract.tasks import (
+    NOTICES_AT_ONCE,
     ListTask,
     NoticesTask,
     Task,
     following,
     halves,
+    is_divisible,
     is_recheck,
     list_tasks,
     params_of,
 )
 from loop_returns.sandbox import cursors
+from loop_returns.tables.shipping import ASN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -330,13 +335,29 @@ def test_a_refused_range() -> None:
             halves(replace(task, window=seconds(0, width)), REFUSED)
 
 
-@given(st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.integers(1, 119))
-def test_a_refused_range_of_days(first: date, more: int) -> None:
-    """The halves hold every day once; a single day is not halved, its refusal is raised."""
-    task = NoticesTask(DayWindow(first, first + timedelta(days=more)), 7)
-    older, newer = halves(task, REFUSED)
-    assert older == NoticesTask(DayWindow(first, first + timedelta(days=more // 2)), 7)
-    assert newer == NoticesTask(DayWindow(first + timedelta(days=more // 2 + 1), task.window.last), 7)
+@given(st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.integers(1, 400), st.integers(1, 90), st.data())
+def test_notices_are_asked_for_day_by_day(first: date, length: int, width: int, data: st.DataObject) -> None:
+    """Whatever answers hold, and however often a range is refused, the requests of a window hold every day once, in order.
+
+    None is wider than allowed; after many rows the next one is narrower, after few it is wider. The refusal of a single day
+    is raised.
+    """
+    days, most = [first + timedelta(days=n) for n in range(length)], 90
+    task, asked = NoticesTask(DayWindow(days[0], days[-1]), 7, width, most), []
+    while True:
+        while is_divisible(task) and data.draw(st.booleans()):
+            (task,) = halves(task, REFUSED)
+        span = (task.asked.last - task.asked.first).days + 1
+        assert 1 <= span <= most
+        asked += [task.asked.first + timedelta(days=n) for n in range(span)]
+        rows = data.draw(st.sampled_from([0, 10, NOTICES_AT_ONCE, 5 * NOTICES_AT_ONCE]))
+        page = ShapedPage({ASN.name: pa.table({"id": pa.nulls(rows)})}, "a cursor")
+        if not (more := following(task, page, workers=4)):
+            break
+        (task,) = more
+        assert task.root == 7
+        assert task.width <= max(1, span // 5) if rows > NOTICES_AT_ONCE else task.width >= min(span, most)
+    assert asked == days
     with pytest.raises(RangeRejectedError) as raised:
         halves(replace(task, window=DayWindow(first, first)), REFUSED)
     assert raised.value is REFUSED
@@ -357,7 +378,7 @@ def test_where_reading_begins() -> None:
         "paginate": "true",
         "pageSize": 750,
     }
-    notices = NoticesTask(DayWindow(date(2024, 2, 28), date(2024, 2, 29)), 0)
+    notices = NoticesTask(DayWindow(date(2024, 2, 28), date(2024, 2, 29)), 0, 2, 90)
     assert params_of(notices, page_size=750) == {"from": "2024-02-28", "to": "2024-03-01"}
-    assert following(notices, Answer([], "a cursor"), workers=4) == []
+    assert following(notices, ShapedPage({}, "a cursor"), workers=4) == []
     assert not is_recheck(notices)

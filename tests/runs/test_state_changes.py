@@ -78,7 +78,7 @@ def seen(copies: list[dict[str, Any]], *known: dict[str, Any]) -> list[tuple[str
     tables = Shaper("default").returns(copies)
     held = pa.Table.from_pylist([*known], schema=KNOWN["returns"])
     with duckdb.connect() as db:
-        found = newest_returns(db, tables, held, shop="default", observed_at=NOW).tables
+        found = newest_returns(db, [tables], held, shop="default", observed_at=NOW).made
     rows: list[dict[str, Any]] = found.get("return_state_changes", pa.table({})).to_pylist()
     return [(row["from_state"], row["to_state"]) for row in rows]
 

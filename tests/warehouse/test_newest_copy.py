@@ -48,7 +48,6 @@ def test_newest_copy_with_its_own_lines(pages: list[list[tuple[str, int, int]]],
         bodies = [body(*copy, mark=10 * place + row) for row, copy in enumerate(page)]
         read += [(copy[0], copy[1], 10 * place + row, copy[2]) for row, copy in enumerate(page)]
         shaped.append(shaper.returns(bodies, first_copy=10 * place))
-    tables = {name: pa.concat_tables([each[name] for each in shaped]) for name in shaped[0]}
     known = pa.Table.from_pylist(
         [
             {"id": one, "updated_at": NOW + minute * MINUTE, "state": "open", "row_hash": "another", "outdated": False}
@@ -57,7 +56,8 @@ def test_newest_copy_with_its_own_lines(pages: list[list[tuple[str, int, int]]],
         schema=KNOWN["returns"],
     )
     with duckdb.connect() as db:
-        settled = newest_returns(db, tables, known, shop="default", observed_at=NOW).tables
+        chunk = newest_returns(db, shaped, known, shop="default", observed_at=NOW)
+    settled = {name: chunk.table(name) for name in chunk.rows}
     wanted = {}
     for number, minute, mark, lines in sorted(read, key=lambda copy: (copy[1], copy[2])):
         if minute >= held.get(number, 0):

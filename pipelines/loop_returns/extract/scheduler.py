@@ -7,7 +7,7 @@ is bounded, so memory stays flat. The first failure ends everything and is raise
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from queue import PriorityQueue, SimpleQueue
 from threading import Thread
@@ -29,8 +29,8 @@ class Answered:
 
     task: Task
     page: ShapedPage
-    began: float = 0.0
-    ended: float = 0.0
+    began: float = field(default=0.0, compare=False)
+    ended: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)

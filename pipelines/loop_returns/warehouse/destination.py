@@ -89,6 +89,10 @@ def _is_duckdb(destination: Any) -> bool:
 def _destination(name: str, file: str | None) -> Any:
     try:
         resolved: Any = Destination.from_reference(name)
+        if type(resolved) is dlt.destinations.postgres:
+            from loop_returns.warehouse.copy_csv import postgres  # needs psycopg2
+
+            resolved = postgres(**resolved.config_params)
         if file is not None and not _is_duckdb(resolved):
             raise ConfigurationError(
                 f"--database names a DuckDB file, and `{name}` is no DuckDB. Leave out one of --database and --destination."

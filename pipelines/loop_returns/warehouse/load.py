@@ -120,7 +120,7 @@ class Warehouse:
         """
         before = self._columns()
         formats = self.target.destination.capabilities().supported_loader_file_formats or ()
-        fastest = "insert_values" if self.target.file is None else "parquet"  # csv would make "" of null, or null of ""
+        fastest = "parquet" if self.target.file is not None else "csv" if self.target.is_postgres else "insert_values"
         file_format: Any = fastest if fastest in formats else None
 
         def attempt() -> Any:
