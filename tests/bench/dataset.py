@@ -112,13 +112,14 @@ def _only(returns: int, numbers: Container[int]) -> Iterator[Change]:
     return (each for each in full(returns) if each.number in numbers)
 
 
-def write(folder: Path, returns: int, *, news: int | None = None) -> None:
+def write(folder: Path, returns: int, *, news: int | None = None, undeclared: bool = False) -> None:
     """Writes the data set of a shop of that many returns; with `news` what is listed a day after it was read.
 
-    The notices are always those of the whole shop, with the new times of returns that changed.
+    The notices are always those of the whole shop, with the new times of returns that changed. With `undeclared` every
+    return has a field that nobody has declared.
     """
     folder.mkdir(parents=True)
-    templates = _templates()
+    templates = _templates(undeclared=undeclared)
     found = [] if news is None else changed(returns, count=news)
     updates = {each.number: each for each in found}
     with ExitStack() as stack:
@@ -138,7 +139,8 @@ def write(folder: Path, returns: int, *, news: int | None = None) -> None:
 
 
 @cache
-def _templates() -> list[_Template]:
+def _templates(*, undeclared: bool) -> list[_Template]:
+    more = {"loyalty": {"tier": "gold", "points": 120}} if undeclared else {}
     shop = Shop.generate(seed=1, returns=TEMPLATES, now=END)
     rows: dict[str, list[bytes | tuple[str, int]]] = {}
     for row in shop.asn_snapshot():
@@ -146,7 +148,7 @@ def _templates() -> list[_Template]:
         parts += [*([b","] if parts else []), *_cut(msgspec.json.encode(row))]
     return [
         _Template(
-            _Text(tuple(_cut(msgspec.json.encode(body)))),
+            _Text(tuple(_cut(msgspec.json.encode(body | more)))),
             _Text(tuple(rows.get(body["id"], ()))),
             body["state"],
             len(body["line_items"]),

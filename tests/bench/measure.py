@@ -34,13 +34,17 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in one unit of ru_m
 
 @dataclass(frozen=True)
 class Sample:
-    """One run: seconds by the clock, seconds of CPU, megabytes at the peak, and what the process said of itself."""
+    """One run: seconds by the clock, seconds of CPU, megabytes at the peak, and what the process said of itself.
+
+    `server_mb` is what the database server had at its own peak, if there is one; it is not in the others.
+    """
 
     wall: float
     cpu: float
     peak_mb: float
     pss_mb: float
     said: dict[str, Any] = field(default_factory=dict)
+    server_mb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Figure:
     pss_mb: float
     said: dict[str, Any]
     samples: tuple[Sample, ...]
+    server_mb: float = 0.0
 
     def record(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -61,11 +66,18 @@ class Figure:
 
 
 def measure(
-    name: str, command: Sequence[str], work: Path, *, code: Path = HERE, env: dict[str, str] | None = None
+    name: str,
+    command: Sequence[str],
+    work: Path,
+    *,
+    code: Path = HERE,
+    env: dict[str, str] | None = None,
+    server: int | None = None,
 ) -> Sample:
     """Runs a command of this environment's Python in a folder to its end, with the package from `code`.
 
-    What it prints is a JSON object or of no interest. Raises RuntimeError with the end of its output when it fails.
+    `server` is the process of a database server that it uses. What it prints is a JSON object or of no interest.
+    Raises RuntimeError with the end of its output when it fails.
     """
     variables = {**environment(code), **(env or {})}
     with tempfile.TemporaryFile("w+") as errors:
@@ -74,7 +86,7 @@ def measure(
             [sys.executable, *command], cwd=work, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True
         )
         assert process.stdout is not None
-        with _watching(process.pid) as peaks:
+        with _watching(process.pid, server) as peaks:
             output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)  # wait4: the resources of this very process and those it waited for
         wall = time.perf_counter() - started
@@ -84,7 +96,8 @@ def measure(
             raise RuntimeError(f"{name} ended with {process.returncode}:\n{(output + errors.read())[-3000:]}")
     said = json.loads(output) if output.startswith("{") else {}
     peak = (usage.ru_maxrss + sum(peaks.helpers.values())) * _RSS_UNIT  # never more: the peaks need not fall together
-    return Sample(wall, usage.ru_utime + usage.ru_stime, peak / _MEGA, peaks.together * 1024 / _MEGA, said)
+    together, beside = (kilobytes * 1024 / _MEGA for kilobytes in (peaks.together, peaks.server))
+    return Sample(wall, usage.ru_utime + usage.ru_stime, peak / _MEGA, together, said, beside)
 
 
 @dataclass
@@ -93,10 +106,11 @@ class _Peaks:
 
     helpers: dict[int, int] = field(default_factory=dict)
     together: int = 0
+    server: int = 0
 
 
 @contextmanager
-def _watching(process: int) -> Iterator[_Peaks]:
+def _watching(process: int, server: int | None) -> Iterator[_Peaks]:
     """Looks at a process and its descendants again and again meanwhile, as Linux tells of them.
 
     Not at what `wait4` tells of memory of a child: that begins with what its parent had at the fork.
@@ -113,6 +127,11 @@ def _watching(process: int) -> Iterator[_Peaks]:
                     if one != process:
                         peaks.helpers[one] = _kilobytes(one, "status", "VmHWM")
             peaks.together = max(peaks.together, together)
+            beside = 0
+            for one in _tree(server) if server else ():
+                with suppress(OSError):
+                    beside += _kilobytes(one, "smaps_rollup", "Pss")
+            peaks.server = max(peaks.server, beside)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -161,6 +180,7 @@ def summary(name: str, samples: Sequence[Sample]) -> Figure:
         median(sample.pss_mb for sample in samples),
         samples[-1].said,
         tuple(samples),
+        median(sample.server_mb for sample in samples),
     )
 
 

@@ -26,8 +26,9 @@ def main() -> None:
     """Syncs as a first run does or, where the warehouse has something, what changed; exits as the command line does."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default=None, help="names of resources, by commas")
-    only = parser.parse_args().only
-    options = Options(only=None if only is None else frozenset(only.split(",")))
+    parser.add_argument("--destination", default="duckdb")
+    given = parser.parse_args()
+    options = Options(given.destination, only=None if given.only is None else frozenset(given.only.split(",")))
     run = sync(replace(load(), requests_per_minute=UNLIMITED), options)
     sys.stdout.write(json.dumps(run.record()) + "\n")
     sys.exit(run.exit_code)

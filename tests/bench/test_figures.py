@@ -33,12 +33,13 @@ def _is_whole(said: dict[str, Any], returns: int) -> bool:
 @pytest.mark.long
 def test_parts(tmp_path: Path):
     """All parts of one checkout run on small shops and write their JSON, and each run has read all that it should."""
-    parts = ("start", "shaping", "unpaced", "increments", "paced")
+    parts = ("start", "shaping", "unpaced", "increments", "paced", "sequential")
     said, ratios = _bench(tmp_path, *parts, "--sizes", "1500", "--increments", "1000", "--stock", "800")
     assert said["returns alone, 1,500"]["rows_new"]["returns"] == 1500
     assert "advanced_shipping_notices" not in said["returns alone, 1,500"]["rows_new"]
     assert said["DuckDB read_json, 1,500"]["rows"]["returns"] == 1500
-    assert _is_whole(said["paced, 1,500: whole job"], 1500)
+    assert _is_whole(said["paced, 1,500: whole job, DuckDB"], 1500)
+    assert _is_whole(said["paced, 1,500: whole job, PostgreSQL"], 1500)
     assert said["1 % changed, of 1,000"]["rows_changed"]["returns"] == 10
     assert ratios["nothing new, of 1000: requests"] <= 15
 
@@ -48,7 +49,8 @@ def test_the_job_of_two_checkouts(tmp_path: Path):
     """The job runs with both, and each later sync finds the warehouse of its own checkout."""
     said, ratios = _bench(tmp_path, "job", "--sizes", "1500", "--against", str(ROOT))
     for label in ("this", "other"):
-        assert _is_whole(said[f"whole job, 1,500, {label}"], 1500)
+        for name in ("", ", a field undeclared", ", PostgreSQL"):
+            assert _is_whole(said[f"whole job, 1,500{name}, {label}"], 1500)
         changes = said[f"1 % changed, of 1,500, {label}"]
         assert changes["rows_changed"]["returns"] == 15
         assert changes["rows_changed"]["advanced_shipping_notices"] == changes["rows_changed"]["return_line_items"] > 15
