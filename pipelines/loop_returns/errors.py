@@ -23,7 +23,7 @@ Every message is one paragraph for the operator, with the next step, and never h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -107,20 +107,14 @@ class LockedError(LoopReturnsError):
 
     exit_code: ClassVar[int] = 75
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        pid: int | None = None,
-        host: str | None = None,
-        command: str | None = None,
-        started: datetime | None = None,
-    ) -> None:
+    pid: int | None = None
+    host: str | None = None
+    command: str | None = None
+    started: datetime | None = None
+
+    def __init__(self, message: str, **known: Any) -> None:
         super().__init__(message)
-        self.pid = pid
-        self.host = host
-        self.command = command
-        self.started = started
+        vars(self).update(known)
 
 
 class WarehouseError(LoopReturnsError):

@@ -139,10 +139,3 @@ def test_stopping_ends_waits() -> None:
     assert outcomes == [CancelledError] * 3
     with pytest.raises(CancelledError):
         rate_limiter.sleep(0)
-
-
-@pytest.mark.parametrize("requests", [0, -1])
-def test_a_budget_of_nothing_is_refused(requests: int) -> None:
-    """A budget below one request would wait for ever."""
-    with pytest.raises(ValueError, match="at least one"):
-        RateLimiter(requests)

@@ -102,16 +102,13 @@ def network_error(path: str, error: httpx.TransportError, *, hide: Callable[[str
     """What a failure of the network means; `hide` takes secrets out of its own words."""
     words, kind = hide(str(error)[:_LONGEST_DETAIL]), type(error).__name__
     detail = f"{kind}: {words}" if words else kind
-    reason = next(reason for kinds, reason in _REASONS if isinstance(error, kinds))
+    what, attempts = f"The network failed while asking for {path} ({detail}).", None
+    hint = "Check the connection and base_url, then run the same command again: nothing is skipped."
     if "CERTIFICATE" in detail.upper():
+        what, attempts = f"No safe connection for {path} ({detail}).", 2
         hint = (
             "The server's certificate is not trusted here: check base_url, this machine's clock, or the "
             "certificate of the proxy (SSL_CERT_FILE)."
         )
-        return RetryableError(UnreachableError, f"No safe connection for {path} ({detail}).", reason, hint=hint, attempts=2)
-    return RetryableError(
-        UnreachableError,
-        f"The network failed while asking for {path} ({detail}).",
-        reason,
-        hint="Check the connection and base_url, then run the same command again: nothing is skipped.",
-    )
+    reason = next(reason for kinds, reason in _REASONS if isinstance(error, kinds))
+    return RetryableError(UnreachableError, what, reason, hint=hint, attempts=attempts)

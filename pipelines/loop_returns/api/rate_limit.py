@@ -28,7 +28,7 @@ class RateLimiter:
     pyrate-limiter's `Limiter`, whose waits cannot be interrupted and which keeps a thread of its own.
 
     Args:
-        requests_per_minute: the budget of this process, at least one.
+        requests_per_minute: the budget of this process.
         clock: seconds that never run backwards.
         sleep: waits that many seconds; the default ends early when it is stopped.
     """
@@ -40,8 +40,6 @@ class RateLimiter:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        if requests_per_minute < 1:
-            raise ValueError(f"at least one request a minute, not {requests_per_minute}")
         self.clock = clock
         self._per_minute = requests_per_minute
         self._stopped = threading.Event()

@@ -12,12 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from loop_returns.api.decode import decode_json
-from loop_returns.api.facts import (
-    ATTEMPTS_AT_AN_ERROR_BODY,
-    DETAILS_PATH,
-    KEYS_ARE_MADE_IN,
-    SCOPE,
-)
+from loop_returns.api.facts import ATTEMPTS_AT_AN_ERROR_BODY, DETAILS_PATH, KEYS_ARE_MADE_IN, SCOPE
 from loop_returns.api.pages import rows_in
 from loop_returns.api.retry import RetryableError
 from loop_returns.errors import (
@@ -142,7 +137,12 @@ def _raise_for_status(response: RawResponse, *, message: str, fields: dict[str, 
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT:
         raise RetryableError(ServerError, what, f"HTTP {status}", wait=response.wait)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise _bad_key(what, is_json=is_json)
+        page = "" if is_json else " The answer is a web page, so a firewall or proxy may have refused instead of Loop."
+        raise AccessDeniedError(
+            f"{what} Either the API key is wrong, or it lacks the scope “{SCOPE}”; Loop answers both alike. Look at the "
+            f"key in {KEYS_ARE_MADE_IN}, give it that scope or make a new one, and set it as "
+            f"SOURCES__LOOP_RETURNS__API_KEY.{page}"
+        )
     if HTTPStatus(300) <= status < HTTPStatus(400):
         raise ConfigurationError(
             f"{path} was redirected to {response.location[:_LONGEST_QUOTE] or 'nowhere'}. Redirects are not "
@@ -152,15 +152,6 @@ def _raise_for_status(response: RawResponse, *, message: str, fields: dict[str, 
     if status == HTTPStatus.NOT_FOUND and path == DETAILS_PATH:
         raise NotFoundError(f"{what} Loop has nothing there: check the number that was asked for.")
     raise _request_refused(what, status=status, message=message, fields=fields)
-
-
-def _bad_key(what: str, *, is_json: bool) -> AccessDeniedError:
-    page = "" if is_json else " The answer is a web page, so a firewall or proxy may have refused instead of Loop."
-    return AccessDeniedError(
-        f"{what} Either the API key is wrong, or it lacks the scope “{SCOPE}”; Loop answers both alike. Look at the "
-        f"key in {KEYS_ARE_MADE_IN}, give it that scope or make a new one, and set it as "
-        f"SOURCES__LOOP_RETURNS__API_KEY.{page}"
-    )
 
 
 def _request_refused(what: str, *, status: int, message: str, fields: dict[str, list[str]]) -> RequestRejectedError:
@@ -180,7 +171,7 @@ def _request_refused(what: str, *, status: int, message: str, fields: dict[str, 
 def _is_error(body: Any) -> bool:
     if not isinstance(body, dict):
         return False
-    return bool(body.get("error") or body.get("errors")) or (bool(body) and body.keys() <= _ERROR_FIELDS)
+    return bool(body.get("error") or body.get("errors") or (body and body.keys() <= _ERROR_FIELDS))
 
 
 def _defect(body: bytes) -> str:

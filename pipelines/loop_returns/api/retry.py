@@ -73,13 +73,10 @@ def retrying(
 
     def stop(state: RetryCallState) -> bool:
         failure = _failure(state)
-        if state.attempt_number >= attempts:
-            return True
-        if failure.attempts is not None:
+        if failure.attempts:
             limited.append(failure)
-            if len(limited) >= failure.attempts:
-                return True
-        return rate_limiter.clock() + state.upcoming_sleep > deadline
+        spent = state.attempt_number >= attempts or len(limited) >= (failure.attempts or attempts)
+        return spent or rate_limiter.clock() + state.upcoming_sleep > deadline
 
     def told(state: RetryCallState) -> None:
         on_retry(state.upcoming_sleep, _failure(state).reason)

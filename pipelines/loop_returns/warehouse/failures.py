@@ -101,22 +101,20 @@ def _full_disk(target: Target, *, named: str) -> str:
     }
     if target.file is not None:
         places = {target.file: "or choose another file with --database"} | places
-    inside = [place for place in places if str(place) in named]
-    place = inside[0] if inside else min(places, key=_free)
+
+    def free(place: Path) -> int:
+        return shutil.disk_usage(next(one for one in (place, *place.parents) if one.exists())).free
+
+    place = next((place for place in places if str(place) in named), min(places, key=free))
     return f"on the disk of {place}. Make room there, {places[place]},"
-
-
-def _free(place: Path) -> int:
-    return shutil.disk_usage(next(one for one in (place, *place.parents) if one.exists())).free
 
 
 def unwritable(what: str, error: OSError, *, instead: str) -> LoopReturnsError:
     """What stands for a place that cannot be written: rights and paths are the operator's to change, a full disk passes."""
-    if error.errno in _LASTING:
-        return ConfigurationError(
-            f"{what}: {error.strerror}. Give this user the right to write there, or {instead}, and run again."
-        )
-    return WarehouseError(f"{what}: {error.strerror}. Make room there, or {instead}, and run again.")
+    lasting = error.errno in _LASTING
+    cure = "Give this user the right to write there" if lasting else "Make room there"
+    kind = ConfigurationError if lasting else WarehouseError
+    return kind(f"{what}: {error.strerror}. {cure}, or {instead}, and run again.")
 
 
 def one_line(error: BaseException) -> str:
