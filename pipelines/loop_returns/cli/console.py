@@ -68,12 +68,11 @@ def _run_facts(run: Run, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]
 
 def _run_lists(record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     drift = {
-        table: ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-        for table, counts in record["drift"].items()
+        table: ", ".join(f"{count:,} {name}" for name, count in counts.items()) for table, counts in record["drift"].items()
     }
     lists = {
         "undeclared columns": record["new_columns"],
-        "differences": [f"{table}: {counts}" for table, counts in drift.items() if counts],
+        "differences": [f"{table}: {counts}" for table, counts in drift.items()],
         "failed checks": [f"{one['severity']}: {one['message']}" for one in record["checks"] if one.get("failed")],
         "notices": record["notices"],
     }
@@ -85,8 +84,7 @@ def show_plan(planned: Sequence[PlannedRequest], per_minute: int, output: Output
     """Prints the requests of a plan and how long they take at so many `per_minute`; returns 0."""
     requests = [asdict(one) for one in planned]
     if not show_as_json({"least_requests": len(requests), "requests": requests}, output):
-        parameters = [" ".join(f"{name}={value}" for name, value in one.params.items()) for one in planned]
-        rows = [(one.method, one.path, words, one.note) for one, words in zip(planned, parameters, strict=True)]
+        rows = [(one.method, one.path, " ".join(f"{k}={v}" for k, v in one.params.items()), one.note) for one in planned]
         show_table(("method", "path", "parameters", ""), rows)
         show_text(
             f"At least {counted(len(planned), 'request')} (full pages lead to more), "
@@ -99,8 +97,7 @@ def show_findings(findings: Sequence[Finding], code: int, output: OutputOptions)
     """Prints what `check` found; returns `code`, the exit code that this means."""
     records = [{**asdict(one), "is_well": one.is_well} for one in findings]
     if not show_as_json({"exit_code": code, "findings": records}, output):
-        for one in findings:
-            show_facts([("ok" if one.is_well else "TROUBLE", f"{one.subject}: {one.message}")])
+        show_facts(("ok" if one.is_well else "TROUBLE", f"{one.subject}: {one.message}") for one in findings)
         show_text("All is well." if code == 0 else "Not all is well: see above for what to do.")
     return code
 

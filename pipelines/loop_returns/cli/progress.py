@@ -35,10 +35,8 @@ def make_progress(log_format: LogFormat = "text", *, quiet: bool = False) -> Pro
         return Silent()
     if log_format == "json":
         return _Counts(write_as_event)
-    can_redraw = sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in {
-        "dumb",
-        "unknown",
-    }  # rich draws nothing there
+    # on the terminals of these names rich draws nothing
+    can_redraw = sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
     return _Counts(Bar() if can_redraw else Lines())
 
 
@@ -63,9 +61,7 @@ class _Counts:
     per_minute: int = 0  # requests that are allowed
     _read: tuple[int, int] = (0, 0)  # requests and rows
     _to_load: int = 0  # rows
-    _ends: list[tuple[int, int]] = field(
-        default_factory=list
-    )  # what was read at the end of each window, from the first row on
+    _ends: list[tuple[int, int]] = field(default_factory=list)  # `_read` at the end of each window, from the first row on
     _said: dict[str, float] = field(default_factory=dict)  # reason of a wait -> when it was said last
 
     def __post_init__(self) -> None:

@@ -82,12 +82,9 @@ def _build(reader: Reader, columns: Mapping[str, set[str]], *, kind: Kind, mark:
                 raise
         else:
             return
-    reader.run(*_drops(reader, kinds), *(f"CREATE {kind} {query}" for query in queries), *texts)
-
-
-def _drops(reader: Reader, kinds: Mapping[str, Kind]) -> list[str]:
-    """Statements that drop what there is, readers before what they read."""
-    return [f"DROP {kinds[mart.name]} {reader.name(mart.name)}" for mart in reversed(all_marts()) if mart.name in kinds]
+    # readers go before what they read
+    drops = [f"DROP {kinds[mart.name]} {reader.name(mart.name)}" for mart in reversed(all_marts()) if mart.name in kinds]
+    reader.run(*drops, *(f"CREATE {kind} {query}" for query in queries), *texts)
 
 
 def _kinds(reader: Reader) -> dict[str, Kind]:

@@ -30,13 +30,12 @@ if TYPE_CHECKING:
 HASHED: Final = "pii_"  # how a fingerprint begins, by which it is told from what it stands for
 HASHED_LENGTH: Final = len(HASHED) + 32
 _NOBODY: Final = frozenset({"", "n/a"})  # what the API writes for “none”
-_NOT_PERSONAL: Final = frozenset({Pii.NONE, Pii.PSEUDONYM})
 _SHAPE: Final = "0.1.0"  # the version in which a column's meaning changed last: then every row counts as changed
 
 
 def is_personal(pii: Pii) -> bool:
     """True for the classes on which the policy acts."""
-    return pii not in _NOT_PERSONAL
+    return pii not in {Pii.NONE, Pii.PSEUDONYM}
 
 
 def new_key() -> str:

@@ -8,19 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loop_returns.tables.schema import (
-    DELETED_AT,
-    LOAD_ID,
-    ROW_HASH,
-    SHOP,
-    UNPARSED,
-    Pii,
-    Table,
-    key,
-    money,
-    text,
-    when,
-)
+from loop_returns.tables.schema import DELETED_AT, LOAD_ID, ROW_HASH, SHOP, UNPARSED, Pii, Table, key, money, text, when
 
 ASN: Final = Table(
     name="advanced_shipping_notices",
