@@ -21,12 +21,8 @@
 Every message is one paragraph for the operator, with the next step, and never holds the API key.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, ClassVar
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from datetime import datetime
+from typing import Any, ClassVar
 
 
 class LoopReturnsError(Exception):

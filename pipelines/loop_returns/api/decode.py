@@ -1,7 +1,5 @@
 """Decodes the JSON of a response without losing a digit, into nothing that a database could not hold."""
 
-from __future__ import annotations
-
 import json
 import re
 from decimal import Decimal, InvalidOperation

@@ -1,21 +1,17 @@
 """The network below the client: proxies, certificates, the time a request may take, and what failures mean."""
 
-from __future__ import annotations
-
 import math
+import ssl
 import threading
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import httpcore  # what httpx is made of
 import httpx
 
 from loop_returns.api.retry import RetryableError
 from loop_returns.errors import ConfigurationError, UnreachableError
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable
 
 _LONGEST_DETAIL: Final = 200  # characters of an error's own message
 _REASONS: Final = (  # the first that fits
@@ -51,7 +47,7 @@ class TimedBackend(threading.local, httpcore.NetworkBackend):
             raise httpcore.ReadTimeout("the answer came too slowly")
         return seconds if timeout is None else min(timeout, seconds)
 
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **more: Any) -> _TimedStream:
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **more: Any) -> "_TimedStream":
         """A connection whose every step keeps to the deadline."""
         return _TimedStream(self._network.connect_tcp(host, port, self.left(timeout), *args, **more), self)
 

@@ -5,19 +5,15 @@ The documented cursor is Laravel's: base64 of `{"created_at":"2022-06-27 16:25:0
 apart, so rows that share it can be skipped.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from loop_returns.dates import parse_timestamp
 from loop_returns.errors import InvalidResponseError
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 _NEXT: Final = ("nextPageUrl", "next_page_url")  # the returns list; orders and customers
 _AGAIN: Final = "Nothing was loaded from this page. Run again; if it stays so, the API has changed: report this message."

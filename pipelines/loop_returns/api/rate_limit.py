@@ -4,19 +4,15 @@ Loop allows 300 requests a minute per key (api-reference/rate-limit), shared wit
 the key. What the others use shows only in the headers of the responses, so the rate limiter reads those.
 """
 
-from __future__ import annotations
-
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from loop_returns.api.facts import RATE_WINDOW, REQUESTS_PER_MINUTE
 from loop_returns.errors import CancelledError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _MILLISECONDS: Final = 1000
 

@@ -4,12 +4,11 @@ The status alone proves nothing: Loop answers several failures with HTTP 200 and
 partly documented), and a firewall or proxy in between may answer with a web page.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 from loop_returns.api.decode import decode_json
 from loop_returns.api.facts import ATTEMPTS_AT_AN_ERROR_BODY, DETAILS_PATH, KEYS_ARE_MADE_IN, SCOPE
@@ -26,9 +25,6 @@ from loop_returns.errors import (
     RequestRejectedError,
     ServerError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Expect = Literal["list", "object", "any"]
 

@@ -4,15 +4,11 @@ Adjoining windows share their border second, because whether the API's borders a
 documented; what is seen twice is merged later.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from typing import Final
 
 SECOND: Final = timedelta(seconds=1)
 DAY: Final = timedelta(days=1)

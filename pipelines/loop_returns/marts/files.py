@@ -4,18 +4,14 @@ A file starts with a header of comment lines: a description, then `grain:`, `key
 Each column of the last select list ends with ` -- ` and its meaning, so that both are changed together.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from importlib.resources.abc import Traversable
+from importlib.resources.abc import Traversable
+from typing import Final
 
 _SOURCES: Final = re.compile(r"\b(?:from|join)\s+([a-z_]+)", re.IGNORECASE)
 _KINDS: Final = ("fct", "dim", "rpt")

@@ -1,25 +1,19 @@
 """Personal data that is in the warehouse from before the setting `pii` was changed: named, and taken out by a backfill."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, date, datetime
+from typing import Final
 
 from loop_returns.dates import in_utc
+from loop_returns.extract.state import ShopState
+from loop_returns.runs.session import Options, Session
+from loop_returns.settings import PiiPolicy, Settings
 from loop_returns.tables.catalog import CHILDREN, DATA, KEYS
 from loop_returns.tables.privacy import HASHED, HASHED_LENGTH, Privacy, is_personal
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.schema import Table, Type
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-
-    from loop_returns.extract.state import ShopState
-    from loop_returns.runs.session import Options, Session
-    from loop_returns.settings import PiiPolicy, Settings
-    from loop_returns.warehouse.reader import Reader
+from loop_returns.warehouse.reader import Reader
 
 _BATCH: Final = 100  # values replaced by one statement
 

@@ -3,43 +3,35 @@
 It finds what no cursor can: rows that changed without a new `updated_at`, rows that are missing, returns that are gone.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.api.windows import DAY
 from loop_returns.extract.planning import reconcile_plan
-from loop_returns.extract.scheduler import Answered
+from loop_returns.extract.scheduler import Answered, Event
 from loop_returns.runs.comparing import Comparison
 from loop_returns.runs.deletions import FEW, refuse, usual
+from loop_returns.runs.ledger import Run
 from loop_returns.runs.notices import planned, read_notices
 from loop_returns.runs.privacy import review
-from loop_returns.runs.progress import counted
+from loop_returns.runs.progress import Progress, counted
 from loop_returns.runs.same_shop import details
-from loop_returns.runs.session import open_session
+from loop_returns.runs.session import Options, Session, open_session
+from loop_returns.settings import Settings
 from loop_returns.tables.catalog import CHILDREN, KEYS, arrow_schema
-from loop_returns.tables.chunk import Chunk, Tally
+from loop_returns.tables.chunk import Chunk, Tables, Tally
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.compare import differing, drift_counts, known_by_value
 from loop_returns.warehouse.contents import keys_where, mark_deleted, rows_of, without_parent
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
-
-if TYPE_CHECKING:
-    from loop_returns.extract.scheduler import Event
-    from loop_returns.runs.ledger import Run
-    from loop_returns.runs.progress import Progress
-    from loop_returns.runs.session import Options, Session
-    from loop_returns.settings import Settings
-    from loop_returns.tables.chunk import Tables
 
 _COMPARED: Final = 10_000  # rows compared at a time: all that the warehouse has of them comes into memory too
 _SYNCED: Final = (  # {0} in the future is a wrong clock's

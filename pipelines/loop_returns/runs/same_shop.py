@@ -1,20 +1,15 @@
 """Recognises the shop: a key of another shop must neither load its returns under this name nor mark ours as deleted."""
 
-from __future__ import annotations
-
+from datetime import datetime
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from loop_returns.api.client import LoopClient
 from loop_returns.api.facts import DETAILS_PATH
 from loop_returns.dates import parse_timestamp
 from loop_returns.errors import CancelledError, ConfigurationError, LoopReturnsError, NotFoundError
 from loop_returns.tables.returns import RETURNS
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from loop_returns.api.client import LoopClient
-    from loop_returns.warehouse.reader import Reader
+from loop_returns.warehouse.reader import Reader
 
 _EACH: Final = 5  # of the newest and of the oldest returns, asked for until Loop knows one
 _ZONES: Final = 15 * 3600  # seconds: no zone is farther from UTC, and all differ from it by quarters of an hour

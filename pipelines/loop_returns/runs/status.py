@@ -3,27 +3,22 @@
 Nothing is written, no lock is taken, dlt's working folder is not touched and Loop is not asked: it may run at any time.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from loop_returns.dates import in_utc
 from loop_returns.errors import LoopReturnsError
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.ledger import RunJournal
 from loop_returns.runs.privacy import notice_of
+from loop_returns.runs.session import Options
+from loop_returns.settings import Settings
 from loop_returns.tables.catalog import DATA, KEYS
 from loop_returns.tables.runs import RUNS, STALE
 from loop_returns.warehouse.lock import holder
-from loop_returns.warehouse.reader import looking
-
-if TYPE_CHECKING:
-    from loop_returns.runs.session import Options
-    from loop_returns.settings import Settings
-    from loop_returns.warehouse.reader import Reader
+from loop_returns.warehouse.reader import Reader, looking
 
 _LOADED: Final = ("done", "drift", "check_failed")  # outcomes after which the warehouse is up to date
 _LEDGER: Final = (

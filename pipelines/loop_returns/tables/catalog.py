@@ -1,9 +1,8 @@
 """All tables in one place, and what follows from a declaration: its Arrow schema and its dlt hints."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -12,9 +11,6 @@ from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS, STATE_CHANGES
 from loop_returns.tables.schema import PRECISION, SCALE, Column, Table, Type
 from loop_returns.tables.shipping import ASN
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 CHILDREN: Final = (LINE_ITEMS, EXCHANGES, LABELS, REFUNDS)
 DATA: Final = (RETURNS, *CHILDREN, ASN)  # what the API gives

@@ -1,18 +1,14 @@
 """What is loaded at once, and the counts of the rows that were read for it."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import Self
 
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
-
-    Tables = dict[str, pa.Table]
+Tables = dict[str, pa.Table]
 
 
 def joined(pages: Sequence[Tables]) -> Tables:
@@ -29,7 +25,7 @@ class Tally:
     unchanged: int = 0
     older: int = 0
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: Self) -> None:
         """Adds the counts of another load."""
         self.new.update(other.new)
         self.changed.update(other.changed)

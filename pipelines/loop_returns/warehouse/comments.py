@@ -4,22 +4,15 @@ dlt keeps descriptions in its own schema and, on DuckDB and PostgreSQL, tells th
 later loads, so only what is missing or has changed is written.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
 
-from typing import TYPE_CHECKING, Final, Literal
-
+import dlt
 from dlt.destinations.exceptions import DatabaseException
 
 from loop_returns.tables.catalog import TABLES
 from loop_returns.warehouse.failures import one_line
-from loop_returns.warehouse.reader import connected
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    import dlt
-
-    from loop_returns.warehouse.reader import Reader
+from loop_returns.warehouse.reader import Reader, connected
 
 Comment = tuple[str, str, str]  # table, column or '' for the table itself, text
 

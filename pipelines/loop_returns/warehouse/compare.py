@@ -1,9 +1,10 @@
 """Compares what the shop says with what the warehouse holds, value by value, and names the rows that differ."""
 
-from __future__ import annotations
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
 
-from typing import TYPE_CHECKING, Any, Final
-
+import duckdb
 import pyarrow as pa
 
 from loop_returns.api.decode import decode_json
@@ -11,12 +12,6 @@ from loop_returns.tables.catalog import ARROW, TABLES
 from loop_returns.tables.schema import Type
 from loop_returns.tables.shape import COPY
 from loop_returns.tables.values import canonical_json
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    import duckdb
 
 OWN: Final = frozenset({"_deleted_at", "_row_hash", "_previous_state", "_removed", "_dlt_load_id", COPY})
 

@@ -7,29 +7,24 @@ The advisory lock also ends with its connection, so a run confirms before it wri
 The run that holds a lock is described in a file beside it, and in PostgreSQL in the connection's `application_name`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import socket
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 from filelock import FileLock, Timeout
 
 from loop_returns.errors import LockedError, WarehouseError
+from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.dlt_internals import configuration
 from loop_returns.warehouse.failures import explain, unwritable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from loop_returns.warehouse.destination import Target
 
 _NAME: Final = "loop-returns"  # how application_name begins
 _HOST_LENGTH: Final = 20  # application_name holds 63 bytes in all
