@@ -4,9 +4,8 @@ tenacity itself and not stamina, whose sleep cannot be interrupted and which che
 has slept.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,13 +15,10 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from loop_returns.api.facts import LONGEST_BACKOFF, MAX_WAIT
 from loop_returns.dates import clipped, in_utc
-from loop_returns.errors import RateLimitedError
+from loop_returns.errors import RateLimitedError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from loop_returns.api.rate_limit import RateLimiter
-    from loop_returns.errors import TransientError
+    from loop_returns.api.rate_limit import RateLimiter  # helper processes need none, and it takes memory
 
 
 @dataclass(eq=False)
@@ -53,7 +49,7 @@ class RetryableError(Exception):  # caught by the client, which raises `final` i
 
 
 def retrying(
-    rate_limiter: RateLimiter, *, attempts: int, deadline: float, first_wait: float, on_retry: Callable[[float, str], None]
+    rate_limiter: "RateLimiter", *, attempts: int, deadline: float, first_wait: float, on_retry: Callable[[float, str], None]
 ) -> Retrying:
     """Calls a function again while it raises `RetryableError`, at most `attempts` times and never past `deadline`.
 

@@ -3,23 +3,17 @@
 All of it goes to standard error, so that standard output holds results only.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal, Self
 
-from loop_returns.runs.progress import Silent, counted, duration
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from loop_returns.runs.progress import Progress
+from loop_returns.runs.progress import Progress, Silent, counted, duration
 
 LogFormat = Literal["text", "json"]
 _ENOUGH_WINDOWS: Final = 2  # that must be done before the time left is estimated from them
@@ -48,7 +42,7 @@ class _Counts:
     nothing, and are most windows of a first sync.
     """
 
-    show: Callable[[str, _Counts, str], None]
+    show: Callable[[str, Self, str], None]
     clock: Callable[[], float] = time.monotonic
     what: str = ""
     then: str = ""

@@ -1,7 +1,5 @@
 """Runs the commands: errors become a paragraph and an exit code, signals end a run in order."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import os
@@ -10,7 +8,9 @@ import signal
 import sys
 import traceback
 import warnings
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from typer import Abort, Exit, Typer
@@ -23,9 +23,6 @@ from loop_returns.warehouse.dlt_internals import had_signal
 from loop_returns.warehouse.failures import was_interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
-
     from loop_returns.runs.ledger import Run
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; what systemd, Kubernetes and CI send
@@ -69,7 +66,9 @@ def command(app: Typer, short_help: str, *names: str) -> Callable[[Callable[...,
     return register
 
 
-def run_with_progress(output: OutputOptions, work: Callable[..., Run], *given: Any, quiet: bool = False, **more: Any) -> int:
+def run_with_progress(
+    output: OutputOptions, work: "Callable[..., Run]", *given: Any, quiet: bool = False, **more: Any
+) -> int:
     """Calls a function that runs something, shows its progress unless it is to be quiet, and returns the exit code."""
     with closing(make_progress(output.log_format, quiet=quiet)) as progress:
         run = work(*given, **more, progress=progress)

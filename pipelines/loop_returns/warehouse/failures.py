@@ -1,11 +1,10 @@
 """Says in one paragraph what went wrong at the destination and what to do next."""
 
-from __future__ import annotations
-
 import errno
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Final
@@ -13,8 +12,6 @@ from typing import TYPE_CHECKING, Final
 from loop_returns.errors import ConfigurationError, DatabaseInUseError, LoopReturnsError, WarehouseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from loop_returns.warehouse.destination import Target
 
 _NEXT: Final = "Nothing is lost: the next run goes on from here."
@@ -68,7 +65,7 @@ _CAUSES: Final = (  # what the messages contain, what that means, the next step,
 )
 
 
-def explain(error: BaseException, target: Target) -> LoopReturnsError:
+def explain(error: BaseException, target: "Target") -> LoopReturnsError:
     """The error of this project that stands for `error`, an exception of dlt or of the database."""
     chain = list(_chain(error))
     for one in chain:
@@ -93,7 +90,7 @@ def explain(error: BaseException, target: Target) -> LoopReturnsError:
     return kind(f"{what.format(where=where, last=one_line(chain[-1]))} {advice} {_NEXT}")
 
 
-def _full_disk(target: Target, *, named: str) -> str:
+def _full_disk(target: "Target", *, named: str) -> str:
     """Which disk of this machine has no room: the one in whose path an error occurred, otherwise the one with the least."""
     places = {
         target.folder: "or set DLT_DATA_DIR to a folder on another disk",
