@@ -27,8 +27,7 @@ def page_of(body: Any) -> tuple[list[dict[str, Any]], str | None]:
     only the cursor is taken, whatever host it names: the documented link drops `from`, `state` and `paginate`
     (api-reference/pagination).
 
-    Raises:
-        InvalidResponseError: if there are no rows, a row has no id, or there is a next page without a cursor.
+    Raises InvalidResponseError if there are no rows, a row has no id, or there is a next page without a cursor.
     """
     rows = rows_in(body)
     if rows is None:
@@ -65,17 +64,11 @@ def cursor_of(link: Any) -> str | None:
 
 @dataclass(frozen=True)
 class PageEdge:
-    """Where a page ended.
+    """Where a page ended, as far as it is known."""
 
-    Attributes:
-        column: the timestamp column the pages are ordered by, without a table's name; None if unknown.
-        second: the last row's value in it, UTC, whole seconds; None if unknown.
-        unique: whether the cursor also names a unique column, so that no row can be lost at this edge.
-    """
-
-    column: str | None
-    second: datetime | None
-    unique: bool
+    column: str | None  # the timestamp by which pages are ordered, without a table's name
+    second: datetime | None  # the last row's value in it, UTC, whole seconds
+    unique: bool  # whether the cursor also names a unique column, so that no row can be lost at this edge
 
 
 def edge_of(cursor: str) -> PageEdge:

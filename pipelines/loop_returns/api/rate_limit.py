@@ -47,8 +47,7 @@ class RateLimiter:
     def wait(self, on_wait: Callable[[float], None] = lambda _: None) -> float:
         """Blocks until a request may be sent, counts it, and returns the seconds waited; `on_wait` gets them before.
 
-        Raises:
-            CancelledError: if `stop` was called.
+        Raises CancelledError if `stop` was called.
         """
         waited = 0.0
         while (seconds := self._try()) > 0:
@@ -58,11 +57,7 @@ class RateLimiter:
         return waited
 
     def sleep(self, seconds: float) -> None:
-        """Waits that long, or until `stop` is called.
-
-        Raises:
-            CancelledError: if `stop` was called.
-        """
+        """Waits that long, or until `stop` is called. Raises CancelledError if it was."""
         self._check()
         self._sleep(seconds)
         self._check()

@@ -38,35 +38,20 @@ _NOT_FOUND: Final = re.compile(r"\bno\b.*\bfound\b|\bnot.found\b", re.IGNORECASE
 
 @dataclass(frozen=True)
 class RawResponse:
-    """What the server sent, read to its end.
+    """What the server sent, read to its end."""
 
-    Attributes:
-        path: the endpoint, below the base URL.
-        status: the HTTP status.
-        body: the bytes, decompressed.
-        location: where a redirect points to.
-        wait: the seconds of a Retry-After.
-        hide: takes the key out of what the server says; a function, so that no traceback shows the key.
-    """
-
-    path: str
+    path: str  # of the endpoint, below the base URL
     status: int
-    body: bytes
-    location: str = ""
-    wait: float | None = None
-    hide: Callable[[str], str] = str
+    body: bytes  # decompressed
+    location: str = ""  # where a redirect points to
+    wait: float | None = None  # the seconds of a Retry-After
+    hide: Callable[[str], str] = str  # takes the key out of what the server says; no traceback shows what a function knows
 
 
 def parse_response(response: RawResponse, *, expect: Expect) -> Any:
-    """The decoded body, if it is the data that was expected.
+    """The decoded body, if it is what was expected: a `list` of rows, bare or in an envelope; an `object`; `any` but an error.
 
-    Args:
-        response: the response.
-        expect: `list` for rows, bare or in an envelope; `object` for one thing; `any` for all but errors.
-
-    Raises:
-        RetryableError: if another attempt may bring the data.
-        LoopReturnsError: if none can.
+    Raises RetryableError if another attempt may bring the data, LoopReturnsError if none can.
     """
     try:
         body, is_json = decode_json(response.body), True

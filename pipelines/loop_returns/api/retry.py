@@ -23,23 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class RetryableError(Exception):  # caught by the client, which raises `final` in the end
-    """One attempt failed in a way that another attempt may repair.
+    """One attempt failed in a way that another attempt may repair."""
 
-    Attributes:
-        kind: the error to raise if none does.
-        what: one sentence of what happened.
-        reason: the same in a few words, for whoever shows progress; without anything that the server said.
-        hint: what to do, if there is more to say than to run again.
-        attempts: how many attempts this kind of failure is worth, if fewer than others.
-        wait: the seconds the server asked for, if it did.
-    """
-
-    kind: type[TransientError]
-    what: str
-    reason: str
-    hint: str = ""
-    attempts: int | None = None
-    wait: float | None = None
+    kind: type[TransientError]  # to raise if none does
+    what: str  # one sentence of what happened
+    reason: str  # the same in a few words, for whoever shows progress; without anything that the server said
+    hint: str = ""  # what to do, if there is more to say than to run again
+    attempts: int | None = None  # how many this kind of failure is worth, if fewer than others
+    wait: float | None = None  # the seconds the server asked for, if it did
 
     def final(self, *, attempts: int, seconds: float) -> TransientError:
         """The error for the operator, after that many attempts in so many seconds."""

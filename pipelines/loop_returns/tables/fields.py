@@ -73,19 +73,12 @@ def undeclared_fields(
 
 @dataclass(frozen=True)
 class Children:
-    """The children in one field of many returns.
-
-    Attributes:
-        rows: all of them.
-        parents: the position of each one's return in the page.
-        positions: the position of each one within its return.
-        strays: the returns whose field holds something that is no list of objects.
-    """
+    """The children in one field of many returns."""
 
     rows: Rows
-    parents: list[int]
-    positions: list[int]
-    strays: frozenset[int]
+    parents: list[int]  # the position of each one's return in the page
+    positions: list[int]  # the position of each one within its return
+    strays: frozenset[int]  # the returns whose field holds something that is no list of objects
 
 
 def children_of(values: Sequence[Any]) -> Children:
