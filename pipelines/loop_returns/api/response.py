@@ -49,7 +49,7 @@ class RawResponse:
 
 
 def parse_response(response: RawResponse, *, expect: Expect) -> Any:
-    """The decoded body, if it is what was expected: a `list` of rows, bare or in an envelope; an `object`; `any` but an error.
+    """The decoded body, if it is what was expected: a `list` of rows, bare or in an envelope; an `object`; or `any` data.
 
     Raises RetryableError if another attempt may bring the data, LoopReturnsError if none can.
     """
