@@ -1,23 +1,5 @@
 """What can go wrong, named by what the operator must do.
 
-    LoopReturnsError                     exit code 1
-    ├── ConfigurationError               2   something must be changed: a key, an option, a date
-    │   ├── AccessDeniedError                HTTP 401 or 403
-    │   ├── ExtraMissingError                an optional package is not installed
-    │   └── RequestRejectedError             HTTP 400, 404, 422 …
-    │       ├── RangeRejectedError           … about `from` and `to`
-    │       └── PageSizeRejectedError        … about `pageSize`
-    ├── TransientError                   1   the next run repairs it
-    │   ├── UnreachableError                 the network
-    │   ├── ServerError                      HTTP 5xx
-    │   ├── RateLimitedError                 HTTP 429
-    │   └── InvalidResponseError             HTTP 200, but not the data that was asked for
-    ├── NotFoundError                    1   Loop has no such thing
-    ├── CancelledError                   130 given up because the run is ending
-    ├── LockedError                      75  another run holds the lock
-    └── WarehouseError                   1   the warehouse refused
-        └── DatabaseInUseError               another program has the DuckDB file open
-
 Every message is one paragraph for the operator, with the next step, and never holds the API key.
 """
 

@@ -155,7 +155,7 @@ def _table(reader: Reader, name: str, shop: str) -> TableStatus | None:
     if not rows:
         return None
     count, deleted, newest = rows[0]
-    return TableStatus(name, int(count) - int(deleted), int(deleted), _utc(newest))
+    return TableStatus(name, int(count) - int(deleted), int(deleted), newest and in_utc(newest))
 
 
 def _last_runs(reader: Reader, shop: str) -> list[dict[str, Any]]:
@@ -173,13 +173,7 @@ def _last_runs(reader: Reader, shop: str) -> list[dict[str, Any]]:
 
 
 def _read_value(name: str, value: Any) -> Any:
-    if name in {"started_at", "finished_at"}:
-        return _utc(value)
-    return json.loads(value) if name in _JSON and isinstance(value, str) else value  # PostgreSQL's driver has read it
-
-
-def _utc(moment: datetime | str | None) -> datetime | None:
-    """The moment in UTC: the journal has ISO text, and some databases give no time zone."""
-    if moment is None:
-        return None
-    return in_utc(datetime.fromisoformat(moment) if isinstance(moment, str) else moment)
+    """The value as it is shown: the journal has times as ISO text, DuckDB has JSON as text, some databases no time zone."""
+    if name in {"started_at", "finished_at"} and value is not None:
+        return in_utc(datetime.fromisoformat(value) if isinstance(value, str) else value)
+    return json.loads(value) if name in _JSON and isinstance(value, str) else value

@@ -20,10 +20,7 @@ ARRAYS: Final = {  # the field of a return that holds each child table's rows
     "labels": LABELS,
     "shopify_refund_object": REFUNDS,
 }
-KEYS: Final = {
-    RETURNS.name: ("id",),
-    ASN.name: ("id", "return_line_item_id"),
-}  # of rows that the API lists, without the shop
+KEYS: Final = {RETURNS.name: ("id",), ASN.name: ("id", "return_line_item_id")}  # of what the API lists, without the shop
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (*DATA, STATE_CHANGES, RUNS)}
 
 ARROW: Final = {  # the Arrow type that carries a column of each kind; JSON travels as text

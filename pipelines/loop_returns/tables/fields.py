@@ -39,10 +39,8 @@ def fields_of(rows: Rows) -> Fields:
 
 def objects_of(table: Table, fields: Fields) -> dict[str, list[Row]]:
     """The objects in the fields that are flattened into prefixed columns; an empty one where the value is no object."""
-    return {
-        parent: [value if isinstance(value, dict) else {} for value in fields[parent]]
-        for parent in _flattened(table) & fields.keys()
-    }
+    flattened = {column.path[0] for column in table.columns if len(column.path) > 1} & fields.keys()
+    return {parent: [value if isinstance(value, dict) else {} for value in fields[parent]] for parent in flattened}
 
 
 def values_at(path: tuple[str, ...], fields: Fields, objects: dict[str, list[Row]]) -> Sequence[Any]:
@@ -126,11 +124,6 @@ def _is_blank(value: object) -> bool:
 def _without_objects(values: Sequence[Any]) -> list[Any]:
     """The values that are no object: the objects are in the prefixed columns."""
     return [None if isinstance(value, dict) else value for value in values]
-
-
-@cache
-def _flattened(table: Table) -> frozenset[str]:
-    return frozenset(column.path[0] for column in table.columns if len(column.path) > 1)
 
 
 @cache
