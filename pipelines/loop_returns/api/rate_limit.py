@@ -23,10 +23,7 @@ class RateLimiter:
     At most `requests_per_minute` in any minute, as a sliding window. The bucket is used without
     pyrate-limiter's `Limiter`, whose waits cannot be interrupted and which keeps a thread of its own.
 
-    Args:
-        requests_per_minute: the budget of this process.
-        clock: seconds that never run backwards.
-        sleep: waits that many seconds; the default ends early when it is stopped.
+    `clock` gives seconds that never run backwards; `sleep` waits so many, and by default ends early when it is stopped.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ def make_progress(log_format: LogFormat = "text", *, quiet: bool = False) -> Pro
         return _Counts(write_as_event)
     # on the terminals of these names rich draws nothing
     can_redraw = sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
-    return _Counts(Bar() if can_redraw else Lines())
+    return _Counts(Bar() if can_redraw else write_as_line)
 
 
 @dataclass
@@ -51,6 +51,7 @@ class _Counts:
     done: int = 0  # windows that are read
     landed: int = 0  # windows whose rows are in the warehouse, too
     returns: int = 0
+    written: int = 0  # of the returns: what the last line told
     left: int | None = None  # requests
     per_minute: int = 0  # requests that are allowed
     _read: tuple[int, int] = (0, 0)  # requests and rows
@@ -136,21 +137,15 @@ class _Counts:
         return " · ".join(parts)
 
 
-class Lines:
-    """A line for each window that had rows, each phase, long wait and note, for logs."""
-
-    def __init__(self) -> None:
-        self._returns = 0  # when the last line was written
-
-    def __call__(self, event: str, counts: _Counts, text: str) -> None:
-        """Writes the line, if the event is worth one."""
-        if event == "window_done" and counts.returns > self._returns:
-            self._returns = counts.returns
-            _write(f"{counts.done} of {counted(counts.total, 'window')} · {text} · {counts.text()}")
-        elif event in {"phase", "waiting"}:
-            _write(f"{text[:1].upper()}{text[1:]}.")
-        elif event == "note":
-            _write(text)
+def write_as_line(event: str, counts: _Counts, text: str) -> None:
+    """A line for each window that had returns, each phase, long wait and note, for logs."""
+    if event == "window_done" and counts.returns > counts.written:
+        counts.written = counts.returns
+        _write(f"{counts.done} of {counted(counts.total, 'window')} · {text} · {counts.text()}")
+    elif event in {"phase", "waiting"}:
+        _write(f"{text[:1].upper()}{text[1:]}.")
+    elif event == "note":
+        _write(text)
 
 
 def write_as_event(event: str, counts: _Counts, text: str) -> None:

@@ -157,27 +157,23 @@ def _signals() -> Iterator[list[int]]:
     before: dict[signal.Signals, Any] = {}
     received: list[int] = []
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def first(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        _first_signal(number, frame)
+        if had_signal():  # dlt holds the first one back during a load, and passes on the second
+            _exit_now(number, frame)
+        for one in _SIGNALS:
+            signal.signal(one, _exit_now)
+        if sys.stderr.isatty():
+            os.write(2, b"\nStopping in order; Ctrl-C again stops at once.\n")
+        raise KeyboardInterrupt
 
     with suppress(ValueError):  # not the main thread, which alone may do that: whoever runs it there handles signals
-        before = {number: signal.signal(number, note) for number in _SIGNALS}
+        before = {number: signal.signal(number, first) for number in _SIGNALS}
     try:
         yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _first_signal(number: int, frame: FrameType | None) -> None:
-    if had_signal():  # dlt holds the first one back during a load, and passes on the second
-        _exit_now(number, frame)
-    for one in _SIGNALS:
-        signal.signal(one, _exit_now)
-    if sys.stderr.isatty():
-        os.write(2, b"\nStopping in order; Ctrl-C again stops at once.\n")
-    raise KeyboardInterrupt
 
 
 def _exit_now(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 # as signal handlers are called
