@@ -82,8 +82,8 @@ def _mark_deleted_returns(session: Session, seen: list[pa.Table], start: datetim
     limit = max(FEW, usual(stored.num_rows))  # each is asked for by itself, which proves more than a list that lacks it
     if session.options.allow_deletions:
         limit = absent.num_rows + undated.num_rows
-    gone, kept = _asked(session, absent, gone=limit, kept=limit)
-    gone += _asked(session, undated, gone=limit, kept=limit)[0]
+    gone, kept = _asked(session, absent, limit)
+    gone += _asked(session, undated, limit)[0]
     held = f"of {counted(stored.num_rows, 'return')} that the warehouse has of these days."
     if kept:
         examples = ", ".join(kept[:5])
@@ -111,12 +111,12 @@ def _mark(session: Session, gone: pa.Table, *, lost: pa.Table) -> None:
         mark_deleted(reader, RETURNS.name, session.shop, gone, at=session.now)
 
 
-def _asked(session: Session, returns: pa.Table, *, gone: int, kept: int) -> tuple[list[str], list[str]]:
-    """Those that Loop no longer has, and those that it has, until there are more than that of either."""
+def _asked(session: Session, returns: pa.Table, limit: int) -> tuple[list[str], list[str]]:
+    """Those that Loop no longer has, and those that it has, until there are more than `limit` of either."""
     found: tuple[list[str], list[str]] = ([], [])
     for return_id in returns["id"].to_pylist():
         found[details(session.api.client, return_id) is not None].append(return_id)
-        if len(found[0]) > gone or len(found[1]) > kept:
+        if max(map(len, found)) > limit:
             break
     return found
 
