@@ -41,17 +41,14 @@ class RateLimiter:
         self._paused_until = clock()
         self._bucket = InMemoryBucket([_rate(requests_per_minute)])
 
-    def wait(self, on_wait: Callable[[float], None] = lambda _: None) -> float:
-        """Blocks until a request may be sent, counts it, and returns the seconds waited; `on_wait` gets them before.
+    def wait(self, on_wait: Callable[[float], None] = lambda _: None) -> None:
+        """Blocks until a request may be sent, and counts it; `on_wait` gets the seconds of each wait before it begins.
 
         Raises CancelledError if `stop` was called.
         """
-        waited = 0.0
         while (seconds := self._try()) > 0:
             on_wait(seconds)
             self.sleep(seconds)
-            waited += seconds
-        return waited
 
     def sleep(self, seconds: float) -> None:
         """Waits that long, or until `stop` is called. Raises CancelledError if it was."""
