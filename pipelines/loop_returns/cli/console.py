@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from loop_returns.runs.ledger import Run
     from loop_returns.runs.status import Status
 
-_LOG_WIDTH: Final = 1000  # columns outside a terminal: lines of a log never wrap
+_LOG_WIDTH: Final = 100_000  # columns outside a terminal: lines of a log never wrap
 _LOOKS_NUMERIC: Final = re.compile(r"-?[\d,]*\.?[\d,]*\d|-")
 _OUTCOMES: Final = {  # in words and colour
     "done": ("done", "green"),
@@ -185,18 +185,13 @@ def show_facts(facts: Iterable[tuple[str, str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = _console()
-    if not console.is_terminal:  # a grid would fill every line up to the length of the longest
-        facts = [*facts]
-        width = max((len(name) for name, _ in facts), default=0)
-        for name, value in facts:
-            show_line(f"  {name:<{width}}  {value}")
-        return
-    grid = Table.grid(padding=(0, 2))
+    grid, console = Table.grid(padding=(0, 2)), _console()
     for name, value in facts:
         grid.add_row(Text(f"  {name}", style="dim"), value)
-    if grid.row_count:
+    with console.capture() as lines:
         console.print(grid)
+    for line in lines.get().removesuffix("\n").split("\n") if grid.row_count else ():
+        show_line(line.rstrip())  # a grid fills every line up to the length of the longest
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
