@@ -1,7 +1,5 @@
 """Reads timestamps in every form in which the API writes them, within bounds that every reader can hold."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo

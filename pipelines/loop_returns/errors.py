@@ -1,32 +1,10 @@
 """What can go wrong, named by what the operator must do.
 
-    LoopReturnsError                     exit code 1
-    ├── ConfigurationError               2   something must be changed: a key, an option, a date
-    │   ├── AccessDeniedError                HTTP 401 or 403
-    │   ├── ExtraMissingError                an optional package is not installed
-    │   └── RequestRejectedError             HTTP 400, 404, 422 …
-    │       ├── RangeRejectedError           … about `from` and `to`
-    │       └── PageSizeRejectedError        … about `pageSize`
-    ├── TransientError                   1   the next run repairs it
-    │   ├── UnreachableError                 the network
-    │   ├── ServerError                      HTTP 5xx
-    │   ├── RateLimitedError                 HTTP 429
-    │   └── InvalidResponseError             HTTP 200, but not the data that was asked for
-    ├── NotFoundError                    1   Loop has no such thing
-    ├── CancelledError                   130 given up because the run is ending
-    ├── LockedError                      75  another run holds the lock
-    └── WarehouseError                   1   the warehouse refused
-        └── DatabaseInUseError               another program has the DuckDB file open
-
 Every message is one paragraph for the operator, with the next step, and never holds the API key.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from datetime import datetime
+from typing import Any, ClassVar
 
 
 class LoopReturnsError(Exception):
@@ -107,20 +85,14 @@ class LockedError(LoopReturnsError):
 
     exit_code: ClassVar[int] = 75
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        pid: int | None = None,
-        host: str | None = None,
-        command: str | None = None,
-        started: datetime | None = None,
-    ) -> None:
+    pid: int | None = None
+    host: str | None = None
+    command: str | None = None
+    started: datetime | None = None
+
+    def __init__(self, message: str, **known: Any) -> None:
         super().__init__(message)
-        self.pid = pid
-        self.host = host
-        self.command = command
-        self.started = started
+        vars(self).update(known)
 
 
 class WarehouseError(LoopReturnsError):

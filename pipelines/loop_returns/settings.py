@@ -4,11 +4,10 @@ All settings live in the section `sources.loop_returns` and are looked up there 
 resolver would also take a stray `API_KEY` or `BASE_URL` of the environment and send the key to a wrong place.
 """
 
-from __future__ import annotations
-
 import difflib
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, time, timedelta
@@ -22,8 +21,6 @@ from loop_returns.dates import parse_timestamp
 from loop_returns.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from dlt.common.configuration.providers import ConfigProvider
 
 SECTION: Final = "sources.loop_returns"
@@ -177,7 +174,7 @@ def configured_secrets() -> list[str]:
     return [text for text in (str(_configured(name) or "").strip() for name in SECRETS) if text]
 
 
-def providers() -> Sequence[ConfigProvider]:
+def providers() -> "Sequence[ConfigProvider]":
     """Where dlt looks settings up: the environment, then the files. Raises ConfigurationError for a file that is no TOML."""
     import dlt  # takes a second, which `--help` and a refused option need not wait for
     from dlt.common.configuration.exceptions import ConfigProviderException

@@ -7,7 +7,6 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,32 +113,3 @@ def test_cover_holds_all_days_with_the_fewest_windows(start: date, gaps: list[in
     assert all((window.last - window.first).days < width for window in windows)
     starts = [window.first for window in windows]  # days so far apart that no two fit into one window
     assert all((newer - older).days >= width for older, newer in pairwise(starts))
-
-
-@pytest.mark.parametrize("width", [timedelta(), timedelta(seconds=-1), MAX_RANGE])
-def test_useless_widths(width: timedelta) -> None:
-    """A width that never ends or reaches the cap is refused."""
-    with pytest.raises(ValueError, match="wide"):
-        split(MIDNIGHT, MIDNIGHT, width=width)
-
-
-@pytest.mark.parametrize("width", [0, -1, 120, 121])
-def test_useless_day_widths(width: int) -> None:
-    """Windows of no day, or of as many as the API refuses, are refused."""
-    with pytest.raises(ValueError, match="wide"):
-        days(date(2024, 1, 1), date(2024, 1, 2), width=width)
-    with pytest.raises(ValueError, match="wide"):
-        cover([date(2024, 1, 1)], width=width)
-
-
-def test_what_makes_no_window() -> None:
-    """Ends before starts, also where rounding would hide it, and times without a zone are refused."""
-    naive = datetime(2024, 3, 1)  # noqa: DTZ001 # that is the point
-    second = timedelta(seconds=1)
-    for start, end in [(naive, MIDNIGHT), (MIDNIGHT, naive)]:
-        with pytest.raises(ValueError, match="without a zone"):
-            split(start, end, width=second)
-    later = MIDNIGHT + timedelta(milliseconds=500)
-    for start, end in [(MIDNIGHT, MIDNIGHT - second), (later, MIDNIGHT + timedelta(milliseconds=400))]:
-        with pytest.raises(ValueError, match="before it starts"):
-            split(start, end, width=second)

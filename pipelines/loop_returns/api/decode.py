@@ -1,7 +1,5 @@
 """Decodes the JSON of a response without losing a digit, into nothing that a database could not hold."""
 
-from __future__ import annotations
-
 import json
 import re
 from decimal import Decimal, InvalidOperation
@@ -43,8 +41,7 @@ def decode_json(body: bytes) -> Any:
     Broken characters inside a text (bytes that aren't UTF-8, halves of a surrogate pair) become U+FFFD: one
     odd comment of a shopper must not stop a run. A NUL becomes U+2400.
 
-    Raises:
-        ValueError: if the body isn't JSON, is cut off, or is nested too deeply to be data.
+    Raises ValueError if the body isn't JSON, is cut off, or is nested too deeply to be data.
     """
     body = storable(body.removeprefix(_BOM))
     try:

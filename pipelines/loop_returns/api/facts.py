@@ -4,8 +4,6 @@ Nothing here is meant to be changed by an operator; what can be set is in `setti
 scheme are under `docs.loopreturns.com`. Client names stand for public code that talks to the live API.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from typing import Final
 

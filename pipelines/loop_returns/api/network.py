@@ -1,21 +1,17 @@
 """The network below the client: proxies, certificates, the time a request may take, and what failures mean."""
 
-from __future__ import annotations
-
 import math
+import ssl
 import threading
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import httpcore  # what httpx is made of
 import httpx
 
 from loop_returns.api.retry import RetryableError
 from loop_returns.errors import ConfigurationError, UnreachableError
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable
 
 _LONGEST_DETAIL: Final = 200  # characters of an error's own message
 _REASONS: Final = (  # the first that fits
@@ -51,7 +47,7 @@ class TimedBackend(threading.local, httpcore.NetworkBackend):
             raise httpcore.ReadTimeout("the answer came too slowly")
         return seconds if timeout is None else min(timeout, seconds)
 
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **more: Any) -> _TimedStream:
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **more: Any) -> "_TimedStream":
         """A connection whose every step keeps to the deadline."""
         return _TimedStream(self._network.connect_tcp(host, port, self.left(timeout), *args, **more), self)
 
@@ -102,16 +98,13 @@ def network_error(path: str, error: httpx.TransportError, *, hide: Callable[[str
     """What a failure of the network means; `hide` takes secrets out of its own words."""
     words, kind = hide(str(error)[:_LONGEST_DETAIL]), type(error).__name__
     detail = f"{kind}: {words}" if words else kind
-    reason = next(reason for kinds, reason in _REASONS if isinstance(error, kinds))
+    what, attempts = f"The network failed while asking for {path} ({detail}).", None
+    hint = "Check the connection and base_url, then run the same command again: nothing is skipped."
     if "CERTIFICATE" in detail.upper():
+        what, attempts = f"No safe connection for {path} ({detail}).", 2
         hint = (
             "The server's certificate is not trusted here: check base_url, this machine's clock, or the "
             "certificate of the proxy (SSL_CERT_FILE)."
         )
-        return RetryableError(UnreachableError, f"No safe connection for {path} ({detail}).", reason, hint=hint, attempts=2)
-    return RetryableError(
-        UnreachableError,
-        f"The network failed while asking for {path} ({detail}).",
-        reason,
-        hint="Check the connection and base_url, then run the same command again: nothing is skipped.",
-    )
+    reason = next(reason for kinds, reason in _REASONS if isinstance(error, kinds))
+    return RetryableError(UnreachableError, what, reason, hint=hint, attempts=attempts)

@@ -5,19 +5,15 @@ The documented cursor is Laravel's: base64 of `{"created_at":"2022-06-27 16:25:0
 apart, so rows that share it can be skipped.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from loop_returns.dates import parse_timestamp
 from loop_returns.errors import InvalidResponseError
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 _NEXT: Final = ("nextPageUrl", "next_page_url")  # the returns list; orders and customers
 _AGAIN: Final = "Nothing was loaded from this page. Run again; if it stays so, the API has changed: report this message."
@@ -31,8 +27,7 @@ def page_of(body: Any) -> tuple[list[dict[str, Any]], str | None]:
     only the cursor is taken, whatever host it names: the documented link drops `from`, `state` and `paginate`
     (api-reference/pagination).
 
-    Raises:
-        InvalidResponseError: if there are no rows, a row has no id, or there is a next page without a cursor.
+    Raises InvalidResponseError if there are no rows, a row has no id, or there is a next page without a cursor.
     """
     rows = rows_in(body)
     if rows is None:
@@ -69,17 +64,11 @@ def cursor_of(link: Any) -> str | None:
 
 @dataclass(frozen=True)
 class PageEdge:
-    """Where a page ended.
+    """Where a page ended, as far as it is known."""
 
-    Attributes:
-        column: the timestamp column the pages are ordered by, without a table's name; None if unknown.
-        second: the last row's value in it, UTC, whole seconds; None if unknown.
-        unique: whether the cursor also names a unique column, so that no row can be lost at this edge.
-    """
-
-    column: str | None
-    second: datetime | None
-    unique: bool
+    column: str | None  # the timestamp by which pages are ordered, without a table's name
+    second: datetime | None  # the last row's value in it, UTC, whole seconds
+    unique: bool  # whether the cursor also names a unique column, so that no row can be lost at this edge
 
 
 def edge_of(cursor: str) -> PageEdge:

@@ -4,19 +4,15 @@ Loop allows 300 requests a minute per key (api-reference/rate-limit), shared wit
 the key. What the others use shows only in the headers of the responses, so the rate limiter reads those.
 """
 
-from __future__ import annotations
-
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from loop_returns.api.facts import RATE_WINDOW, REQUESTS_PER_MINUTE
 from loop_returns.errors import CancelledError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _MILLISECONDS: Final = 1000
 
@@ -27,10 +23,7 @@ class RateLimiter:
     At most `requests_per_minute` in any minute, as a sliding window. The bucket is used without
     pyrate-limiter's `Limiter`, whose waits cannot be interrupted and which keeps a thread of its own.
 
-    Args:
-        requests_per_minute: the budget of this process, at least one.
-        clock: seconds that never run backwards.
-        sleep: waits that many seconds; the default ends early when it is stopped.
+    `clock` gives seconds that never run backwards; `sleep` waits so many, and by default ends early when it is stopped.
     """
 
     def __init__(
@@ -40,8 +33,6 @@ class RateLimiter:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        if requests_per_minute < 1:
-            raise ValueError(f"at least one request a minute, not {requests_per_minute}")
         self.clock = clock
         self._per_minute = requests_per_minute
         self._stopped = threading.Event()
@@ -50,25 +41,17 @@ class RateLimiter:
         self._paused_until = clock()
         self._bucket = InMemoryBucket([_rate(requests_per_minute)])
 
-    def wait(self, on_wait: Callable[[float], None] = lambda _: None) -> float:
-        """Blocks until a request may be sent, counts it, and returns the seconds waited; `on_wait` gets them before.
+    def wait(self, on_wait: Callable[[float], None] = lambda _: None) -> None:
+        """Blocks until a request may be sent, and counts it; `on_wait` gets the seconds of each wait before it begins.
 
-        Raises:
-            CancelledError: if `stop` was called.
+        Raises CancelledError if `stop` was called.
         """
-        waited = 0.0
         while (seconds := self._try()) > 0:
             on_wait(seconds)
             self.sleep(seconds)
-            waited += seconds
-        return waited
 
     def sleep(self, seconds: float) -> None:
-        """Waits that long, or until `stop` is called.
-
-        Raises:
-            CancelledError: if `stop` was called.
-        """
+        """Waits that long, or until `stop` is called. Raises CancelledError if it was."""
         self._check()
         self._sleep(seconds)
         self._check()

@@ -4,20 +4,14 @@ The status alone proves nothing: Loop answers several failures with HTTP 200 and
 partly documented), and a firewall or proxy in between may answer with a web page.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 from loop_returns.api.decode import decode_json
-from loop_returns.api.facts import (
-    ATTEMPTS_AT_AN_ERROR_BODY,
-    DETAILS_PATH,
-    KEYS_ARE_MADE_IN,
-    SCOPE,
-)
+from loop_returns.api.facts import ATTEMPTS_AT_AN_ERROR_BODY, DETAILS_PATH, KEYS_ARE_MADE_IN, SCOPE
 from loop_returns.api.pages import rows_in
 from loop_returns.api.retry import RetryableError
 from loop_returns.errors import (
@@ -32,9 +26,6 @@ from loop_returns.errors import (
     ServerError,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 Expect = Literal["list", "object", "any"]
 
 _TRANSIENT: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
@@ -47,35 +38,20 @@ _NOT_FOUND: Final = re.compile(r"\bno\b.*\bfound\b|\bnot.found\b", re.IGNORECASE
 
 @dataclass(frozen=True)
 class RawResponse:
-    """What the server sent, read to its end.
+    """What the server sent, read to its end."""
 
-    Attributes:
-        path: the endpoint, below the base URL.
-        status: the HTTP status.
-        body: the bytes, decompressed.
-        location: where a redirect points to.
-        wait: the seconds of a Retry-After.
-        hide: takes the key out of what the server says; a function, so that no traceback shows the key.
-    """
-
-    path: str
+    path: str  # of the endpoint, below the base URL
     status: int
-    body: bytes
-    location: str = ""
-    wait: float | None = None
-    hide: Callable[[str], str] = str
+    body: bytes  # decompressed
+    location: str = ""  # where a redirect points to
+    wait: float | None = None  # the seconds of a Retry-After
+    hide: Callable[[str], str] = str  # takes the key out of what the server says; no traceback shows what a function knows
 
 
 def parse_response(response: RawResponse, *, expect: Expect) -> Any:
-    """The decoded body, if it is the data that was expected.
+    """The decoded body, if it is what was expected: a `list` of rows, bare or in an envelope; an `object`; or `any` data.
 
-    Args:
-        response: the response.
-        expect: `list` for rows, bare or in an envelope; `object` for one thing; `any` for all but errors.
-
-    Raises:
-        RetryableError: if another attempt may bring the data.
-        LoopReturnsError: if none can.
+    Raises RetryableError if another attempt may bring the data, LoopReturnsError if none can.
     """
     try:
         body, is_json = decode_json(response.body), True
@@ -142,7 +118,12 @@ def _raise_for_status(response: RawResponse, *, message: str, fields: dict[str, 
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT:
         raise RetryableError(ServerError, what, f"HTTP {status}", wait=response.wait)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise _bad_key(what, is_json=is_json)
+        page = "" if is_json else " The answer is a web page, so a firewall or proxy may have refused instead of Loop."
+        raise AccessDeniedError(
+            f"{what} Either the API key is wrong, or it lacks the scope “{SCOPE}”; Loop answers both alike. Look at the "
+            f"key in {KEYS_ARE_MADE_IN}, give it that scope or make a new one, and set it as "
+            f"SOURCES__LOOP_RETURNS__API_KEY.{page}"
+        )
     if HTTPStatus(300) <= status < HTTPStatus(400):
         raise ConfigurationError(
             f"{path} was redirected to {response.location[:_LONGEST_QUOTE] or 'nowhere'}. Redirects are not "
@@ -152,15 +133,6 @@ def _raise_for_status(response: RawResponse, *, message: str, fields: dict[str, 
     if status == HTTPStatus.NOT_FOUND and path == DETAILS_PATH:
         raise NotFoundError(f"{what} Loop has nothing there: check the number that was asked for.")
     raise _request_refused(what, status=status, message=message, fields=fields)
-
-
-def _bad_key(what: str, *, is_json: bool) -> AccessDeniedError:
-    page = "" if is_json else " The answer is a web page, so a firewall or proxy may have refused instead of Loop."
-    return AccessDeniedError(
-        f"{what} Either the API key is wrong, or it lacks the scope “{SCOPE}”; Loop answers both alike. Look at the "
-        f"key in {KEYS_ARE_MADE_IN}, give it that scope or make a new one, and set it as "
-        f"SOURCES__LOOP_RETURNS__API_KEY.{page}"
-    )
 
 
 def _request_refused(what: str, *, status: int, message: str, fields: dict[str, list[str]]) -> RequestRejectedError:
@@ -180,7 +152,7 @@ def _request_refused(what: str, *, status: int, message: str, fields: dict[str, 
 def _is_error(body: Any) -> bool:
     if not isinstance(body, dict):
         return False
-    return bool(body.get("error") or body.get("errors")) or (bool(body) and body.keys() <= _ERROR_FIELDS)
+    return bool(body.get("error") or body.get("errors") or (body and body.keys() <= _ERROR_FIELDS))
 
 
 def _defect(body: bytes) -> str:

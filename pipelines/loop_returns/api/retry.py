@@ -4,9 +4,8 @@ tenacity itself and not stamina, whose sleep cannot be interrupted and which che
 has slept.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,34 +15,22 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from loop_returns.api.facts import LONGEST_BACKOFF, MAX_WAIT
 from loop_returns.dates import clipped, in_utc
-from loop_returns.errors import RateLimitedError
+from loop_returns.errors import RateLimitedError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from loop_returns.api.rate_limit import RateLimiter
-    from loop_returns.errors import TransientError
+    from loop_returns.api.rate_limit import RateLimiter  # helper processes need none, and it takes memory
 
 
 @dataclass(eq=False)
 class RetryableError(Exception):  # caught by the client, which raises `final` in the end
-    """One attempt failed in a way that another attempt may repair.
+    """One attempt failed in a way that another attempt may repair."""
 
-    Attributes:
-        kind: the error to raise if none does.
-        what: one sentence of what happened.
-        reason: the same in a few words, for whoever shows progress; without anything that the server said.
-        hint: what to do, if there is more to say than to run again.
-        attempts: how many attempts this kind of failure is worth, if fewer than others.
-        wait: the seconds the server asked for, if it did.
-    """
-
-    kind: type[TransientError]
-    what: str
-    reason: str
-    hint: str = ""
-    attempts: int | None = None
-    wait: float | None = None
+    kind: type[TransientError]  # to raise if none does
+    what: str  # one sentence of what happened
+    reason: str  # the same in a few words, for whoever shows progress; without anything that the server said
+    hint: str = ""  # what to do, if there is more to say than to run again
+    attempts: int | None = None  # how many this kind of failure is worth, if fewer than others
+    wait: float | None = None  # the seconds the server asked for, if it did
 
     def final(self, *, attempts: int, seconds: float) -> TransientError:
         """The error for the operator, after that many attempts in so many seconds."""
@@ -53,7 +40,7 @@ class RetryableError(Exception):  # caught by the client, which raises `final` i
 
 
 def retrying(
-    rate_limiter: RateLimiter, *, attempts: int, deadline: float, first_wait: float, on_retry: Callable[[float, str], None]
+    rate_limiter: "RateLimiter", *, attempts: int, deadline: float, first_wait: float, on_retry: Callable[[float, str], None]
 ) -> Retrying:
     """Calls a function again while it raises `RetryableError`, at most `attempts` times and never past `deadline`.
 
@@ -73,13 +60,10 @@ def retrying(
 
     def stop(state: RetryCallState) -> bool:
         failure = _failure(state)
-        if state.attempt_number >= attempts:
-            return True
-        if failure.attempts is not None:
+        if failure.attempts:
             limited.append(failure)
-            if len(limited) >= failure.attempts:
-                return True
-        return rate_limiter.clock() + state.upcoming_sleep > deadline
+        spent = state.attempt_number >= attempts or len(limited) >= (failure.attempts or attempts)
+        return spent or rate_limiter.clock() + state.upcoming_sleep > deadline
 
     def told(state: RetryCallState) -> None:
         on_retry(state.upcoming_sleep, _failure(state).reason)

@@ -1,7 +1,5 @@
 """The console script `loop-returns`: from arguments to an exit code. Nothing heavy is imported before a command is known."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -1,7 +1,5 @@
 """Turns arguments of the command line into values, before anything is opened."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final

@@ -3,12 +3,11 @@
 On a terminal tables have rules and colours; elsewhere they are plain text in aligned columns that never wrap.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -17,8 +16,6 @@ from loop_returns.cli.progress import json_line
 from loop_returns.runs.progress import counted, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from rich.console import Console
 
     from loop_returns.cli.options import OutputOptions
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
     from loop_returns.runs.ledger import Run
     from loop_returns.runs.status import Status
 
-_LOG_WIDTH: Final = 1000  # columns outside a terminal: lines of a log never wrap
+_LOG_WIDTH: Final = 100_000  # columns outside a terminal: lines of a log never wrap
 _LOOKS_NUMERIC: Final = re.compile(r"-?[\d,]*\.?[\d,]*\d|-")
 _OUTCOMES: Final = {  # in words and colour
     "done": ("done", "green"),
@@ -37,7 +34,7 @@ _OUTCOMES: Final = {  # in words and colour
 _EXTRA_REQUESTS: Final = {"retries": "repeated", "too_many_requests": "answered 429", "edge_checks": "to look at page edges"}
 
 
-def show_run(run: Run, output: OutputOptions) -> None:
+def show_run(run: "Run", output: "OutputOptions") -> None:
     """Prints what a run did: `Run.record()` as JSON, or a short table."""
     record = run.record()
     if show_as_json(record, output):
@@ -52,7 +49,7 @@ def show_run(run: Run, output: OutputOptions) -> None:
     show_facts([*([] if tables else [("rows", "nothing new")]), *_run_facts(run, record), *_run_lists(record)])
 
 
-def _run_facts(run: Run, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+def _run_facts(run: "Run", record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "unchanged", counted(record["unchanged"], "row")
     if record["older_copies"]:
         yield "left out", f"{counted(record['older_copies'], 'copy', plural='copies')} older than what the warehouse has"
@@ -68,12 +65,11 @@ def _run_facts(run: Run, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]
 
 def _run_lists(record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     drift = {
-        table: ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-        for table, counts in record["drift"].items()
+        table: ", ".join(f"{count:,} {name}" for name, count in counts.items()) for table, counts in record["drift"].items()
     }
     lists = {
         "undeclared columns": record["new_columns"],
-        "differences": [f"{table}: {counts}" for table, counts in drift.items() if counts],
+        "differences": [f"{table}: {counts}" for table, counts in drift.items()],
         "failed checks": [f"{one['severity']}: {one['message']}" for one in record["checks"] if one.get("failed")],
         "notices": record["notices"],
     }
@@ -81,12 +77,11 @@ def _run_lists(record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield from zip([title] + [""] * len(lines), lines, strict=False)  # the title stands on the first line
 
 
-def show_plan(planned: Sequence[PlannedRequest], per_minute: int, output: OutputOptions) -> int:
+def show_plan(planned: "Sequence[PlannedRequest]", per_minute: int, output: "OutputOptions") -> int:
     """Prints the requests of a plan and how long they take at so many `per_minute`; returns 0."""
     requests = [asdict(one) for one in planned]
     if not show_as_json({"least_requests": len(requests), "requests": requests}, output):
-        parameters = [" ".join(f"{name}={value}" for name, value in one.params.items()) for one in planned]
-        rows = [(one.method, one.path, words, one.note) for one, words in zip(planned, parameters, strict=True)]
+        rows = [(one.method, one.path, " ".join(f"{k}={v}" for k, v in one.params.items()), one.note) for one in planned]
         show_table(("method", "path", "parameters", ""), rows)
         show_text(
             f"At least {counted(len(planned), 'request')} (full pages lead to more), "
@@ -95,17 +90,16 @@ def show_plan(planned: Sequence[PlannedRequest], per_minute: int, output: Output
     return 0
 
 
-def show_findings(findings: Sequence[Finding], code: int, output: OutputOptions) -> int:
+def show_findings(findings: "Sequence[Finding]", code: int, output: "OutputOptions") -> int:
     """Prints what `check` found; returns `code`, the exit code that this means."""
     records = [{**asdict(one), "is_well": one.is_well} for one in findings]
     if not show_as_json({"exit_code": code, "findings": records}, output):
-        for one in findings:
-            show_facts([("ok" if one.is_well else "TROUBLE", f"{one.subject}: {one.message}")])
+        show_facts(("ok" if one.is_well else "TROUBLE", f"{one.subject}: {one.message}") for one in findings)
         show_text("All is well." if code == 0 else "Not all is well: see above for what to do.")
     return code
 
 
-def show_status(current: Status, output: OutputOptions) -> int:
+def show_status(current: "Status", output: "OutputOptions") -> int:
     """Prints what the warehouse has; returns 0."""
     if show_as_json(current.record(), output):
         return 0
@@ -119,7 +113,7 @@ def show_status(current: Status, output: OutputOptions) -> int:
     return 0
 
 
-def _status_facts(current: Status) -> Iterable[tuple[str, str]]:
+def _status_facts(current: "Status") -> Iterable[tuple[str, str]]:
     if current.cursor is not None:
         yield "cursor", format_moment(current.cursor)
     if current.last_success is not None and current.age_seconds is not None:
@@ -156,7 +150,7 @@ def format_moment(moment: datetime | str | None) -> str:
     return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def show_as_json(value: Mapping[str, Any], output: OutputOptions, *, event: str = "result") -> bool:
+def show_as_json(value: Mapping[str, Any], output: "OutputOptions", *, event: str = "result") -> bool:
     """Prints an object as JSON, indented, or as an event on one line in JSON logs; returns whether JSON was asked for."""
     if output.one_line:
         show_line(json_line(event, **{"command": output.command, **value}))
@@ -191,18 +185,13 @@ def show_facts(facts: Iterable[tuple[str, str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = _console()
-    if not console.is_terminal:  # a grid would fill every line up to the length of the longest
-        facts = [*facts]
-        width = max((len(name) for name, _ in facts), default=0)
-        for name, value in facts:
-            show_line(f"  {name:<{width}}  {value}")
-        return
-    grid = Table.grid(padding=(0, 2))
+    grid, console = Table.grid(padding=(0, 2)), _console()
     for name, value in facts:
         grid.add_row(Text(f"  {name}", style="dim"), value)
-    if grid.row_count:
+    with console.capture() as lines:
         console.print(grid)
+    for line in lines.get().removesuffix("\n").split("\n") if grid.row_count else ():
+        show_line(line.rstrip())  # a grid fills every line up to the length of the longest
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -220,7 +209,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console.print(table)
 
 
-def _console() -> Console:
+def _console() -> "Console":
     """A new one for each use, because tests replace standard output."""
     from rich.console import Console  # slow to import, and not needed for help and logs
 

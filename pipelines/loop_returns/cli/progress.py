@@ -3,23 +3,17 @@
 All of it goes to standard error, so that standard output holds results only.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal, Self
 
-from loop_returns.runs.progress import Silent, counted, duration
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from loop_returns.runs.progress import Progress
+from loop_returns.runs.progress import Progress, Silent, counted, duration
 
 LogFormat = Literal["text", "json"]
 _ENOUGH_WINDOWS: Final = 2  # that must be done before the time left is estimated from them
@@ -35,11 +29,9 @@ def make_progress(log_format: LogFormat = "text", *, quiet: bool = False) -> Pro
         return Silent()
     if log_format == "json":
         return _Counts(write_as_event)
-    can_redraw = sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in {
-        "dumb",
-        "unknown",
-    }  # rich draws nothing there
-    return _Counts(Bar() if can_redraw else Lines())
+    # on the terminals of these names rich draws nothing
+    can_redraw = sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
+    return _Counts(Bar() if can_redraw else write_as_line)
 
 
 @dataclass
@@ -50,7 +42,7 @@ class _Counts:
     nothing, and are most windows of a first sync.
     """
 
-    show: Callable[[str, _Counts, str], None]
+    show: Callable[[str, Self, str], None]
     clock: Callable[[], float] = time.monotonic
     what: str = ""
     then: str = ""
@@ -59,13 +51,12 @@ class _Counts:
     done: int = 0  # windows that are read
     landed: int = 0  # windows whose rows are in the warehouse, too
     returns: int = 0
+    written: int = 0  # of the returns: what the last line told
     left: int | None = None  # requests
     per_minute: int = 0  # requests that are allowed
     _read: tuple[int, int] = (0, 0)  # requests and rows
     _to_load: int = 0  # rows
-    _ends: list[tuple[int, int]] = field(
-        default_factory=list
-    )  # what was read at the end of each window, from the first row on
+    _ends: list[tuple[int, int]] = field(default_factory=list)  # `_read` at the end of each window, from the first row on
     _said: dict[str, float] = field(default_factory=dict)  # reason of a wait -> when it was said last
 
     def __post_init__(self) -> None:
@@ -146,21 +137,15 @@ class _Counts:
         return " · ".join(parts)
 
 
-class Lines:
-    """A line for each window that had rows, each phase, long wait and note, for logs."""
-
-    def __init__(self) -> None:
-        self._returns = 0  # when the last line was written
-
-    def __call__(self, event: str, counts: _Counts, text: str) -> None:
-        """Writes the line, if the event is worth one."""
-        if event == "window_done" and counts.returns > self._returns:
-            self._returns = counts.returns
-            _write(f"{counts.done} of {counted(counts.total, 'window')} · {text} · {counts.text()}")
-        elif event in {"phase", "waiting"}:
-            _write(f"{text[:1].upper()}{text[1:]}.")
-        elif event == "note":
-            _write(text)
+def write_as_line(event: str, counts: _Counts, text: str) -> None:
+    """A line for each window that had returns, each phase, long wait and note, for logs."""
+    if event == "window_done" and counts.returns > counts.written:
+        counts.written = counts.returns
+        _write(f"{counts.done} of {counted(counts.total, 'window')} · {text} · {counts.text()}")
+    elif event in {"phase", "waiting"}:
+        _write(f"{text[:1].upper()}{text[1:]}.")
+    elif event == "note":
+        _write(text)
 
 
 def write_as_event(event: str, counts: _Counts, text: str) -> None:

@@ -1,7 +1,5 @@
 """Runs the commands: errors become a paragraph and an exit code, signals end a run in order."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import os
@@ -10,7 +8,9 @@ import signal
 import sys
 import traceback
 import warnings
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from typer import Abort, Exit, Typer
@@ -23,9 +23,6 @@ from loop_returns.warehouse.dlt_internals import had_signal
 from loop_returns.warehouse.failures import was_interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
-
     from loop_returns.runs.ledger import Run
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; what systemd, Kubernetes and CI send
@@ -69,7 +66,9 @@ def command(app: Typer, short_help: str, *names: str) -> Callable[[Callable[...,
     return register
 
 
-def run_with_progress(output: OutputOptions, work: Callable[..., Run], *given: Any, quiet: bool = False, **more: Any) -> int:
+def run_with_progress(
+    output: OutputOptions, work: "Callable[..., Run]", *given: Any, quiet: bool = False, **more: Any
+) -> int:
     """Calls a function that runs something, shows its progress unless it is to be quiet, and returns the exit code."""
     with closing(make_progress(output.log_format, quiet=quiet)) as progress:
         run = work(*given, **more, progress=progress)
@@ -158,27 +157,23 @@ def _signals() -> Iterator[list[int]]:
     before: dict[signal.Signals, Any] = {}
     received: list[int] = []
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def first(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        _first_signal(number, frame)
+        if had_signal():  # dlt holds the first one back during a load, and passes on the second
+            _exit_now(number, frame)
+        for one in _SIGNALS:
+            signal.signal(one, _exit_now)
+        if sys.stderr.isatty():
+            os.write(2, b"\nStopping in order; Ctrl-C again stops at once.\n")
+        raise KeyboardInterrupt
 
     with suppress(ValueError):  # not the main thread, which alone may do that: whoever runs it there handles signals
-        before = {number: signal.signal(number, note) for number in _SIGNALS}
+        before = {number: signal.signal(number, first) for number in _SIGNALS}
     try:
         yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _first_signal(number: int, frame: FrameType | None) -> None:
-    if had_signal():  # dlt holds the first one back during a load, and passes on the second
-        _exit_now(number, frame)
-    for one in _SIGNALS:
-        signal.signal(one, _exit_now)
-    if sys.stderr.isatty():
-        os.write(2, b"\nStopping in order; Ctrl-C again stops at once.\n")
-    raise KeyboardInterrupt
 
 
 def _exit_now(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 # as signal handlers are called

@@ -1,7 +1,5 @@
 """What is generated from the declarations: the data dictionary, the table of settings, and dbt sources."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Final

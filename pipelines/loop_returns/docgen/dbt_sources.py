@@ -3,17 +3,12 @@
 `python -m loop_returns.docgen.dbt_sources` prints it.
 """
 
-from __future__ import annotations
-
 import json
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from loop_returns.marts import all_marts
 from loop_returns.tables.catalog import TABLES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 
 def dbt_sources(*, dataset: str = "loop_returns") -> str:

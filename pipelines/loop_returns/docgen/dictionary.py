@@ -1,20 +1,16 @@
 """Generates the data dictionary in `pipelines/docs/dictionary.md`: `python -m loop_returns.docgen.dictionary`."""
 
-from __future__ import annotations
-
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loop_returns.docgen import write_page
 from loop_returns.marts import all_marts
 from loop_returns.tables.catalog import CHILDREN, TABLES
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.schema import HIDDEN, Column, Table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _JOINS: Final = frozenset({"return_id", "return_line_item_id", "provider_order_id", "provider_line_item_id"})
 _LONGEST: Final = 48  # characters of an example

@@ -1,7 +1,5 @@
 """Generates the table of settings in `pipelines/docs/settings.md`: `python -m loop_returns.docgen.settings`."""
 
-from __future__ import annotations
-
 from dataclasses import MISSING, fields
 from datetime import datetime, timedelta
 from typing import Any, get_type_hints

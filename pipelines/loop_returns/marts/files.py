@@ -4,19 +4,14 @@ A file starts with a header of comment lines: a description, then `grain:`, `key
 Each column of the last select list ends with ` -- ` and its meaning, so that both are changed together.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
-
-from loop_returns.tables.catalog import TABLES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from importlib.resources.abc import Traversable
+from typing import Final
 
 _SOURCES: Final = re.compile(r"\b(?:from|join)\s+([a-z_]+)", re.IGNORECASE)
 _KINDS: Final = ("fct", "dim", "rpt")
@@ -34,7 +29,6 @@ class Mart:
     answers: tuple[str, ...]
     columns: Mapping[str, str]  # name -> meaning, in the order of the select list
     sql: str
-    reads: frozenset[str]  # raw tables and marts
 
     @property
     def rank(self) -> tuple[int, str]:
@@ -45,18 +39,14 @@ class Mart:
 @cache
 def all_marts() -> tuple[Mart, ...]:
     """Every mart, each after those it reads. Raises ValueError when marts read each other in a circle."""
-    folder = files(__package__)
-    texts = {
-        entry.name.removesuffix(".sql"): entry.read_text(encoding="utf-8")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".sql")
-    }
-    marts = {name: _parse(name, text, frozenset(texts)) for name, text in sorted(texts.items())}
-    reads = {name: sorted(mart.reads & marts.keys()) for name, mart in marts.items()}
+    texts = [entry for entry in files(__package__).iterdir() if entry.name.endswith(".sql")]
+    marts = {mart.name: mart for mart in sorted(map(_parse, texts), key=lambda mart: mart.name)}
+    reads = {name: sorted(marts.keys() & set(_SOURCES.findall(mart.sql))) for name, mart in marts.items()}
     return tuple(marts[name] for name in TopologicalSorter(reads).static_order())
 
 
-def _parse(name: str, text: str, marts: frozenset[str]) -> Mart:
+def _parse(file: Traversable) -> Mart:
+    text = file.read_text(encoding="utf-8")
     header = [line.removeprefix("-- ") for line in text.splitlines() if line.startswith("-- ")]
     fields: dict[str, list[str]] = {}
     for line in header[1:]:
@@ -65,14 +55,13 @@ def _parse(name: str, text: str, marts: frozenset[str]) -> Mart:
     body = "\n".join(line for line in text.splitlines() if not line.startswith("-- "))
     columns = {match[1]: match[2] for line in body.splitlines() if (match := _COLUMN.search(line))}
     return Mart(
-        name=name,
+        name=file.name.removesuffix(".sql"),
         description=header[0],
         grain=fields["grain"][0],
         key=tuple(fields["key"][0].split(", ")),
         answers=tuple(fields["answers"]),
         columns=columns,
         sql=body,
-        reads=frozenset(_SOURCES.findall(body)) & (marts | TABLES.keys()),
     )
 
 

@@ -1,10 +1,10 @@
 """Creates, replaces and drops the marts in the destination."""
 
-from __future__ import annotations
-
 import hashlib
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Collection, Mapping
+from typing import Final, Literal
 
+import dlt
 import sqlglot
 from dlt.destinations.exceptions import DatabaseException
 from sqlglot import exp
@@ -14,11 +14,6 @@ from loop_returns.tables.catalog import TABLES
 from loop_returns.tables.schema import PRECISION, SCALE, Type
 from loop_returns.warehouse import comments
 from loop_returns.warehouse.reader import Reader, connected
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    import dlt
 
 Kind = Literal["TABLE", "VIEW"]
 
@@ -82,12 +77,9 @@ def _build(reader: Reader, columns: Mapping[str, set[str]], *, kind: Kind, mark:
                 raise
         else:
             return
-    reader.run(*_drops(reader, kinds), *(f"CREATE {kind} {query}" for query in queries), *texts)
-
-
-def _drops(reader: Reader, kinds: Mapping[str, Kind]) -> list[str]:
-    """Statements that drop what there is, readers before what they read."""
-    return [f"DROP {kinds[mart.name]} {reader.name(mart.name)}" for mart in reversed(all_marts()) if mart.name in kinds]
+    # readers go before what they read
+    drops = [f"DROP {kinds[mart.name]} {reader.name(mart.name)}" for mart in reversed(all_marts()) if mart.name in kinds]
+    reader.run(*drops, *(f"CREATE {kind} {query}" for query in queries), *texts)
 
 
 def _kinds(reader: Reader) -> dict[str, Kind]:

@@ -4,8 +4,6 @@
 figures into the page, whose frame is in `web`.
 """
 
-from __future__ import annotations
-
 from loop_returns.report.page import write_report
 
 __all__ = ["write_report"]

@@ -4,23 +4,19 @@ The queries are the files in `queries`, in SQL that every destination understand
 `{since}` for the first day. Sums can be added up for any range of days; means and medians could not.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from loop_returns.errors import ConfigurationError
+from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.reader import Reader, looking
-
-if TYPE_CHECKING:
-    from loop_returns.warehouse.destination import Target
 
 QUERIES: Final = ("daily", "durations", "reasons", "products", "carriers", "coming", "waiting", "freshness", "runs")
 SCALE: Final = 10_000  # decimals travel as whole ten-thousandths: a browser adds them up exactly to 900 billion

@@ -12,19 +12,14 @@ Shop, currency and dates are parameters of each chart, with fields to set them, 
 whole ten-thousandths, so that they are exact, and of one currency only. The page binds the parameters to its own fields.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import altair as alt
 
 from loop_returns.report import parts
-from loop_returns.report.data import SCALE
+from loop_returns.report.data import SCALE, Data
 from loop_returns.report.parts import amount, chosen, counts, tip
-
-if TYPE_CHECKING:
-    from loop_returns.report.data import Data
 
 MEASURES: Final = ("returns", "units", "returned", "retained", "refunded", "close_days", "closed")
 

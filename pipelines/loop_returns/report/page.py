@@ -1,7 +1,5 @@
 """Puts figures, tables and the script that draws them together to one file."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -9,18 +7,15 @@ from datetime import datetime, timedelta
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from loop_returns import __version__
 from loop_returns.dates import in_utc
 from loop_returns.errors import ConfigurationError, ExtraMissingError
-from loop_returns.report.data import SCALE, read_data
+from loop_returns.report.data import SCALE, Data, read_data
 from loop_returns.settings import load
 from loop_returns.tables.runs import STALE
-
-if TYPE_CHECKING:
-    from loop_returns.report.data import Data
-    from loop_returns.warehouse.destination import Target
+from loop_returns.warehouse.destination import Target
 
 OUTPUT: Final = "loop_returns_report.html"
 DAYS: Final = 731  # two years: this one and the one to compare it with

@@ -1,18 +1,12 @@
 """What the charts have in common: the rows that are chosen, periods, axes, colours, look."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import altair as alt
 
-from loop_returns.report.data import SCALE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from loop_returns.report.data import Data
+from loop_returns.report.data import SCALE, Data
 
 # colours that people who see few colours can tell apart (Okabe and Ito), legible on white and on black
 BLUE, GREEN, ORANGE, PINK, RED, GREY = "#0079bf", "#009e73", "#e69f00", "#cc79a7", "#d55e00", "#8c8c8c"

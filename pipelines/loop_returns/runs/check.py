@@ -1,11 +1,10 @@
 """`check`: asks Loop and the warehouse for as little as shows that a run would work, and says what would not."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from loop_returns.api.client import LoopClient
 from loop_returns.api.facts import ASN_PATH, DATE_FORMAT
@@ -22,19 +21,15 @@ from loop_returns.errors import (
 from loop_returns.runs.notices import without_notices
 from loop_returns.runs.progress import duration
 from loop_returns.runs.same_shop import refuse_another_shop
+from loop_returns.runs.session import Options
 from loop_returns.runs.status import shop_state
+from loop_returns.settings import Settings
 from loop_returns.tables.privacy import Privacy, new_key
 from loop_returns.warehouse.dlt_internals import sql_client, stored_schema
 from loop_returns.warehouse.failures import explain
 from loop_returns.warehouse.lock import hold
 from loop_returns.warehouse.reader import Reader
 from loop_returns.warehouse.repair import dropped
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from loop_returns.runs.session import Options
-    from loop_returns.settings import Settings
 
 _ATTEMPTS: Final = 3
 _BUDGET: Final = 60.0  # seconds for one request with its retries: somebody is waiting for the answer

@@ -1,25 +1,18 @@
 """Personal data that is in the warehouse from before the setting `pii` was changed: named, and taken out by a backfill."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, date, datetime
+from typing import Final
 
 from loop_returns.dates import in_utc
+from loop_returns.extract.state import ShopState
+from loop_returns.runs.session import Options, Session
+from loop_returns.settings import PiiPolicy, Settings
 from loop_returns.tables.catalog import CHILDREN, DATA, KEYS
 from loop_returns.tables.privacy import HASHED, HASHED_LENGTH, Privacy, is_personal
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.schema import Table, Type
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-
-    from loop_returns.extract.state import ShopState
-    from loop_returns.runs.session import Options, Session
-    from loop_returns.settings import PiiPolicy, Settings
-    from loop_returns.warehouse.reader import Reader
+from loop_returns.tables.schema import Column, Pii, Table, Type
+from loop_returns.warehouse.reader import Reader
 
 _BATCH: Final = 100  # values replaced by one statement
 
@@ -79,8 +72,8 @@ def redact(session: Session, start: datetime, end: datetime) -> None:
         found = leftovers(reader, shop, privacy.policy)
         if found is None or (found.first and found.first < start.date()) or (found.last and found.last > end.date()):
             return
-        for table, columns in _personal_columns(reader).items():
-            _redact(reader, table, columns, shop, privacy)
+        for table, unwanted in _unwanted(reader, privacy.policy).items():
+            _redact(reader, table, unwanted, shop, privacy)
     session.run.notices.append(f"Personal values were taken out of {found.rows:,} rows that Loop no longer gives.")
     session.state = replace(session.state, verified=None)  # marts that are tables are behind
 
@@ -88,8 +81,8 @@ def redact(session: Session, start: datetime, end: datetime) -> None:
 def leftovers(reader: Reader, shop: str, policy: PiiPolicy) -> Leftovers | None:
     """What the shop's rows hold against the policy; None when there is nothing."""
     parts: list[str] = []
-    for table, columns in _personal_columns(reader).items():
-        rows = f"FROM {reader.name(table.name)} WHERE shop = %s AND ({_any_unwanted(reader, columns, policy)})"
+    for table, unwanted in _unwanted(reader, policy).items():
+        rows = f"FROM {reader.name(table.name)} WHERE shop = %s AND ({' OR '.join(unwanted.values())})"
         if table in CHILDREN:  # they have the day of their return
             returns = reader.name(RETURNS.name)
             rows = f"FROM (SELECT return_id {rows}) c LEFT JOIN {returns} r ON r.shop = %s AND r.id = c.return_id"
@@ -103,24 +96,19 @@ def leftovers(reader: Reader, shop: str, policy: PiiPolicy) -> Leftovers | None:
     return Leftovers(number, min(days, default=None), max(days, default=None)) if number else None
 
 
-def _personal_columns(reader: Reader) -> dict[Table, dict[str, Type]]:
-    """The personal columns that the warehouse has of each table; one that nobody has declared is personal."""
-    found: dict[Table, dict[str, Type]] = {}
+def _unwanted(reader: Reader, policy: PiiPolicy) -> dict[Table, dict[Column, str]]:
+    """The personal columns of each table, undeclared ones too, with the condition that one holds what must not land."""
+    found: dict[Table, dict[Column, str]] = {}
     for table in DATA:
         declared = {column.name: column for column in table.columns}
         for name in sorted(reader.columns([table.name]).get(table.name, ())):
-            column = declared.get(name)
-            if not name.startswith("_dlt_") and (column is None or is_personal(column.pii)):
-                found.setdefault(table, {})[name] = Type.TEXT if column is None else column.type
+            column = declared.get(name, Column(name, Type.TEXT, "", Pii.UNKNOWN))
+            if is_personal(column.pii) and not name.startswith("_dlt_"):
+                found.setdefault(table, {})[column] = _condition(reader.column(name), column.type, policy)
     return found
 
 
-def _any_unwanted(reader: Reader, columns: Mapping[str, Type], policy: PiiPolicy) -> str:
-    return " OR ".join(_unwanted(reader.column(name), kind, policy) for name, kind in columns.items())
-
-
-def _unwanted(column: str, kind: Type, policy: PiiPolicy) -> str:
-    """The condition that the column holds what the policy does not let land."""
+def _condition(column: str, kind: Type, policy: PiiPolicy) -> str:
     if policy == "drop":
         return f"{column} IS NOT NULL"
     text, quote = f"CAST({column} AS VARCHAR)", '"' if kind is Type.JSON else ""
@@ -129,17 +117,14 @@ def _unwanted(column: str, kind: Type, policy: PiiPolicy) -> str:
     return f"({column} IS NOT NULL AND lower({text}) NOT IN ('', 'n/a') AND NOT ({is_hash}))"
 
 
-def _redact(reader: Reader, table: Table, columns: Mapping[str, Type], shop: str, privacy: Privacy) -> None:
+def _redact(reader: Reader, table: Table, unwanted: dict[Column, str], shop: str, privacy: Privacy) -> None:
     """Replaces texts by their fingerprints, or by nothing, and everything else by nothing."""
     name = reader.name(table.name)
     if table.name in KEYS:  # so that the row counts as unknown, and nothing can be guessed from its old fingerprint
-        reader.execute(
-            f"UPDATE {name} SET _row_hash = NULL WHERE shop = %s AND ({_any_unwanted(reader, columns, privacy.policy)})",
-            shop,
-        )
-    for column, kind in ((reader.column(column), kind) for column, kind in columns.items()):
-        where = f"WHERE shop = %s AND {_unwanted(column, kind, privacy.policy)}"
-        if privacy.policy == "drop" or kind is not Type.TEXT:
+        reader.execute(f"UPDATE {name} SET _row_hash = NULL WHERE shop = %s AND ({' OR '.join(unwanted.values())})", shop)
+    for one, condition in unwanted.items():
+        column, where = reader.column(one.name), f"WHERE shop = %s AND {condition}"
+        if privacy.policy == "drop" or one.type is not Type.TEXT:
             reader.execute(f"UPDATE {name} SET {column} = NULL {where}", shop)
             continue
         texts = [text for (text,) in reader.rows(f"SELECT DISTINCT {column} FROM {name} {where}", shop)]
@@ -147,9 +132,5 @@ def _redact(reader: Reader, table: Table, columns: Mapping[str, Type], shop: str
             cases = " ".join(["WHEN %s THEN %s"] * len(batch))
             pairs = [value for text in batch for value in (text, privacy.hashed(text))]
             among = ", ".join(["%s"] * len(batch))
-            reader.execute(
-                f"UPDATE {name} SET {column} = CASE {column} {cases} END WHERE shop = %s AND {column} IN ({among})",
-                *pairs,
-                shop,
-                *batch,
-            )
+            replaced = f"UPDATE {name} SET {column} = CASE {column} {cases} END WHERE shop = %s AND {column} IN ({among})"
+            reader.execute(replaced, *pairs, shop, *batch)

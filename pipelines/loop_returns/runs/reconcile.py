@@ -3,45 +3,37 @@
 It finds what no cursor can: rows that changed without a new `updated_at`, rows that are missing, returns that are gone.
 """
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.api.windows import DAY
 from loop_returns.extract.planning import NO_RETURNS, reconcile_plan
-from loop_returns.extract.scheduler import Answered
+from loop_returns.extract.scheduler import Answered, Event
 from loop_returns.runs.comparing import Comparison
 from loop_returns.runs.deletions import FEW, refuse, usual
+from loop_returns.runs.ledger import Run
 from loop_returns.runs.notices import read_with_notices
 from loop_returns.runs.opening import open_session
 from loop_returns.runs.privacy import review
-from loop_returns.runs.progress import counted
+from loop_returns.runs.progress import Progress, counted
 from loop_returns.runs.same_shop import details
+from loop_returns.runs.session import Options, Session
+from loop_returns.settings import Settings
 from loop_returns.tables.catalog import CHILDREN, KEYS, arrow_schema
-from loop_returns.tables.chunk import Chunk, Tally, columns_of
+from loop_returns.tables.chunk import Chunk, Tables, Tally, columns_of
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.compare import differing, drift_counts, known_by_value
 from loop_returns.warehouse.contents import keys_where, mark_deleted, rows_of, without_parent
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loop_returns.extract.scheduler import Event
-    from loop_returns.runs.ledger import Run
-    from loop_returns.runs.progress import Progress
-    from loop_returns.runs.session import Options, Session
-    from loop_returns.settings import Settings
-    from loop_returns.tables.chunk import Tables
 
 _COMPARED: Final = 10_000  # rows compared at a time: all that the warehouse has of them comes into memory too
 _SYNCED: Final = (  # {0} in the future is a wrong clock's
@@ -92,8 +84,8 @@ def _mark_deleted_returns(session: Session, seen: list[pa.Table], start: datetim
     limit = max(FEW, usual(stored.num_rows))  # each is asked for by itself, which proves more than a list that lacks it
     if session.options.allow_deletions:
         limit = absent.num_rows + undated.num_rows
-    gone, kept = _asked(session, absent, gone=limit, kept=limit)
-    gone += _asked(session, undated, gone=limit, kept=limit)[0]
+    gone, kept = _asked(session, absent, limit)
+    gone += _asked(session, undated, limit)[0]
     held = f"of {counted(stored.num_rows, 'return')} that the warehouse has of these days."
     if kept:
         examples = ", ".join(kept[:5])
@@ -121,12 +113,12 @@ def _mark(session: Session, gone: pa.Table, *, lost: pa.Table) -> None:
         mark_deleted(reader, RETURNS.name, session.shop, gone, at=session.now)
 
 
-def _asked(session: Session, returns: pa.Table, *, gone: int, kept: int) -> tuple[list[str], list[str]]:
-    """Those that Loop no longer has, and those that it has, until there are more than that of either."""
+def _asked(session: Session, returns: pa.Table, limit: int) -> tuple[list[str], list[str]]:
+    """Those that Loop no longer has, and those that it has, until there are more than `limit` of either."""
     found: tuple[list[str], list[str]] = ([], [])
     for return_id in returns["id"].to_pylist():
         found[details(session.api.client, return_id) is not None].append(return_id)
-        if len(found[0]) > gone or len(found[1]) > kept:
+        if max(map(len, found)) > limit:
             break
     return found
 

@@ -1,19 +1,14 @@
 """What a run sets right before it reads: what was dropped from the warehouse, and what a wrong clock left in the state."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from loop_returns.api.windows import DAY
+from loop_returns.extract.clocks import Clocks
 from loop_returns.extract.state import ShopState
+from loop_returns.settings import Settings
 from loop_returns.tables.catalog import TABLES
 from loop_returns.tables.runs import RUNS, STATE_CHANGES
-
-if TYPE_CHECKING:
-    from loop_returns.extract.clocks import Clocks
-    from loop_returns.settings import Settings
-    from loop_returns.warehouse.load import Warehouse
+from loop_returns.warehouse.load import Warehouse
 
 
 def set_right(warehouse: Warehouse, state: ShopState, settings: Settings, clock: Clocks) -> tuple[ShopState, list[str]]:

@@ -1,24 +1,19 @@
 """Recognises the shop: a key of another shop must neither load its returns under this name nor mark ours as deleted."""
 
-from __future__ import annotations
-
+from datetime import datetime, timedelta
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from loop_returns.api.client import LoopClient
 from loop_returns.api.facts import DETAILS_PATH
-from loop_returns.dates import parse_timestamp
+from loop_returns.dates import in_utc, parse_timestamp
 from loop_returns.errors import CancelledError, ConfigurationError, LoopReturnsError, NotFoundError
 from loop_returns.tables.returns import RETURNS
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from loop_returns.api.client import LoopClient
-    from loop_returns.warehouse.reader import Reader
+from loop_returns.warehouse.reader import Reader
 
 _EACH: Final = 5  # of the newest and of the oldest returns, asked for until Loop knows one
-_ZONES: Final = 15 * 3600  # seconds: no zone is farther from UTC, and all differ from it by quarters of an hour
-_QUARTER: Final = 15 * 60
+_FARTHEST: Final = timedelta(hours=15)  # no zone is farther from UTC, and all differ from it by quarters of an hour
+_QUARTER: Final = timedelta(minutes=15)
 _REPLACED: Final = frozenset("\u2400\ufffd")  # what stands for letters that no database can hold
 
 
@@ -76,7 +71,5 @@ def _was_created(answer: dict[str, Any], at: datetime | None) -> bool:
         created = None
     if created is None or at is None:
         return True
-    apart = abs(
-        round((created.replace(microsecond=0) - at.astimezone(created.tzinfo).replace(microsecond=0)).total_seconds())
-    )
-    return apart <= _ZONES and apart % _QUARTER == 0
+    apart = abs(created.replace(microsecond=0) - in_utc(at).replace(microsecond=0))
+    return apart <= _FARTHEST and not apart % _QUARTER

@@ -3,27 +3,22 @@
 Nothing is written, no lock is taken, dlt's working folder is not touched and Loop is not asked: it may run at any time.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from loop_returns.dates import in_utc
 from loop_returns.errors import LoopReturnsError
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.ledger import RunJournal
 from loop_returns.runs.privacy import notice_of
+from loop_returns.runs.session import Options
+from loop_returns.settings import Settings
 from loop_returns.tables.catalog import DATA, KEYS
 from loop_returns.tables.runs import RUNS, STALE
 from loop_returns.warehouse.lock import holder
-from loop_returns.warehouse.reader import looking
-
-if TYPE_CHECKING:
-    from loop_returns.runs.session import Options
-    from loop_returns.settings import Settings
-    from loop_returns.warehouse.reader import Reader
+from loop_returns.warehouse.reader import Reader, looking
 
 _LOADED: Final = ("done", "drift", "check_failed")  # outcomes after which the warehouse is up to date
 _LEDGER: Final = (
@@ -160,7 +155,7 @@ def _table(reader: Reader, name: str, shop: str) -> TableStatus | None:
     if not rows:
         return None
     count, deleted, newest = rows[0]
-    return TableStatus(name, int(count) - int(deleted), int(deleted), _utc(newest))
+    return TableStatus(name, int(count) - int(deleted), int(deleted), newest and in_utc(newest))
 
 
 def _last_runs(reader: Reader, shop: str) -> list[dict[str, Any]]:
@@ -178,13 +173,7 @@ def _last_runs(reader: Reader, shop: str) -> list[dict[str, Any]]:
 
 
 def _read_value(name: str, value: Any) -> Any:
-    if name in {"started_at", "finished_at"}:
-        return _utc(value)
-    return json.loads(value) if name in _JSON and isinstance(value, str) else value  # PostgreSQL's driver has read it
-
-
-def _utc(moment: datetime | str | None) -> datetime | None:
-    """The moment in UTC: the journal has ISO text, and some databases give no time zone."""
-    if moment is None:
-        return None
-    return in_utc(datetime.fromisoformat(moment) if isinstance(moment, str) else moment)
+    """The value as it is shown: the journal has times as ISO text, DuckDB has JSON as text, some databases no time zone."""
+    if name in {"started_at", "finished_at"} and value is not None:
+        return in_utc(datetime.fromisoformat(value) if isinstance(value, str) else value)
+    return json.loads(value) if name in _JSON and isinstance(value, str) else value

@@ -1,9 +1,8 @@
 """All tables in one place, and what follows from a declaration: its Arrow schema and its dlt hints."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -13,9 +12,6 @@ from loop_returns.tables.runs import RUNS, STATE_CHANGES
 from loop_returns.tables.schema import PRECISION, SCALE, Column, Table, Type
 from loop_returns.tables.shipping import ASN
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 CHILDREN: Final = (LINE_ITEMS, EXCHANGES, LABELS, REFUNDS)
 DATA: Final = (RETURNS, *CHILDREN, ASN)  # what the API gives
 ARRAYS: Final = {  # the field of a return that holds each child table's rows
@@ -24,10 +20,7 @@ ARRAYS: Final = {  # the field of a return that holds each child table's rows
     "labels": LABELS,
     "shopify_refund_object": REFUNDS,
 }
-KEYS: Final = {
-    RETURNS.name: ("id",),
-    ASN.name: ("id", "return_line_item_id"),
-}  # of rows that the API lists, without the shop
+KEYS: Final = {RETURNS.name: ("id",), ASN.name: ("id", "return_line_item_id")}  # of what the API lists, without the shop
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (*DATA, STATE_CHANGES, RUNS)}
 
 ARROW: Final = {  # the Arrow type that carries a column of each kind; JSON travels as text

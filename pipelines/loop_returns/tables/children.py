@@ -4,8 +4,6 @@ Fields: docs.loopreturns.com/api-reference/latest/return-data/detailed-returns-l
 The children of a return are replaced as a set whenever the return is loaded.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from loop_returns.tables.schema import (

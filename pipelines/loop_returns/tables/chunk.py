@@ -1,22 +1,17 @@
 """What is loaded at once: which rows of the pages that were read, rows that are made for it, and the counts."""
 
-from __future__ import annotations
-
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from datetime import date
+from pathlib import Path
+from typing import Final, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.tables.returns import RETURNS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import date
-    from pathlib import Path
 
 COPY: Final = "_copy"  # the number of a copy of a row, and of the return that a child came with
 _PART_ROWS: Final = 5_000  # handed on at once
@@ -31,7 +26,7 @@ class StoredTables(Mapping[str, pa.Table]):
         self._folder, self._names = folder, tuple(names)
 
     @classmethod
-    def write(cls, folder: Path, tables: Tables) -> StoredTables:
+    def write(cls, folder: Path, tables: Tables) -> Self:
         """Makes the folder. Raises OSError."""
         folder.mkdir()
         for name, table in tables.items():
@@ -71,7 +66,7 @@ class Tally:
     unchanged: int = 0
     older: int = 0
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: Self) -> None:
         """Adds the counts of another load."""
         self.new.update(other.new)
         self.changed.update(other.changed)

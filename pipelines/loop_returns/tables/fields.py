@@ -1,20 +1,16 @@
 """Takes rows of the API apart: the values of each field, the objects inside a row, its children, undeclared fields."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from msgspec import Struct
 from msgspec.structs import astuple
 
 from loop_returns.tables.schema import Table, Type
 from loop_returns.tables.values import to_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 Row = dict[str, Any]
 Rows: TypeAlias = "Sequence[Row] | Sequence[Struct]"  # as dictionaries, or as structs that have nothing undeclared in them
@@ -43,10 +39,8 @@ def fields_of(rows: Rows) -> Fields:
 
 def objects_of(table: Table, fields: Fields) -> dict[str, list[Row]]:
     """The objects in the fields that are flattened into prefixed columns; an empty one where the value is no object."""
-    return {
-        parent: [value if isinstance(value, dict) else {} for value in fields[parent]]
-        for parent in _flattened(table) & fields.keys()
-    }
+    flattened = {column.path[0] for column in table.columns if len(column.path) > 1} & fields.keys()
+    return {parent: [value if isinstance(value, dict) else {} for value in fields[parent]] for parent in flattened}
 
 
 def values_at(path: tuple[str, ...], fields: Fields, objects: dict[str, list[Row]]) -> Sequence[Any]:
@@ -77,19 +71,12 @@ def undeclared_fields(
 
 @dataclass(frozen=True)
 class Children:
-    """The children in one field of many returns.
-
-    Attributes:
-        rows: all of them.
-        parents: the position of each one's return in the page.
-        positions: the position of each one within its return.
-        strays: the returns whose field holds something that is no list of objects.
-    """
+    """The children in one field of many returns."""
 
     rows: Rows
-    parents: list[int]
-    positions: list[int]
-    strays: frozenset[int]
+    parents: list[int]  # the position of each one's return in the page
+    positions: list[int]  # the position of each one within its return
+    strays: frozenset[int]  # the returns whose field holds something that is no list of objects
 
 
 def children_of(values: Sequence[Any]) -> Children:
@@ -137,11 +124,6 @@ def _is_blank(value: object) -> bool:
 def _without_objects(values: Sequence[Any]) -> list[Any]:
     """The values that are no object: the objects are in the prefixed columns."""
     return [None if isinstance(value, dict) else value for value in values]
-
-
-@cache
-def _flattened(table: Table) -> frozenset[str]:
-    return frozenset(column.path[0] for column in table.columns if len(column.path) > 1)
 
 
 @cache

@@ -4,39 +4,33 @@ A policy acts by the PII class of a column. keep: everything lands as it is. has
 fingerprint, the same in every table and shop, so that joins and counts still work. drop: personal columns stay empty.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Self
 
 import pyarrow as pa
 from msgspec import Struct, structs
 
 from loop_returns.errors import ConfigurationError
-from loop_returns.settings import SECTION, variable
+from loop_returns.settings import SECTION, PiiPolicy, Settings, variable
 from loop_returns.tables.catalog import ARRAYS, DATA, TABLES
+from loop_returns.tables.fields import Row
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.schema import Pii, Table, Type
 from loop_returns.tables.values import canonical_json
 
-if TYPE_CHECKING:
-    from loop_returns.settings import PiiPolicy, Settings
-    from loop_returns.tables.fields import Row
-
 HASHED: Final = "pii_"  # how a fingerprint begins, by which it is told from what it stands for
 HASHED_LENGTH: Final = len(HASHED) + 32
 _NOBODY: Final = frozenset({"", "n/a"})  # what the API writes for “none”
-_NOT_PERSONAL: Final = frozenset({Pii.NONE, Pii.PSEUDONYM})
 _SHAPE: Final = "0.1.0"  # the version in which a column's meaning changed last: then every row counts as changed
 
 
 def is_personal(pii: Pii) -> bool:
     """True for the classes on which the policy acts."""
-    return pii not in _NOT_PERSONAL
+    return pii not in {Pii.NONE, Pii.PSEUDONYM}
 
 
 def new_key() -> str:
@@ -60,7 +54,7 @@ class Privacy:
             )
 
     @classmethod
-    def of(cls, settings: Settings) -> Privacy:
+    def of(cls, settings: Settings) -> Self:
         """Of the settings `pii` and `pii_key`."""
         return cls(settings.pii, settings.pii_key)
 
@@ -104,7 +98,7 @@ class Privacy:
 
 
 @cache
-def _digest(privacy: Privacy) -> hashlib._Hash | hmac.HMAC:
+def _digest(privacy: Privacy) -> "hashlib._Hash | hmac.HMAC":
     declared = repr([(t.name, [(c.name, c.type, c.path, c.pii) for c in t.columns]) for t in DATA])
     salt = f"{_SHAPE} {privacy.policy} {declared}".encode()
     return hmac.new(privacy.key.encode(), salt, "sha256") if privacy.policy == "hash" else hashlib.sha256(salt)

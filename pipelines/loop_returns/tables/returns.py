@@ -4,8 +4,6 @@ Fields and meanings: docs.loopreturns.com/api-reference/latest/return-data/detai
 are not documented there but seen in other clients' live data.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from loop_returns.tables.schema import (

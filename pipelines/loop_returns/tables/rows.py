@@ -4,21 +4,16 @@ That takes half the time of dictionaries, and works as long as the API sends wha
 in it is refused, and is then read as dictionaries (`api.decode`), which take whatever comes.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from loop_returns.api.decode import number, storable
 from loop_returns.tables.catalog import ARRAYS
 from loop_returns.tables.returns import RETURNS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from loop_returns.tables.schema import Table
+from loop_returns.tables.schema import Table
 
 PARENT: Final = "return_id"  # what the API repeats in some children; their parent is known without it
 

@@ -1,7 +1,5 @@
 """The project's own tables: the ledger of runs and the history of states, which the API does not offer."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Final
 

@@ -4,8 +4,6 @@ The tables themselves are declared in `returns.py`, `children.py`, `shipping.py`
 Everything that has to agree with them (Arrow types, dlt hints, comments, dictionary, privacy) is derived from here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial

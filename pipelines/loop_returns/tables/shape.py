@@ -4,16 +4,15 @@ Every copy of a return gets a number (`_copy`), and so do its children, so that 
 its own children only. Fields nobody has declared become text columns.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 
 from loop_returns.tables import values
 from loop_returns.tables.catalog import ARRAYS, ARROW, arrow_schema
-from loop_returns.tables.chunk import COPY
+from loop_returns.tables.chunk import COPY, Tables
 from loop_returns.tables.fields import (
     Fields,
     Row,
@@ -30,11 +29,6 @@ from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.rows import PARENT
 from loop_returns.tables.schema import Pii, Table, Type
 from loop_returns.tables.shipping import ASN
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loop_returns.tables.chunk import Tables
 
 _KEEP: Final = Privacy()
 

@@ -4,23 +4,9 @@ Fields: docs.loopreturns.com/api-reference/latest/return-data/advanced-shipping-
 (`id`, `return_line_item_id`) is what other clients use and what loses nothing.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
-from loop_returns.tables.schema import (
-    DELETED_AT,
-    LOAD_ID,
-    ROW_HASH,
-    SHOP,
-    UNPARSED,
-    Pii,
-    Table,
-    key,
-    money,
-    text,
-    when,
-)
+from loop_returns.tables.schema import DELETED_AT, LOAD_ID, ROW_HASH, SHOP, UNPARSED, Pii, Table, key, money, text, when
 
 ASN: Final = Table(
     name="advanced_shipping_notices",

@@ -4,8 +4,6 @@ The quick way takes a whole column at once and works for nearly every page; a co
 What cannot be read as the column's type becomes null here and is reported by its row, so that nothing is lost.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from decimal import Decimal, DecimalException
 from typing import Any, Final

@@ -4,50 +4,37 @@ dlt keeps descriptions in its own schema and, on DuckDB and PostgreSQL, tells th
 later loads, so only what is missing or has changed is written.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
 
-from typing import TYPE_CHECKING, Final, Literal
-
+import dlt
 from dlt.destinations.exceptions import DatabaseException
 
 from loop_returns.tables.catalog import TABLES
 from loop_returns.warehouse.failures import one_line
-from loop_returns.warehouse.reader import connected
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    import dlt
-
-    from loop_returns.warehouse.reader import Reader
+from loop_returns.warehouse.reader import Reader, connected
 
 Comment = tuple[str, str, str]  # table, column or '' for the table itself, text
 
 # Every table and column of the schema with its comment or null; the column is '' for the table itself.
 _READ: Final = {
     "duckdb": """
-        SELECT table_name, '' AS column_name, comment FROM duckdb_tables()
-        WHERE schema_name = {dataset} AND database_name = current_database()
-        UNION ALL
-        SELECT view_name, '', comment FROM duckdb_views()
-        WHERE schema_name = {dataset} AND database_name = current_database()
-        UNION ALL
-        SELECT table_name, column_name, comment FROM duckdb_columns()
-        WHERE schema_name = {dataset} AND database_name = current_database()
+        SELECT table_name, column_name, comment FROM (
+            SELECT database_name, schema_name, table_name, '' AS column_name, comment FROM duckdb_tables()
+            UNION ALL SELECT database_name, schema_name, view_name, '', comment FROM duckdb_views()
+            UNION ALL SELECT database_name, schema_name, table_name, column_name, comment FROM duckdb_columns()
+        ) WHERE schema_name = {dataset} AND database_name = current_database()
     """,
     "postgres": """
-        SELECT c.relname, coalesce(a.attname, ''), d.description
-        FROM pg_catalog.pg_class AS c
-        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-        CROSS JOIN LATERAL (
-            SELECT 0 AS attnum, NULL AS attname
-            UNION ALL
-            SELECT i.attnum, i.attname FROM pg_catalog.pg_attribute AS i
-            WHERE i.attrelid = c.oid AND i.attnum > 0 AND NOT i.attisdropped
-        ) AS a
-        LEFT JOIN pg_catalog.pg_description AS d
-            ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
-        WHERE n.nspname = {dataset} AND c.relkind IN ('r', 'p', 'v')
+        WITH relations AS (
+            SELECT c.oid, c.relname FROM pg_catalog.pg_class AS c
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE n.nspname = {dataset} AND c.relkind IN ('r', 'p', 'v')
+        )
+        SELECT relname, '', obj_description(oid, 'pg_class') FROM relations
+        UNION ALL
+        SELECT relname, attname, col_description(oid, attnum) FROM relations
+        JOIN pg_catalog.pg_attribute ON attrelid = oid AND attnum > 0 AND NOT attisdropped
     """,
 }
 

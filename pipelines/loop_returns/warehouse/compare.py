@@ -1,10 +1,11 @@
 """Compares what the shop says with what the warehouse holds, value by value, and names the rows that differ."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
 
 import pyarrow as pa
+from duckdb import DuckDBPyConnection as Connection
 
 from loop_returns.api.decode import decode_json
 from loop_returns.tables.catalog import ARROW, TABLES
@@ -12,18 +13,10 @@ from loop_returns.tables.chunk import COPY
 from loop_returns.tables.schema import Type
 from loop_returns.tables.values import canonical_json
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    import duckdb
-
 OWN: Final = frozenset({"_deleted_at", "_row_hash", "_previous_state", "_removed", "_dlt_load_id", COPY})
 
 
-def differing(
-    db: duckdb.DuckDBPyConnection, name: str, shop: pa.Table, warehouse: pa.Table, *, by: Sequence[str]
-) -> pa.Table:
+def differing(db: Connection, name: str, shop: pa.Table, warehouse: pa.Table, *, by: Sequence[str]) -> pa.Table:
     """The distinct `by` values of all rows that are not the same on both sides, value by value; the first is named `id`.
 
     Columns of this project's own making are left out; a column that one side lacks counts as null there.
@@ -40,7 +33,7 @@ def differing(
 
 
 def drift_counts(
-    db: duckdb.DuckDBPyConnection, differs: pa.Table, newest: pa.Table, known: pa.Table, *, since: datetime | None
+    db: Connection, differs: pa.Table, newest: pa.Table, known: pa.Table, *, since: datetime | None
 ) -> dict[str, int]:
     """How many of the `newest` rows that Loop shows are missing, changed, or newer: changed since the shop was synced."""
     keys = ", ".join(differs.column_names)
@@ -57,7 +50,7 @@ def drift_counts(
     return dict(zip(*counts.to_pydict().values(), strict=True))
 
 
-def known_by_value(db: duckdb.DuckDBPyConnection, known: pa.Table, differs: pa.Table, newest: pa.Table) -> pa.Table:
+def known_by_value(db: Connection, known: pa.Table, differs: pa.Table, newest: pa.Table) -> pa.Table:
     """What the warehouse is known to have, with the fingerprints that the comparison has proved.
 
     A row that differs from an older one of the `newest` is outdated: Loop has been asked after it was loaded.
@@ -74,9 +67,7 @@ def known_by_value(db: duckdb.DuckDBPyConnection, known: pa.Table, differs: pa.T
     return _query(db, sql, differs=differs, newest=newest, known=known).cast(known.schema)
 
 
-def _query(
-    db: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any] | None = None, **tables: pa.Table
-) -> pa.Table:
+def _query(db: Connection, sql: str, parameters: dict[str, Any] | None = None, **tables: pa.Table) -> pa.Table:
     with db.cursor() as cursor:
         for name, table in tables.items():
             cursor.register(name, table)

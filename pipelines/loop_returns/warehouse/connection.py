@@ -1,14 +1,10 @@
 """Opens a DuckDB file, waiting a little for another program that has it open; and tells such files from others."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _HEADERS: Final = 3 * 4096  # bytes of an empty DuckDB file
 _MAGIC: Final = slice(8, 12)  # where a DuckDB file says `DUCK`: duckdb.org/docs/stable/internals/storage

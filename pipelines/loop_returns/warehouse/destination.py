@@ -1,7 +1,5 @@
 """Finds the warehouse: which dlt destination, where exactly, and whether it can keep a mirror true."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,11 +1,10 @@
 """Says in one paragraph what went wrong at the destination and what to do next."""
 
-from __future__ import annotations
-
 import errno
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Final
@@ -13,8 +12,6 @@ from typing import TYPE_CHECKING, Final
 from loop_returns.errors import ConfigurationError, DatabaseInUseError, LoopReturnsError, WarehouseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from loop_returns.warehouse.destination import Target
 
 _NEXT: Final = "Nothing is lost: the next run goes on from here."
@@ -68,7 +65,7 @@ _CAUSES: Final = (  # what the messages contain, what that means, the next step,
 )
 
 
-def explain(error: BaseException, target: Target) -> LoopReturnsError:
+def explain(error: BaseException, target: "Target") -> LoopReturnsError:
     """The error of this project that stands for `error`, an exception of dlt or of the database."""
     chain = list(_chain(error))
     for one in chain:
@@ -93,7 +90,7 @@ def explain(error: BaseException, target: Target) -> LoopReturnsError:
     return kind(f"{what.format(where=where, last=one_line(chain[-1]))} {advice} {_NEXT}")
 
 
-def _full_disk(target: Target, *, named: str) -> str:
+def _full_disk(target: "Target", *, named: str) -> str:
     """Which disk of this machine has no room: the one in whose path an error occurred, otherwise the one with the least."""
     places = {
         target.folder: "or set DLT_DATA_DIR to a folder on another disk",
@@ -101,22 +98,20 @@ def _full_disk(target: Target, *, named: str) -> str:
     }
     if target.file is not None:
         places = {target.file: "or choose another file with --database"} | places
-    inside = [place for place in places if str(place) in named]
-    place = inside[0] if inside else min(places, key=_free)
+
+    def free(place: Path) -> int:
+        return shutil.disk_usage(next(one for one in (place, *place.parents) if one.exists())).free
+
+    place = next((place for place in places if str(place) in named), min(places, key=free))
     return f"on the disk of {place}. Make room there, {places[place]},"
-
-
-def _free(place: Path) -> int:
-    return shutil.disk_usage(next(one for one in (place, *place.parents) if one.exists())).free
 
 
 def unwritable(what: str, error: OSError, *, instead: str) -> LoopReturnsError:
     """What stands for a place that cannot be written: rights and paths are the operator's to change, a full disk passes."""
-    if error.errno in _LASTING:
-        return ConfigurationError(
-            f"{what}: {error.strerror}. Give this user the right to write there, or {instead}, and run again."
-        )
-    return WarehouseError(f"{what}: {error.strerror}. Make room there, or {instead}, and run again.")
+    lasting = error.errno in _LASTING
+    cure = "Give this user the right to write there" if lasting else "Make room there"
+    kind = ConfigurationError if lasting else WarehouseError
+    return kind(f"{what}: {error.strerror}. {cure}, or {instead}, and run again.")
 
 
 def one_line(error: BaseException) -> str:

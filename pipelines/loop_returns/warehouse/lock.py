@@ -7,29 +7,24 @@ The advisory lock also ends with its connection, so a run confirms before it wri
 The run that holds a lock is described in a file beside it, and in PostgreSQL in the connection's `application_name`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import socket
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 from filelock import FileLock, Timeout
 
 from loop_returns.errors import LockedError, WarehouseError
+from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.dlt_internals import configuration
 from loop_returns.warehouse.failures import explain, unwritable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from loop_returns.warehouse.destination import Target
 
 _NAME: Final = "loop-returns"  # how application_name begins
 _HOST_LENGTH: Final = 20  # application_name holds 63 bytes in all
@@ -79,7 +74,7 @@ def hold(target: Target, *, command: str) -> Iterator[Callable[[], None]]:
     """
     me = Holder(command, os.getpid(), socket.gethostname(), datetime.now(UTC).replace(microsecond=0))
     with (
-        _file_lock(_lock_file(target), me),
+        _file_lock(target, me),
         # one on a file holds as long as the process lives
         _database_lock(target, me) if target.is_postgres else nullcontext(lambda: None) as confirm,
     ):
@@ -88,36 +83,29 @@ def hold(target: Target, *, command: str) -> Iterator[Callable[[], None]]:
 
 def holder(target: Target) -> Holder | None:
     """The run that works on the warehouse from this machine right now, if there is one. Takes no lock."""
-    return _read_holder(_holder_file(_lock_file(target)))
-
-
-def _lock_file(target: Target) -> Path:
-    return target.folder / "run.lock" if target.file is None else target.file.with_name(f"{target.file.name}.lock")
-
-
-def _holder_file(lock: Path) -> Path:
-    """Not the lock file itself, which others that try it may empty."""
-    return lock.with_name(f"{lock.name}.by")
-
-
-def _read_holder(path: Path) -> Holder | None:
-    """The described run; None without a description, and where it is that of a killed run."""
     try:
-        run = msgspec.json.decode(path.read_bytes(), type=Holder)
+        run = msgspec.json.decode(_files(target)[1].read_bytes(), type=Holder)
     except (OSError, msgspec.MsgspecError):
         return None
     return run if run.is_alive else None
 
 
+def _files(target: Target) -> tuple[Path, Path]:
+    """The lock, and beside it the description of the run that holds it: others that try the lock may empty its file."""
+    lock = target.folder / "run.lock" if target.file is None else target.file.with_name(f"{target.file.name}.lock")
+    return lock, lock.with_name(f"{lock.name}.by")
+
+
 @contextmanager
-def _file_lock(path: Path, me: Holder) -> Iterator[None]:
-    lock, description = FileLock(path, timeout=0), _holder_file(path)
+def _file_lock(target: Target, me: Holder) -> Iterator[None]:
+    path, description = _files(target)
+    lock = FileLock(path, timeout=0)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         for _ in range(_ATTEMPTS):  # a run that has just taken the lock is about to write its description
-            if (other := _read_holder(description)) is not None:
+            if (other := holder(target)) is not None:
                 raise _locked(other) from None
             time.sleep(_PAUSE)
         raise _locked(None) from None
@@ -182,11 +170,9 @@ def _acquire(cursor: Any, key: int) -> None:
 
 
 def _locked(by: Holder | None) -> LockedError:
-    known = ""
-    if by is not None:
-        known = f": `{by.command}`, process {by.pid} on {by.host}, since {by.started:%Y-%m-%d %H:%M:%S} UTC"
+    known = f": `{by.command}`, process {by.pid} on {by.host}, since {by.started:%Y-%m-%d %H:%M:%S} UTC" if by else ""
     return LockedError(
         f"Another run works on this warehouse{known}. "
         "Nothing was changed. Let it end and run again; two runs on one warehouse would spoil each other.",
-        **({} if by is None else asdict(by)),
+        **(asdict(by) if by else {}),
     )

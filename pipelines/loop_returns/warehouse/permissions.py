@@ -1,16 +1,11 @@
 """Files that everybody on this machine can read and that hold what is not for everybody, and how to close them."""
 
-from __future__ import annotations
-
 import os
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from loop_returns.warehouse.dlt_internals import secrets_files
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def open_secrets() -> Iterator[str]:

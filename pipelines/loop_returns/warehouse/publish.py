@@ -4,22 +4,18 @@ DuckDB lets one process write or several read, not both. A copy that is replaced
 half-loaded state: who has it open goes on seeing the old one, who opens it next sees the new one.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import duckdb
 
 from loop_returns.errors import ConfigurationError, DatabaseInUseError, WarehouseError
 from loop_returns.warehouse.connection import is_duckdb
+from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.failures import explain, one_line, unwritable
-
-if TYPE_CHECKING:
-    from loop_returns.warehouse.destination import Target
 
 _ATTEMPTS: Final = 3  # at a copy, while another program writes to the file
 _NEXT: Final = "The old copy is untouched, the load itself went well, and the next run publishes again."
