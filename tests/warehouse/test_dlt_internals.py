@@ -43,9 +43,9 @@ def pipeline(tmp_path: Path) -> dlt.Pipeline:
 
 
 def test_one_file_knows_dlts_insides():
-    """Nobody else imports what dlt's documentation does not promise."""
-    found = [path.name for path in PACKAGE.rglob("*.py") if PRIVATE.search(path.read_text())]
-    assert found == ["dlt_internals.py"]
+    """Nobody else imports what dlt's documentation does not promise, but for the job that is one of dlt's."""
+    found = {path.name for path in PACKAGE.rglob("*.py") if PRIVATE.search(path.read_text())}
+    assert found == {"dlt_internals.py", "copy_csv.py"}
 
 
 def test_the_data_folder(home: Path):

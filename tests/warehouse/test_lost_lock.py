@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from loop_returns.errors import LockedError, WarehouseError
+from loop_returns.extract.reading import Limits
 from loop_returns.runs.opening import open_session
 from loop_returns.sandbox import Shop
 from loop_returns.warehouse.destination import find_target
 from loop_returns.warehouse.lock import hold
+from tests.support import PATIENCE
 from tests.support.driving import NOW, Driver
 
 if TYPE_CHECKING:
@@ -49,11 +53,16 @@ def end_locks(address: str) -> int:
 
 def test_a_lock_lost_while_reading(driver: Driver, postgres: str) -> None:
     """When the lock is lost between two loads, the run ends with exit code 1 before the second; the next run repairs it."""
+    patiently = Retrying(retry=retry_if_result(lambda so: not so), stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.05))
     lost: list[int] = []
+    one_at_a_time = threading.Lock()
+    driver.limits = Limits(idle_rows=1)
 
     def lose(request: SeenRequest) -> None:
-        if request.path.endswith("asn") and not lost:  # the returns are loaded, the notices are not
-            lost.append(end_locks(postgres))
+        if request.path.endswith("asn"):
+            with one_at_a_time:
+                patiently(lambda: driver.count("returns") == 40)  # they are loaded, the notices are not
+                lost.append(end_locks(postgres))
 
     driver.sandbox.on_request = lose
     with pytest.raises(WarehouseError, match="lock") as caught:

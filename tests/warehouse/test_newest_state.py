@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 import time_machine
 
+from loop_returns.extract.reading import Limits, Reading
+from loop_returns.runs.session import Session
 from loop_returns.runs.status import shop_state, status
 from loop_returns.sandbox import Shop
 from tests.support.driving import NOW
-from tests.support.killing import run_and_kill
+from tests.support.killing import KILLED, in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,17 +55,22 @@ def test_one_run_on_a_machine_with_a_wrong_clock(drive: Callable[..., Driver], o
 
 def test_a_killed_run_on_a_machine_that_is_behind(drive: Callable[..., Driver]):
     """What a killed run had loaded is remembered: the notices of the returns that it saw change are read by the next run."""
-    driver = drive(Shop.generate(seed=42, returns=30, days=300, now=NOW), settings={"asn_horizon_days": 1, "page_size": 5})
+    settings, limits = {"asn_horizon_days": 1, "page_size": 5}, Limits(idle_rows=1)
+    driver = drive(Shop.generate(seed=42, returns=30, days=300, now=NOW), settings=settings, limits=limits)
     driver.sync()
     driver.shop.tick(3600)
-    changed = driver.shop.change(10)
-    assert changed
+    assert driver.shop.change(10)
 
-    def notices(what: str, detail: str) -> bool:
-        return what == "_fetch" and "asn" in detail
+    def killed_after_a_load() -> None:
+        def load(self: Session, reading: Reading, plain: Callable[..., None] = Session._load) -> None:
+            plain(self, reading)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        Session._load = load  # type: ignore[method-assign] # in the child only
+        driver.sync()
 
     with time_machine.travel(driver.shop.now - FAR):
-        assert run_and_kill(driver.sync, at=notices)
+        assert in_child(killed_after_a_load) == KILLED
     assert shop_state(driver.resolved(), driver.options()).days_due, "the killed run's memory"
     driver.sync()
     driver.assert_equal()
