@@ -24,6 +24,7 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from loop_returns.errors import WarehouseError
 from loop_returns.extract.reading import Limits
 from loop_returns.sandbox import Shop
+from loop_returns.warehouse.copy_csv import CopyJob
 from tests.runs.test_kills import file_step, happen, statement
 from tests.support.driving import NOW, Driver
 from tests.support.killing import KILLED, in_child, run_and_kill
@@ -73,14 +74,14 @@ def after(table: str, then: Callable[[], None]) -> Iterator[None]:
     def patched(job: type) -> AbstractContextManager[object]:
         original = job.run  # type: ignore[attr-defined]
 
-        def run(self: DuckDbCopyJob | InsertValuesLoadJob) -> None:
+        def run(self: DuckDbCopyJob | CopyJob | InsertValuesLoadJob) -> None:
             original(self)
             if self.job_file_info().table_name == table:
                 then()
 
         return mock.patch.object(job, "run", run)
 
-    with patched(DuckDbCopyJob), patched(InsertValuesLoadJob):
+    with patched(DuckDbCopyJob), patched(CopyJob), patched(InsertValuesLoadJob):
         yield
 
 

@@ -32,10 +32,10 @@ class _Client(PostgresClient):
         restore: bool = False,
     ) -> LoadJob:
         job = super().create_load_job(table, file_path, load_id, restore)
-        return _CopyJob(file_path) if isinstance(job, PostgresCsvCopyJob) else job
+        return CopyJob(file_path) if isinstance(job, PostgresCsvCopyJob) else job
 
 
-class _CopyJob(PostgresCsvCopyJob):
+class CopyJob(PostgresCsvCopyJob):
     """dlt writes CSV from Arrow with every text in quotes and nothing for null, as PostgreSQL reads it by default."""
 
     def run(self) -> None:
