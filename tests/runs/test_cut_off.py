@@ -186,7 +186,8 @@ def test_the_answer_is_lost_again_and_again(driver: Driver):
     sync_and_look(driver)
 
 
-@either(often="postgres")
+@pytest.mark.long
+@in_postgres
 def test_a_working_folder_that_is_damaged(driver: Driver):
     """Whatever a kill or a power cut left in dlt's working folder, the next run does not look at it."""
     assert run_and_kill(driver.sync, at=statement("DELETE FROM"))
@@ -198,6 +199,7 @@ def test_a_working_folder_that_is_damaged(driver: Driver):
     sync_and_look(driver)
 
 
+@pytest.mark.long
 @either(often="duckdb")
 def test_a_working_folder_that_goes_away(driver: Driver):
     """A data folder that is emptied between runs, or while one is killed, costs nothing."""

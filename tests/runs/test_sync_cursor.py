@@ -47,7 +47,7 @@ def test_the_date_is_hours_ahead_of_the_data(drive: Callable[..., Driver]):
         quirks=Quirks(date_ahead=6 * 3600),
         settings={"lookback": timedelta(0)},
     )
-    for _ in range(4):
+    for _ in range(2):
         run = driver.sync()
         driver.assert_equal()
         assert run.cursor_after == newest(driver)
