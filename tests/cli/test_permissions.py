@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 KEY = "a-key-of-the-sandbox"
 DAYS = 40
 WATCH = """
-import os, sys, pathlib, stat
+import os, sys, stat
 seen = set()
 def audit(event, args):  # every file while it lives, also those that are gone in the end
-    if event in ("os.rename", "os.remove", "shutil.rmtree"):
-        for path in pathlib.Path.cwd().rglob("*"):
-            try:
-                seen.add((str(path), path.lstat().st_mode)) if ".dlt" not in path.parts else None
-            except OSError:
-                pass
+    is_seen = event == "os.remove" and args[1] != -1  # by the removal of its folder
+    if event in ("os.rename", "os.remove", "shutil.rmtree") and not is_seen:
+        for folder, folders, files in os.walk("."):
+            for path in (os.path.join(folder, name) for name in folders + files if not folder.startswith("./.dlt")):
+                try:
+                    seen.add((path, os.lstat(path).st_mode)) if path != "./.dlt" else None
+                except OSError:
+                    pass
 sys.addaudithook(audit)
 from loop_returns.cli import main
 try:

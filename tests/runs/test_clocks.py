@@ -52,7 +52,7 @@ MATRIX = [
     pytest.param(how, off, marks=() if (how, off) in {("ahead", 0 * DAY), ("right", FAR)} else few)
     for how in ("right", "once", "ahead", "behind", "missing")
     for off in MACHINE
-    if (how, off) != ("right", 0 * DAY)
+    if (how, off) not in {("right", 0 * DAY), ("missing", 0 * DAY)}  # nothing wrong; see test_sync_cursor.py
 ]
 
 

@@ -48,7 +48,7 @@ def test_duckdb():
 def test_duckdb_long(part: int):
     """More than a thousand steps, other ones every time."""
     steps = 0
-    while steps < 1400 / len(PARTS):
+    while steps < 1020 / len(PARTS):
         steps += live(examples=3)["steps"]
 
 
@@ -57,5 +57,5 @@ def test_postgres_long(postgres: str, monkeypatch: pytest.MonkeyPatch):
     """Hundreds of steps in a real PostgreSQL, so that nothing quietly leans on DuckDB."""
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
     steps = 0
-    while steps < 500:
+    while steps < 250:
         steps += live(examples=3, address=postgres)["steps"]
