@@ -112,10 +112,9 @@ def scratch(driver: Driver) -> list[str]:
     ("driver", "table"),
     [
         ("duckdb", ROWS),
-        ("postgres", STATE),
         *(
             pytest.param(*one, marks=pytest.mark.long)
-            for one in (("duckdb", STATE), ("duckdb", "returns"), ("postgres", ROWS))
+            for one in (("duckdb", STATE), ("duckdb", "returns"), ("postgres", ROWS), ("postgres", STATE))
         ),
     ],
     indirect=["driver"],
@@ -141,8 +140,9 @@ def test_killed_when_the_load_was_declared_complete(driver: Driver):
     sync_and_look(driver)
 
 
+@pytest.mark.long
 @in_postgres
-@pytest.mark.parametrize("table", [ROWS, pytest.param(STATE, marks=pytest.mark.long)])
+@pytest.mark.parametrize("table", [ROWS, STATE])
 def test_the_answer_was_lost(driver: Driver, table: str):
     """The connection breaks between a commit and its answer: the same run loads the chunk again, and its rows are once."""
     broken = iter([True])

@@ -21,6 +21,7 @@ HOUR = timedelta(hours=1)
 LIST = "/warehouse/return/list"
 
 
+@pytest.mark.long
 def test_this_machine_is_an_hour_off(drive: Callable[..., Driver]):
     """A client's clock an hour off either way changes nothing: the server's `Date` header bounds what is read."""
     driver = drive(Shop.generate(seed=1, returns=20, days=5, now=NOW), settings={"lookback": timedelta(0)})
