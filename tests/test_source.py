@@ -139,7 +139,10 @@ def test_a_range_keeps_no_cursor(driver: Driver):
     driver.assert_equal()
 
 
-@pytest.mark.parametrize("end", ["9999-12-31", datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=5)))])
+@pytest.mark.parametrize(
+    "end",
+    [pytest.param("9999-12-31", marks=pytest.mark.long), datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=5)))],
+)
 def test_an_end_beyond_all_time(driver: Driver, end: Any):
     """An `end_date` that means `for ever` reads up to now, in as many requests as without it."""
     load(driver, loop_returns_source(start_date="2026-01-01"))
@@ -179,6 +182,7 @@ def test_the_commands_take_no_interval(driver: Driver, monkeypatch: pytest.Monke
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_the_date_is_hours_ahead_of_the_data(driver: Driver):
     """A replica whose `Date` runs ahead of its data costs nothing."""
     driver.quirk(date_ahead=6 * 3600)

@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from tests.support.script import Script
 
 
-@pytest.mark.parametrize("command", ["sync", "reconcile", "check", "status", "report"])
-@pytest.mark.parametrize("name", ["secrets.toml", "config.toml"])
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [(command, "secrets.toml") for command in ("sync", "check", "report")]
+    + [(command, "config.toml") for command in ("reconcile", "status")],
+)
 def test_every_command(script: Script, command: str, name: str):
     """A key without quotation marks, as people paste it, ends every command with exit code 2, not with a mistake of ours."""
     (script.folder / ".dlt").mkdir()

@@ -189,7 +189,7 @@ def test_demo(script: Script, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(script.folder / "mine.duckdb"))
     monkeypatch.setenv("SOURCES__LOOP_RETURNS__BASE_URL", "https://api.example.com/api/v1")
     (script.folder / "loop_demo.duckdb").write_text("of an older demo")
-    out, _ = script("demo", "--returns", "60")
+    out, _ = script("demo", "--returns", "30")
     assert out.count("sync · done") == 2
     for words, sql in QUESTIONS:
         _, _, answer = out.partition(sql)
@@ -201,4 +201,4 @@ def test_demo(script: Script, monkeypatch: pytest.MonkeyPatch):
         returns, runs = connection.sql(
             "SELECT (SELECT count(*) FROM loop_returns.returns), (SELECT count(*) FROM loop_returns._loop_sync_runs)"
         ).fetchall()[0]
-    assert (returns > 60, runs) == (True, 2)
+    assert (returns > 30, runs) == (True, 2)

@@ -30,7 +30,7 @@ def test_it_wins_over_the_configured_file(script: Script, monkeypatch: pytest.Mo
     script("sync", "--database", "named.duckdb")
     assert not (script.folder / "configured.duckdb").exists()
     assert "Nothing synced yet" in script("status")[0]
-    script("sync")
+    script("check")
     assert (script.folder / "configured.duckdb").exists()
 
 

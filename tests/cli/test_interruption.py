@@ -43,8 +43,16 @@ DuckDbSqlClient.execute_query = interrupted
 """
 
 
-@BOTH
-@pytest.mark.parametrize("name", ["typer", "loop_returns.cli.app", "dlt", "pyarrow.lib", "duckdb", "sqlglot", "pendulum"])
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("typer", signal.SIGINT),
+        ("loop_returns.cli.app", signal.SIGTERM),
+        ("dlt", signal.SIGINT),
+        ("duckdb", signal.SIGTERM),
+        *(pytest.param(name, signal.SIGTERM, marks=pytest.mark.long) for name in ("pyarrow.lib", "sqlglot", "pendulum")),
+    ],
+)
 def test_while_libraries_are_imported(script: Script, name: str, number: int):
     """A signal while a library is being imported ends the command with 130 and without a traceback."""
     code, _, err = script.ended("sync", before=AT_AN_IMPORT.format(name=name, number=int(number)))
@@ -53,7 +61,7 @@ def test_while_libraries_are_imported(script: Script, name: str, number: int):
     assert "should not" not in err
 
 
-@pytest.mark.parametrize("at", [1, 12, 25, 50, 75, 100])
+@pytest.mark.parametrize("at", [75, *(pytest.param(at, marks=pytest.mark.long) for at in (1, 12, 25, 50, 100))])
 def test_while_rows_are_loaded(script: Script, at: int):
     """A signal during a load is an interruption, on the screen, in JSON and in the ledger; the next sync completes it."""
     code, out, err = script.ended("sync", "--json", before=IN_A_STATEMENT.format(at=at))
@@ -90,11 +98,10 @@ def test_while_it_waits_for_the_rate_limit(script: Script, monkeypatch: pytest.M
     assert (last_run["outcome"], last_run["exit_code"]) == ("interrupted", 130)
 
 
-@BOTH
-def test_in_the_demo(script: Script, number: int):
+def test_in_the_demo(script: Script):
     """The demo ends in order, and leaves no lock file behind."""
     process = script.start("demo", "--log-format", "json", "--returns", "300")
-    err = stop_at(process, number, event="windows")
+    err = stop_at(process, signal.SIGINT, event="windows")
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert not list(script.folder.glob("*.lock*"))

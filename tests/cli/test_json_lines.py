@@ -69,8 +69,7 @@ def test_every_command(script: Script):
 
 def test_demo_and_sandbox(script: Script):
     """The commands for trying things out do so too."""
-    code, out, err = script.ended("demo", "--returns", "20", "--log-format", "json")
-    assert code == 0, err
+    out, err = script("demo", "--returns", "20", "--log-format", "json")
     assert [one["event"] for one in valid(out)] == ["result"] * 2 + ["answer"] * 3
     valid(err)
     process = script.start("sandbox", "--returns", "1", "--port", "0", "--log-format", "json")
@@ -96,13 +95,13 @@ def test_demo_and_sandbox(script: Script):
 )
 def test_errors(script: Script, arguments: list[str], error_class: str):
     """What is wrong is an event too, with --debug also the traceback, and its outcome stands beside the exit code."""
-    code, out, err = script.ended(*arguments, "--log-format", "json")
+    out, err = script(*arguments, "--log-format", "json", code=2)
     (error,) = valid(err)
-    assert (code, error["exit_code"], error["error_class"], error["outcome"]) == (2, 2, error_class, "failed")
+    assert (error["exit_code"], error["error_class"], error["outcome"]) == (2, error_class, "failed")
     assert ("traceback" in error) is ("--debug" in arguments)
     assert out == ""
     if "--json" not in (more := [*arguments, "--json"])[:-1] and arguments[0] in {"sync", "backfill", "reconcile", "status"}:
-        _, out, err = script.ended(*more, "--log-format", "json")
+        out, err = script(*more, "--log-format", "json", code=2)
         (result,) = valid(out)
         assert (result["event"], result["command"], result["exit_code"]) == ("result", arguments[0], 2)
         valid(err)
@@ -121,7 +120,7 @@ def test_failed_and_locked_runs(script: Script, sandbox: Sandbox):
         assert (event["outcome"], event["exit_code"], event["error_class"]) == ("locked", 75, "LockedError")
 
 
-@pytest.mark.parametrize("debug", [(), ("--debug",)])
+@pytest.mark.parametrize("debug", [(), pytest.param(("--debug",), marks=pytest.mark.long)])
 def test_what_libraries_log(script: Script, monkeypatch: pytest.MonkeyPatch, debug: tuple[str, ...]):
     """dlt's own log, where an operator has switched it on, comes as events."""
     monkeypatch.setenv("RUNTIME__LOG_LEVEL", "INFO")
@@ -136,5 +135,5 @@ def test_json_alone_keeps_its_object(script: Script):
     record = json.loads(out)
     assert len(out.splitlines()) > 2
     assert not {"at", "event"} & record.keys()
-    _, out, _ = script.ended("sync", "--onyl", "x", "--json")
+    out, _ = script("sync", "--onyl", "x", "--json", code=2)
     assert json.loads(out)["error_class"] == "UsageError"

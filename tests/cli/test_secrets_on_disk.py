@@ -26,6 +26,7 @@ PII_KEY = "another-key-that-nobody-may-read-0123456789"
 PASSWORD = "pass/word@nobody reads"  # of a server that asks for none
 SECRETS = [KEY, PII_KEY, PASSWORD]
 WAYS = ("environment", "secrets.toml")
+ONCE = [WAYS[0], pytest.param(WAYS[1], marks=pytest.mark.long)]
 DAYS = 60
 
 
@@ -75,7 +76,7 @@ def looked_at(home: Path) -> Iterator[None]:
     assert [(path, word) for path in files for word in words if word in path.read_bytes()] == []
 
 
-@pytest.mark.parametrize(("way", "debug"), [*((way, ()) for way in WAYS), (WAYS[0], ("--debug",))])
+@pytest.mark.parametrize(("way", "debug"), [(WAYS[1], ("--debug",)), pytest.param(WAYS[0], (), marks=pytest.mark.long)])
 def test_every_command(give: Callable[..., None], home: Path, sandbox: Sandbox, way: str, debug: tuple[str, ...]):
     """After every command, one that fails too, no file has a secret in it."""
     give(way)
@@ -96,8 +97,7 @@ def test_every_command(give: Callable[..., None], home: Path, sandbox: Sandbox, 
         assert run(["sync", *debug]) == 2
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("loads", [1, 4])
+@pytest.mark.parametrize(("way", "loads"), [(WAYS[0], 4), pytest.param(WAYS[1], 1, marks=pytest.mark.long)])
 def test_a_killed_sync(give: Callable[..., None], home: Path, way: str, loads: int):
     """A sync that is killed leaves its working folder behind, and no secret in it."""
     give(way)
@@ -116,7 +116,7 @@ def test_a_killed_sync(give: Callable[..., None], home: Path, way: str, loads: i
     )
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ONCE)
 def test_the_password_of_a_database(give: Callable[..., None], home: Path, postgres: str, way: str):
     """The same holds for the password of a PostgreSQL, as it is and as an address has it: done, failed, killed."""
     give(way, postgres.replace(":unused@", f":{quote(PASSWORD, safe='')}@"))

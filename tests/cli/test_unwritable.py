@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loop_returns.cli import run
 from tests.support.killing import in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.script import Script
+
+
+COMMANDS = {
+    "lock": ["sync", "--database", "closed/loop.duckdb"],
+    "report": ["report", "--output", "closed/page.html"],
+    "publish": ["sync", "--publish", "closed/read.duckdb"],
+    "journal": ["sync"],  # the last one, as it changes the folder of data
+}
 
 
 def as_somebody(work: Callable[[], object]) -> int:
@@ -38,33 +47,24 @@ def open_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield folder
 
 
-@pytest.mark.parametrize("place", ["lock", "journal", "report", "publish"])
-def test_exit_code(
-    script: Script, open_folder: Path, place: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-):
+def test_exit_code(script: Script, open_folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
     """A folder without the right to write ends the command with 2, whichever file should be there."""
-    from loop_returns.cli import run
-
     monkeypatch.chdir(open_folder)
     script.folder = open_folder
     script("sync", "--publish", "read.duckdb")  # also so that everything is imported: another user may not read it
     script("report")
     closed = script.folder / "closed"
     closed.mkdir(mode=0o555)
-    command = {
-        "lock": ["sync", "--database", "closed/loop.duckdb"],
-        "journal": ["sync"],
-        "report": ["report", "--output", "closed/page.html"],
-        "publish": ["sync", "--publish", "closed/read.duckdb"],
-    }[place]
-    for one in [script.folder, *script.folder.rglob("*")]:
-        one.chmod(0o777 if one.is_dir() and one != closed else 0o555 if one == closed else 0o666)
-    if place == "journal":
-        monkeypatch.setenv("DLT_DATA_DIR", str(closed))
     codes = script.folder / "code"
-    capfd.readouterr()
-    assert as_somebody(lambda: codes.write_text(str(run(command)))) == 0
-    err = capfd.readouterr().err
-    assert codes.read_text() == "2", err
-    assert "closed" in err.splitlines()[-1]
-    assert "Permission denied" in err
+    for place, command in COMMANDS.items():
+        codes.write_text("none")
+        for one in [script.folder, *script.folder.rglob("*")]:
+            one.chmod(0o777 if one.is_dir() and one != closed else 0o555 if one == closed else 0o666)
+        if place == "journal":
+            monkeypatch.setenv("DLT_DATA_DIR", str(closed))
+        capfd.readouterr()
+        assert as_somebody(lambda command=command: codes.write_text(str(run(command)))) == 0  # type: ignore[misc]
+        err = capfd.readouterr().err
+        assert codes.read_text() == "2", (place, err)
+        assert "closed" in err.splitlines()[-1]
+        assert "Permission denied" in err

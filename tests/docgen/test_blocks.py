@@ -147,6 +147,7 @@ def test_no_document_replaces_a_crontab():
     assert all("| crontab" not in text for name in PAGES for _, text in blocks(name, "sh"))
 
 
+@pytest.mark.long
 def test_recipes(place: Place):
     """The recipes run: read copy, page, shell, Python, dbt's sources, a dlt pipeline, two shops."""
     place.write_key()

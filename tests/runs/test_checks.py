@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Tables = dict[str, list[dict[str, Any]]]
 
 
-BOTH = pytest.mark.parametrize("pipeline", ["duckdb", "postgres"], indirect=True)
+BOTH = pytest.mark.parametrize("pipeline", ["duckdb", pytest.param("postgres", marks=pytest.mark.long)], indirect=True)
 
 
 @pytest.fixture

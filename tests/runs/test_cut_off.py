@@ -113,10 +113,9 @@ def scratch(driver: Driver) -> list[str]:
     ("driver", "table"),
     [
         ("duckdb", ROWS),
-        ("postgres", STATE),
         *(
             pytest.param(*one, marks=pytest.mark.long)
-            for one in (("duckdb", STATE), ("duckdb", "returns"), ("postgres", ROWS))
+            for one in (("duckdb", STATE), ("duckdb", "returns"), ("postgres", ROWS), ("postgres", STATE))
         ),
     ],
     indirect=["driver"],
@@ -142,8 +141,9 @@ def test_killed_when_the_load_was_declared_complete(driver: Driver):
     sync_and_look(driver)
 
 
+@pytest.mark.long
 @in_postgres
-@pytest.mark.parametrize("table", [ROWS, pytest.param(STATE, marks=pytest.mark.long)])
+@pytest.mark.parametrize("table", [ROWS, STATE])
 def test_the_answer_was_lost(driver: Driver, table: str):
     """The connection breaks between a commit and its answer: the same run loads the chunk again, and its rows are once."""
     broken = iter([True])
@@ -187,7 +187,8 @@ def test_the_answer_is_lost_again_and_again(driver: Driver):
     sync_and_look(driver)
 
 
-@either(often="postgres")
+@pytest.mark.long
+@in_postgres
 def test_a_working_folder_that_is_damaged(driver: Driver):
     """Whatever a kill or a power cut left in dlt's working folder, the next run does not look at it."""
     assert run_and_kill(driver.sync, at=statement("DELETE FROM"))
@@ -199,6 +200,7 @@ def test_a_working_folder_that_is_damaged(driver: Driver):
     sync_and_look(driver)
 
 
+@pytest.mark.long
 @either(often="duckdb")
 def test_a_working_folder_that_goes_away(driver: Driver):
     """A data folder that is emptied between runs, or while one is killed, costs nothing."""
@@ -224,8 +226,9 @@ def test_nothing_stays_behind(driver: Driver):
 
 
 @pytest.mark.long
-@either(often="postgres")
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("driver", "seed"), [("duckdb", 0), ("duckdb", 1), ("postgres", 2), ("postgres", 3)], indirect=["driver"]
+)
 def test_killed_again_and_again(driver: Driver, seed: int):
     """Run after run is killed at any step, on new machines too; one ordinary sync later the mirror is the shop."""
     rng = random.Random(seed)

@@ -26,8 +26,8 @@ def left_behind(driver: Driver) -> list[Path]:
     return [path for path in (*folder.rglob("*"), *driver.folder.glob("*.lock*")) if path.is_file()]
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_whatever_a_killed_run_leaves(drive: Callable[..., Driver], damage: bytes):
+@pytest.mark.parametrize("first", [0, *(pytest.param(one, marks=pytest.mark.long) for one in (1, 2))])
+def test_whatever_a_killed_run_leaves(drive: Callable[..., Driver], first: int):
     """All that a run killed in the middle of a load leaves on this machine may be damaged."""
     driver = drive(Shop.generate(seed=71, returns=20, days=30, now=NOW))
     loads = []
@@ -40,22 +40,22 @@ def test_whatever_a_killed_run_leaves(drive: Callable[..., Driver], damage: byte
     names = {path.name for path in left_behind(driver)}
     assert {"state.json"} <= names
     assert any(name.endswith(".schema.json") for name in names)
-    for path in left_behind(driver):
-        path.write_bytes(damage)
+    for number, path in enumerate(sorted(left_behind(driver)), start=first):
+        path.write_bytes(DAMAGE[number % len(DAMAGE)])
     driver.sync()
     driver.assert_equal()
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_the_database_itself(drive: Callable[..., Driver], damage: bytes):
+def test_the_database_itself(drive: Callable[..., Driver]):
     """An empty file is filled; one that is no database is left alone, and the message names it and what to do."""
     driver = drive(Shop.generate(seed=72, returns=10, days=30, now=NOW))
-    driver.file.write_bytes(damage)
-    if damage:
+    nothing, *garbage = DAMAGE
+    for damage in garbage:
+        driver.file.write_bytes(damage)
         with pytest.raises(ConfigurationError, match=driver.file.name) as told:
             driver.sync()
         assert "move this one away" in told.value.message
         assert driver.file.read_bytes() == damage
-        driver.file.unlink()
+    driver.file.write_bytes(nothing)
     driver.sync()
     driver.assert_equal()

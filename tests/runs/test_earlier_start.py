@@ -37,7 +37,7 @@ def test_it_is_read_from_there(drive: Callable[..., Driver]):
 
 def test_killed_in_between(drive: Callable[..., Driver]):
     """A run that is killed on the way begins again; so does a first sync whose start_date is then set earlier."""
-    driver = drive(Shop.generate(seed=52, returns=40, days=300, now=NOW), settings={"window_days": 20, "page_size": 5})
+    driver = drive(Shop.generate(seed=52, returns=20, days=300, now=NOW), settings={"window_days": 20, "page_size": 5})
     driver.limits = replace(driver.limits, rows=5, idle_rows=1)
     loads = []
 

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from tests.support.driving import Driver
 
-ZERO, END = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"
+ZERO, END, BC = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0044-03-15 (BC) 00:00:00+00"
 START = NOW - timedelta(days=61)
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.long)])
 def driver(request: pytest.FixtureRequest, drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch) -> Driver:
     """A shop mirrored into a DuckDB file, or into a PostgreSQL whose sessions are far east of UTC."""
     shop = Shop.generate(seed=4, returns=12, days=60, now=NOW)
@@ -82,8 +82,15 @@ def run_sql(driver: Driver, *statements: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "stored",
-    ["0044-03-15 (BC) 00:00:00+00", *(pytest.param(one, marks=pytest.mark.long) for one in (ZERO, END, "20000-01-01"))],
+    ("driver", "stored"),
+    [
+        ("duckdb", BC),
+        *(
+            pytest.param(*one, marks=pytest.mark.long)
+            for one in (("duckdb", END), ("postgres", BC), ("postgres", ZERO), ("postgres", "20000-01-01"))
+        ),
+    ],
+    indirect=["driver"],
 )
 def test_a_warehouse_that_holds_one_goes_on(driver: Driver, stored: str):
     """What an older version loaded and remembered is read back without an error, and a mended value takes its place."""
@@ -111,7 +118,9 @@ def test_a_warehouse_that_holds_one_goes_on(driver: Driver, stored: str):
     driver.assert_equal()
 
 
-@pytest.mark.parametrize("cursor", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
+@pytest.mark.parametrize(
+    "cursor", ["9999-12-31T23:59:59+00:00", pytest.param("0001-01-01T00:00:00+00:00", marks=pytest.mark.long)]
+)
 def test_a_cursor_that_nothing_can_calculate_with(drive: Callable[..., Driver], cursor: str):
     """A cursor out of bounds says nothing: everything is read again."""
     driver = drive(Shop.generate(seed=4, returns=12, days=60, now=NOW), settings={"start_date": START})

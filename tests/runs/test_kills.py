@@ -57,7 +57,7 @@ MOMENTS: dict[str, Moment] = {
     "load: it is declared complete": statement("INSERT INTO", "_dlt_loads"),
     "load: it is put away": file_step("os.rename", "/load/loaded/"),
 }
-USUAL = {name: MOMENTS[name] for name in ("normalize: is handed over", "load: the first merge", "load: it is put away")}
+USUAL = {name: MOMENTS[name] for name in ("normalize: is handed over", "load: the first merge")}
 MORE_MOMENTS: dict[str, Moment] = {
     "extract: the fourth request": request(4),
     "extract: what was read is handed over": file_step("os.rename", "/normalize/extracted/"),
@@ -104,8 +104,9 @@ def test_killed_at_any_moment(driver: Driver, moments: dict[str, Moment]):
 
 @pytest.mark.long
 def test_killed_and_moved_to_a_new_machine(driver: Driver):
-    """The same when dlt's working folder is gone afterwards: the destination's own state is enough."""
-    check(driver, {**MOMENTS, **MORE_MOMENTS}, wipe=True)
+    """The same when it had begun to load and dlt's folder is gone afterwards: the destination's own state is enough."""
+    every = {**MOMENTS, **MORE_MOMENTS}
+    check(driver, {name: every[name] for name in every if name.startswith(("load", "the"))}, wipe=True)
 
 
 @pytest.mark.long
@@ -119,7 +120,6 @@ def test_killed_in_the_first_run(driver: Driver):
     """The same for the very first run, when neither folders nor tables are there yet."""
     first: dict[str, Moment] = {
         **MOMENTS,
-        **MORE_MOMENTS,
         "the pipeline's folder": file_step("os.mkdir", "/dlt/"),
         "the folder of packages": file_step("os.mkdir", "/load/normalized"),
         "the schema": statement("CREATE SCHEMA"),
@@ -190,7 +190,7 @@ def test_a_killed_backfill_goes_on(driver: Driver):
     def work() -> None:
         driver.backfill(start, NOW, only="returns", window_days=5, max_concurrency=1)
 
-    driver.limits = Limits(rows=3)
+    driver.limits = Limits(rows=6)
     assert run_and_kill(work, at=third_load)
     run = driver.backfill(start, NOW, only="returns", window_days=5, max_concurrency=1)
     assert any("Went on with a backfill" in notice for notice in run.notices)
@@ -295,7 +295,7 @@ def test_the_database_goes_away(postgres: str, home: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seconds", [0.05, 0.4, 0.8, 1.2, 1.6])
+@pytest.mark.parametrize("seconds", [0.05, 0.8, 1.6])
 def test_the_command_is_killed(driver: Driver, seconds: float, home: Path):
     """The command itself, in a process of its own, killed so long after it has begun to write; the next one repairs it."""
     environment = {

@@ -61,12 +61,7 @@ def test_the_sync_goes_on(driver: Driver):
         "SELECT command, outcome, synced_up_to IS NULL FROM _loop_sync_runs ORDER BY synced_up_to IS NOT NULL"
     )
     assert ledger == [("sync", "done", True), ("sync", "done", True), ("sync", "done", False)]
+    assert driver.query("SELECT synced_up_to FROM rpt_sync_freshness") == [(run.synced_up_to,)], "of both versions' runs"
     driver.reconcile(100)
     driver.sync()
     driver.assert_equal()
-
-
-def test_freshness_of_both_versions(driver: Driver):
-    """`rpt_sync_freshness` reads the runs of both versions."""
-    run = driver.sync()
-    assert driver.query("SELECT synced_up_to FROM rpt_sync_freshness") == [(run.synced_up_to,)]

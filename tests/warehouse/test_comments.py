@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-BOTH = pytest.mark.parametrize("pipeline", ["duckdb", "postgres"], indirect=True)
-
-
 @pytest.fixture
 def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> dlt.Pipeline:
     if getattr(request, "param", "duckdb") == "duckdb":
@@ -48,7 +45,7 @@ def expected() -> dict[tuple[str, str], str]:
     return columns
 
 
-@BOTH
+@pytest.mark.parametrize("pipeline", ["duckdb", "postgres"], indirect=True)
 def test_all_written(pipeline: dlt.Pipeline):
     """After a load, every declared column and every column of a mart has its comment, and so have tables and marts."""
     marts.refresh(pipeline)
@@ -61,7 +58,7 @@ def test_all_written(pipeline: dlt.Pipeline):
         assert str(found[mart.name, ""]).startswith(mart.description)
 
 
-@BOTH
+@pytest.mark.parametrize("pipeline", ["duckdb", pytest.param("postgres", marks=pytest.mark.long)], indirect=True)
 def test_later_loads(pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch):
     """Comments survive a load; a later call writes only what is missing or differs, and nothing if nothing does."""
     marts.refresh(pipeline)

@@ -29,7 +29,8 @@ def newest(driver: Driver) -> object:
     return driver.query("SELECT max(updated_at) FROM returns")[0][0]
 
 
-@pytest.mark.parametrize("off", [FAR, pytest.param(-FAR, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("off", [FAR, -FAR])
 def test_one_run_on_a_machine_with_a_wrong_clock(drive: Callable[..., Driver], off: timedelta):
     """After it, later runs are remembered: cursor, status and the other shop's part."""
     driver = drive(Shop.generate(seed=41, returns=10, days=5, now=NOW), settings={"marts": "views"})

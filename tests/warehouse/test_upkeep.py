@@ -68,7 +68,10 @@ def plan(driver: Driver, sql: str) -> str:
 
 
 def test_second_shop(drive: Callable[..., Driver]) -> None:
-    """After its first run the database knows how much of each table is a second shop's, and joins it as a whole."""
+    """After its first run the database knows how much of each table is a second shop's, and joins it as a whole.
+
+    It finds single rows by their index.
+    """
     north, south = drive("north", seed=1, returns=600), drive("south", seed=2, returns=2500)
     north.sync()
     assert "north" in known_shops(north, "returns")
@@ -82,12 +85,11 @@ def test_second_shop(drive: Callable[..., Driver]) -> None:
         " WHERE t.shop = 'south' AND r.id IS NULL",
     )
     assert "Nested Loop" not in orphans, orphans
+    found_by_index(south)
 
 
-def test_rows_are_found_by_index(drive: Callable[..., Driver]) -> None:
+def found_by_index(driver: Driver) -> None:
     """Rows are compared, and replaced by dlt, over an index on the shop and the id of the return or notice."""
-    driver = drive("south", seed=2, returns=2500)
-    driver.sync()
     found = indexes(driver)
     assert sorted(found) == INDEXED
     assert found["returns"] == "(shop, id)"
