@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from loop_returns.settings import Settings
 
 
+_SIDE_BY_SIDE: Final = 4  # answers of notices, which are long: more take memory and are not read sooner
+
+
 @dataclass(frozen=True)
 class ReturnsPlan:
     """Windows of the returns list, in the order of reading; the other fields say how the state changes.
@@ -179,7 +182,7 @@ def notices_plan(
     windows: list[DayWindow] = []
     for one in joined(cover(near, width=width)):
         length = (one.last - one.first).days + 1
-        windows += days(one.first, one.last, width=max(width, -(-length // settings.max_concurrency)))
+        windows += days(one.first, one.last, width=max(width, -(-length // _SIDE_BY_SIDE)))
     return NoticesPlan(tuple(windows), width, most, read)
 
 

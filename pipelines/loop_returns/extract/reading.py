@@ -46,8 +46,8 @@ class Limits:
         first_wait: seconds before a request that failed for a passing reason is sent again; they double.
     """
 
-    rows: int = 80_000
-    idle_rows: int = 20_000
+    rows: int = 60_000
+    idle_rows: int = 40_000
     load_wait: float = 1.0
     first_wait: float = FIRST_WAIT
 

@@ -32,7 +32,7 @@ EdgeSecond = tuple[Column, datetime]
 _COLUMNS: Final[tuple[Column, ...]] = get_args(Column)
 _SMALLEST: Final = timedelta(seconds=2)  # a window that cannot usefully be halved
 _PAGES_WORTH_SPLITTING: Final = 3
-NOTICES_AT_ONCE: Final = 15_000  # rows that one response should hold: 20 MB
+NOTICES_AT_ONCE: Final = 10_000  # rows that one response should hold: 13 MB
 _WIDER: Final = 4  # times as many days as before that a request may ask for
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from loop_returns.runs.progress import Progress
 
-_SETS: Final = "100MB"  # of sets of rows in memory; what is more goes to disk
+_SETS: Final = "50MB"  # of sets of rows in memory; what is more goes to disk
 
 
 @contextmanager

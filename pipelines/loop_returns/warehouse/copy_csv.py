@@ -39,6 +39,7 @@ class CopyJob(PostgresCsvCopyJob):
     """dlt writes CSV from Arrow with every text in quotes and nothing for null, as PostgreSQL reads it by default."""
 
     def run(self) -> None:
+        """Sends the file to the table of this load."""
         client = self._job_client.sql_client
         delimiter = (self._job_client.config.csv_format or CsvFormatConfiguration()).delimiter
         with FileStorage.open_zipsafe_ro(self._file_path, "rb") as file:

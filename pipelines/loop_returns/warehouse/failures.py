@@ -119,6 +119,11 @@ def one_line(error: BaseException) -> str:
     return shorten(str(error), 300, placeholder="…").rstrip(".") + "."
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """True when DuckDB needed more memory than its limit."""
+    return any(re.search("Out of Memory|could not (allocate|pin) block", str(one)) for one in _chain(error))
+
+
 def was_interrupted(error: BaseException) -> bool:
     """True when the error only wraps a signal: dlt does that while it loads, and DuckDB while it works on a query."""
     return any(isinstance(one, KeyboardInterrupt) or "Query interrupted" in str(one) for one in _chain(error))

@@ -18,7 +18,7 @@ from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.connection import open_duckdb, remove_unfinished
 from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, forget_lookups, may_be_over, restore, signals_kept
-from loop_returns.warehouse.failures import explain
+from loop_returns.warehouse.failures import explain, is_out_of_memory
 from loop_returns.warehouse.reader import Reader, connected, shop_of
 from loop_returns.warehouse.repair import repair
 from loop_returns.warehouse.upkeep import analyze, make_indexes
@@ -40,9 +40,10 @@ _CONFIGURATION: Final = {  # of our pipeline alone: others in the same process k
     "load.delete_completed_jobs": True,
     "load.truncate_staging_dataset": True,  # or it keeps a copy of rows that are later cleaned of personal data
 }
-# With that much DuckDB replaces 100,000 of 2,000,000 returns as fast as with more; a processor is left to those who read.
-# Without the order of insertion it need not write what does not fit into that memory to disk and read it again.
-_LIMITS: Final = "SET threads = 1; SET memory_limit = '120MB'; SET preserve_insertion_order = false"
+# A processor is left to those who read. Without the order of insertion DuckDB need not write to disk what does not fit into
+# its memory, and read it again; a checkpoint after each load instead of within it takes half the time.
+_LIMITS: Final = "SET threads = 1; SET preserve_insertion_order = false; SET checkpoint_threshold = '1GB'"
+_MEMORY: Final = 128  # megabytes for DuckDB: a block for each column and more; a load that needs more gets twice as much
 _READ_UP_TO: Final = {RETURNS.name: "cursor", ASN.name: "asn_read"}  # in the state of a shop, by what was read
 _ONE_WRITER: Final = {"load.workers": 1}  # a file is written by one at a time
 
@@ -61,6 +62,7 @@ class Warehouse:
         self.notes: list[str] = []  # what the database refused and the run can do without
         self._wait = load_wait  # seconds before the second attempt at a load
         self._connection: duckdb.DuckDBPyConnection | None = None  # to a DuckDB file
+        self._memory = _MEMORY
         if target.file is not None:
             remove_unfinished(target.file)
         for name, value in (_CONFIGURATION | (_ONE_WRITER if target.file is not None else {})).items():
@@ -97,7 +99,7 @@ class Warehouse:
         """Keeps a DuckDB file open: dlt opens it for each statement, which takes as long as the statement."""
         if self.target.file is not None and self._connection is None:
             self._connection = open_duckdb(self.target.file)
-            self._connection.execute(_LIMITS)
+            self._connection.execute(f"{_LIMITS}; SET memory_limit = '{self._memory}MB'")
 
     def close(self) -> None:
         """Closes a DuckDB file, so that others get at it; the next load opens it again, also one that broke."""
@@ -132,13 +134,17 @@ class Warehouse:
                 info = self.pipeline.run(source(), loader_file_format=file_format)
             forget_lookups()
             self.loads += info.loads_ids
+            if self._connection is not None:
+                self._connection.execute("CHECKPOINT")  # or all of a run stays in memory and temporary files to its end
             return info
 
         def begin_again(_: RetryCallState) -> None:
+            self.close()
+            self._memory *= 2
             self.pipeline = self._new_pipeline()
 
         attempts = Retrying(
-            retry=retry_if_exception(lambda error: self.target.file is None and may_be_over(error)),
+            retry=retry_if_exception(lambda error: is_out_of_memory(error) if self.target.file else may_be_over(error)),
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_exponential(multiplier=self._wait),
             before_sleep=begin_again,
