@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from itertools import count
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from loop_returns.api import facts
@@ -117,11 +119,12 @@ class ApiReader:
         return page
 
     def _parse(self, response: RawResponse) -> ShapedPage:
+        received = monotonic()
         page = self._pool.shape(response.path, response.body) if response.status == HTTPStatus.OK else None
         if page is None:
             with self._shaping:  # Python runs one thread at a time, and every page that is being decoded takes memory
                 page = self._writer.write(response, number=next(self._numbers))
-        return page
+        return replace(page, received=received)
 
 
 def _give_freed_memory_back() -> None:

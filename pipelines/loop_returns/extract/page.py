@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -31,10 +31,14 @@ _rows: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 @dataclass(frozen=True)
 class ShapedPage:
-    """A page's rows as typed tables, none where it has no rows, and the cursor of the next page, None on the last one."""
+    """A page's rows as typed tables, none where it has no rows, and the cursor of the next page, None on the last one.
+
+    `received` is when the response was here, in seconds of a monotonic clock.
+    """
 
     tables: Tables
     cursor: str | None
+    received: float = field(default=0.0, compare=False)
 
     def rows(self, table: str) -> int:
         """How many rows of that table it has."""

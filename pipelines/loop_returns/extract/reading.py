@@ -128,7 +128,7 @@ class Reading:
     def _note(self, answered: Answered) -> None:
         task, page = answered.task, answered.page
         if isinstance(task, ListTask):
-            self._days.returns_read = max(self._days.returns_read, answered.ended)
+            self._days.returns_read = max(self._days.returns_read, page.received)
             note_newest(self._newest, self.returns, answered, began=self._began)
         else:
             self._days.note(task.asked, answered.began)

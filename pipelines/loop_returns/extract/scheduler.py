@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answered:
-    """The response to one request was read, which was under way from `began` to `ended`, in seconds of a monotonic clock."""
+    """The response to one request was read, which `began` then, in seconds of a monotonic clock."""
 
     task: Task
     page: ShapedPage
     began: float = field(default=0.0, compare=False)
-    ended: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def _work(queue: _TaskQueue, step: Step, results: SimpleQueue[_Result], stop: Ca
         try:
             began = monotonic()
             page, following = step(task)
-            answered = None if page is None else Answered(task, page, began, monotonic())
+            answered = None if page is None else Answered(task, page, began)
             results.put((answered, task.root, len(following)))
             for one in following:  # after the result: a follow-up's could overtake it, and the window would seem to be done
                 queue.add(one)

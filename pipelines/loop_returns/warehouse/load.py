@@ -41,7 +41,7 @@ _CONFIGURATION: Final = {  # of our pipeline alone: others in the same process k
     "load.truncate_staging_dataset": True,  # or it keeps a copy of rows that are later cleaned of personal data
 }
 # A processor is left to those who read. Without the order of insertion DuckDB need not write to disk what does not fit into
-# its memory, and read it again; a checkpoint after each load instead of within it takes half the time.
+# its memory, and read it again; a checkpoint within each commit would write the same rows several times.
 _LIMITS: Final = "SET threads = 1; SET preserve_insertion_order = false; SET checkpoint_threshold = '1GB'"
 _MEMORY: Final = 128  # megabytes for DuckDB: a block for each column and more; a load that needs more gets twice as much
 _READ_UP_TO: Final = {RETURNS.name: "cursor", ASN.name: "asn_read"}  # in the state of a shop, by what was read
@@ -135,7 +135,7 @@ class Warehouse:
             forget_lookups()
             self.loads += info.loads_ids
             if self._connection is not None:
-                self._connection.execute("CHECKPOINT")  # or all of a run stays in memory and temporary files to its end
+                self._connection.execute("CHECKPOINT")  # else nothing of a run leaves log and temporary files before its end
             return info
 
         def begin_again(_: RetryCallState) -> None:
