@@ -34,6 +34,7 @@ END: Final = datetime(2026, 10, 1, tzinfo=UTC)  # the newest return of a full da
 SPAN: Final = timedelta(days=365)
 CREATED_BEFORE: Final = 5 * DAY  # seconds from `created_at` to `updated_at`, so that both sort alike
 _IDS: Final = re.compile(rb"(?<!\d)(4\d{7}|98\d{6})(?!\d)|(?<!\d)(293\d{6})(?!\d)")
+_TIMES: Final = re.compile(rb'(?<=")20\d\d-\d\d-\d\d[T ]\d\d:[^"]*(?=")')
 _LINE_STRIDE: Final = 10_000  # more line items than the templates have
 
 
@@ -158,12 +159,12 @@ def _templates(*, undeclared: bool) -> list[_Template]:
 
 
 def _cut(text: bytes) -> Iterator[bytes | tuple[str, int]]:
-    """Cuts out the return's two times, each the first of its name in the text, and every id."""
+    """Cuts out every id and every time: the first `created_at` is the return's, all others are when it was updated."""
     spots = [(m.span(), ("return" if m[1] else "line", int(m.group()))) for m in _IDS.finditer(text)]
-    for name in ("created", "updated"):
-        found = re.search(rb'(?<="%s_at":")[^"]+' % name.encode(), text)
-        assert found is not None
-        spots.append((found.span(), (name, 0)))
+    created = re.search(rb'(?<="created_at":")[^"]+', text)
+    assert created is not None
+    spots.append((created.span(), ("created", 0)))
+    spots += [(m.span(), ("updated", 0)) for m in _TIMES.finditer(text) if m.start() != created.start()]
     end = 0
     for (start, stop), what in sorted(spots):
         yield text[end:start]

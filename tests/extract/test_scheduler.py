@@ -32,6 +32,10 @@ class Node:
     more: tuple[Node, ...] = ()
     page: bool = True
 
+    @property
+    def order(self) -> int:
+        return self.root
+
 
 def chain(root: int, length: int, name: str = "") -> Node:
     """A task that is followed by one that is followed by one."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from loop_returns.settings import Settings
 
 
-_SIDE_BY_SIDE: Final = 4  # answers of notices, which are long: more take memory and are not read sooner
+_SIDE_BY_SIDE: Final = 4  # windows of notices: their answers are long, and more of them take memory
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,12 @@ class NoticesPlan:
     most: int
     read: date | None = None
 
-    def tasks(self, first: int = 0) -> list[Task]:
-        """The first request of each window; windows are counted from `first`."""
-        return [NoticesTask(window, first + root, self.width, self.most) for root, window in enumerate(self.windows)]
+    def tasks(self, returns: int = 0) -> list[Task]:
+        """The first request of each window; they are counted, and read side by side, with so many windows of returns."""
+        return [
+            NoticesTask(window, returns + root, self.width, self.most, order=root * returns // len(self.windows))
+            for root, window in enumerate(self.windows)
+        ]
 
     def label(self, root: int) -> str:
         """A window's name for people."""

@@ -21,7 +21,7 @@ from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import date, datetime
 
     from loop_returns.api.windows import DayWindow
@@ -53,11 +53,12 @@ class Limits:
 
 
 LIMITS: Final = Limits()
+_DOUBT: Final = timedelta(hours=1)  # by which a change may be older than Loop's clock and this machine's both say
 
 
 @dataclass
 class Reading:
-    """Reads returns and then notices of one shop; `advance` makes the next chunks the current ones.
+    """Reads returns and notices of one shop, side by side; `advance` makes the next chunks the current ones.
 
     `compare` makes a chunk of the pages of a table: the newest copies only, and what else the caller leaves out. `watch`
     sees every event as it comes. Chunks stay until the next `advance`, so that they can be loaded again; `state` is that of
@@ -71,6 +72,7 @@ class Reading:
     notices: NoticesPlan = NO_NOTICES
     limits: Limits = LIMITS
     watch: Callable[[Event], None] = lambda _: None
+    begun: datetime | None = None  # a time that was surely past when reading began
     chunks: Sequence[Chunk] = ()
     _events: Generator[Event] = field(init=False)
     _began: float = field(default_factory=monotonic)
@@ -143,9 +145,9 @@ class Reading:
         pa.default_memory_pool().release_unused()  # what was freed in small pieces goes back to the system
         state = self._after()
         if any(chunk.rows for chunk in self.chunks):
-            days = {day for chunk in self.chunks for day in chunk.days}
-            self._days.due |= dict.fromkeys(days, self._days.returns_read)
-            state = state.after_load(days)
+            for chunk in self.chunks:
+                self._days.note_due(chunk.days, begun=self.begun)
+                state = state.after_load(chunk.days)
         self.state = state.with_notices(self._days.settled())
         return True
 
@@ -162,10 +164,11 @@ class Reading:
 
 @dataclass
 class DaysRead:
-    """Of which days the notices were asked for after the returns were read that made them due.
+    """Of which days the notices were asked for after the changes that made them due.
 
     Attributes:
-        due: days of returns that changed, and when the last of these was read, in seconds of a monotonic clock.
+        due: days of returns that changed, and after which moment notices have to be asked for, in seconds of a monotonic
+            clock: any in this reading for changes from well before it, else when the returns were read.
         asked: days of notices that were read, and when that request began.
         returns_read: when the last page of returns was read.
     """
@@ -179,6 +182,12 @@ class DaysRead:
         for n in range((window.last - window.first).days + 1):
             day = window.first + DAY * n
             self.asked[day] = max(began, self.asked.get(day, began))
+
+    def note_due(self, days: Mapping[date, datetime | None], *, begun: datetime | None) -> None:
+        """Takes note of days that are due; reading `begun` then."""
+        for day, latest in days.items():
+            is_old = begun is not None and latest is not None and latest < begun - _DOUBT
+            self.due[day] = max(self.due.get(day, 0.0), 0.0 if is_old else self.returns_read)
 
     def settled(self) -> set[date]:
         """The days that are no longer due; in which zone Loop cuts days is not documented, so with those around them."""

@@ -53,8 +53,8 @@ def run_tasks(
 ) -> Generator[Event, None, None]:
     """Does all tasks and those that follow them; their pages come as they are read.
 
-    Threads start right away, not when the first event is asked for. Tasks of windows with a lower `root` go first, so that
-    windows are finished in order. A consumer that may fail or leave early closes the generator (`contextlib.closing`).
+    Threads start right away, not when the first event is asked for. Tasks with a lower `order` go first, so that windows are
+    finished in order. A consumer that may fail or leave early closes the generator (`contextlib.closing`).
 
     Args:
         tasks: what is known from the start.
@@ -123,7 +123,7 @@ def _work(queue: _TaskQueue, step: Step, results: SimpleQueue[_Result], stop: Ca
 
 
 class _TaskQueue:
-    """The tasks that no thread has begun, the lowest root first, then in the order they came in."""
+    """The tasks that no thread has begun, the lowest `order` first, then in the order they came in."""
 
     def __init__(self, tasks: Iterable[Task], *, workers: int, room: int) -> None:
         self._tasks: PriorityQueue[tuple[int, int, Task | None]] = PriorityQueue()
@@ -137,7 +137,7 @@ class _TaskQueue:
 
     def add(self, task: Task) -> None:
         """Queues a task."""
-        self._tasks.put((task.root, next(self._numbers), task))
+        self._tasks.put((task.order, next(self._numbers), task))
 
     def take(self) -> Task | None:
         """The next task, as soon as there is one and room for its page; None when it is over."""

@@ -32,7 +32,7 @@ EdgeSecond = tuple[Column, datetime]
 _COLUMNS: Final[tuple[Column, ...]] = get_args(Column)
 _SMALLEST: Final = timedelta(seconds=2)  # a window that cannot usefully be halved
 _PAGES_WORTH_SPLITTING: Final = 3
-NOTICES_AT_ONCE: Final = 10_000  # rows that one response should hold: 13 MB
+NOTICES_AT_ONCE: Final = 20_000  # rows that one response should hold: 26 MB, and a day of them is read twice
 _WIDER: Final = 4  # times as many days as before that a request may ask for
 
 
@@ -60,6 +60,11 @@ class ListTask:
     visited: frozenset[str] = frozenset()
     checked: frozenset[EdgeSecond] = frozenset()
 
+    @property
+    def order(self) -> int:
+        """Tasks of windows with a lower one are done first."""
+        return self.root
+
 
 @dataclass(frozen=True)
 class NoticesTask:
@@ -70,12 +75,14 @@ class NoticesTask:
         root: as in `ListTask`.
         width: how many of them this request asks for.
         most: how many a request may ask for.
+        order: with which window of returns it is read.
     """
 
     window: DayWindow
     root: int
     width: int
     most: int
+    order: int = 0
 
     @property
     def asked(self) -> DayWindow:

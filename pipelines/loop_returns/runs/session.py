@@ -119,7 +119,9 @@ class Session:
         if returns.windows:
             then = NOTICES if self.options.wants(ASN.name) else ""
             self._begin("returns", returns, then=then)
-        reading = Reading(self.api, self.state, compare, returns, notices, self.options.limits, note)
+        reading = Reading(
+            self.api, self.state, compare, returns, notices, self.options.limits, note, begun=self.clock.earliest
+        )
         try:
             with closing(reading):
                 while reading.advance():

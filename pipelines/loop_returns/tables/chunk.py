@@ -4,7 +4,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -86,7 +86,7 @@ class Chunk:
     Attributes:
         tally: the counts.
         days: whose shipping notices are due: those on which the warehouse had the returns that are replaced, and those on
-            which Loop has them now.
+            which Loop has them now; with the time when the latest of these returns was updated, None where one has none.
         rows: how many there are, by table; none when nothing says anything new.
         pages: where they are.
         copies: a table `number, previous`: the copies to load, and the state of each that the warehouse has.
@@ -94,7 +94,7 @@ class Chunk:
     """
 
     tally: Tally
-    days: frozenset[date] = frozenset()
+    days: Mapping[date, datetime | None] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
     pages: Sequence[Tables] = ()
     copies: pa.Table | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loop_returns.dates import in_utc
 from loop_returns.tables.catalog import CHILDREN, KEYS, TABLES, arrow_schema
 from loop_returns.tables.children import LABELS
 from loop_returns.tables.chunk import COPY, Chunk, Tally, columns_of
@@ -20,7 +21,7 @@ from loop_returns.tables.shipping import ASN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
     import duckdb
 
@@ -69,7 +70,17 @@ SELECT $shop AS shop, id AS return_id, before AS from_state, state AS to_state, 
        CASE WHEN is_back THEN $at ELSE make_timestamptz(greatest(time, 0)) END AS updated_at -- a step back comes last
 FROM pairs SEMI JOIN chosen USING (id) WHERE before <> state ORDER BY id, rank, time, number
 """
-_DAYS: Final = "SELECT DISTINCT make_timestamp(unnest([epoch_us(updated_at), epoch_us(label_updated_at)]))::DATE FROM chosen"
+# The days by which the notices of the chosen copies may be found now and were before, whichever time the report filters on;
+# and when the latest of these copies was updated, null where one does not say.
+_DAYS: Final = """
+WITH moments AS (
+    SELECT number, unnest([updated_at, label_updated_at]) AS moment FROM chosen
+    UNION ALL SELECT _copy, unnest([created_at, updated_at, label_updated_at]) FROM returns
+    UNION ALL SELECT _copy, updated_at FROM labels
+)
+SELECT make_timestamp(epoch_us(moment))::DATE AS day, CASE WHEN min(time) > 0 THEN make_timestamptz(max(time)) END
+FROM moments JOIN chosen USING (number) WHERE moment IS NOT NULL GROUP BY day
+"""
 
 
 def newest_returns(
@@ -91,7 +102,10 @@ def newest_returns(
         if not chosen.num_rows:
             return Chunk(tally)
         changes = cursor.execute(_CHANGES, {"shop": shop, "at": observed_at}).to_arrow_table()
-        days = {day for (day,) in cursor.execute(_DAYS).fetchall() if day is not None}
+        times = ["updated_at", COPY]
+        cursor.register("returns", columns_of(pages, RETURNS.name, ["created_at", "label_updated_at", *times]))
+        cursor.register("labels", columns_of(pages, LABELS.name, times))
+        days = {day: latest and in_utc(latest) for day, latest in cursor.execute(_DAYS).fetchall()}
     numbers, is_new = chosen["number"].combine_chunks(), chosen["is_new"].combine_chunks()
     stored = chosen["id"] if known is None else chosen["id"].filter(pc.or_(pc.invert(is_new), chosen["is_uncertain"]))
     rows, made = {RETURNS.name: chosen.num_rows}, {}
@@ -109,7 +123,7 @@ def newest_returns(
         rows[STATE_CHANGES.name] = changes.num_rows
         tally.count(STATE_CHANGES.name, rows=changes.num_rows, new=changes.num_rows)
     rows = {name: count for name, count in rows.items() if count}
-    return Chunk(tally, frozenset(days | _notice_days(pages, numbers)), rows, pages, chosen, made)
+    return Chunk(tally, days, rows, pages, chosen, made)
 
 
 def newest_notices(db: duckdb.DuckDBPyConnection, pages: Sequence[Tables], known: pa.Table | None) -> Chunk:
@@ -155,18 +169,3 @@ def _tombstones(name: str, returns: pa.ChunkedArray, shop: str) -> pa.Table:
         returns if one.name == "return_id" else pa.array([values.get(one.name)] * len(returns), one.type) for one in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _notice_days(pages: Sequence[Tables], numbers: pa.Array) -> set[date]:
-    """The days by which the shipping notices of these copies may be found, whichever time the report filters on.
-
-    Their return was created on one and last updated on another, its labels on others.
-    """
-    times = {RETURNS.name: ["created_at", "updated_at", "label_updated_at"], LABELS.name: ["updated_at"]}
-    days: set[date] = set()
-    for name, columns in times.items():
-        rows = columns_of(pages, name, [*columns, COPY])
-        rows = rows.filter(pc.is_in(rows[COPY], value_set=numbers))
-        for column in columns:
-            days.update(pc.unique(rows[column].cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.date32())).to_pylist())
-    return days - {None}
