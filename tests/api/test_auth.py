@@ -78,9 +78,9 @@ def test_the_servers_words_do_not_show_the_key(scripted: Scripted) -> None:
 
 
 def test_looking_at_the_client_does_not_show_the_key() -> None:
-    """Neither the client's text nor that of its parts holds the key."""
+    """The client's text names the address only, and its parts hide the key, too."""
     with LoopClient(api_key=KEY, base_url=BASE_URL, rate_limiter=RateLimiter()) as client:
-        assert KEY not in repr(client)
+        assert repr(client) == f"LoopClient('{BASE_URL}')"
         assert KEY not in repr(vars(client))
 
 

@@ -346,6 +346,7 @@ from loop_returns.extract.scheduler import run_tasks
 @dataclass(frozen=True)
 class Task:
     root: int = 0
+    order: int = 0
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 begun = threading.Event()
@@ -386,6 +387,7 @@ from loop_returns.extract.scheduler import run_tasks
 @dataclass(frozen=True)
 class Endless:
     root: int
+    order: int = 0
 
 def interrupt(number, frame):
     raise KeyboardInterrupt

@@ -51,17 +51,11 @@ class ApiResponse:
 
 @dataclass
 class RequestStats:
-    """Counts of what was sent, shared by all threads.
+    """Counts of what was sent, shared by all threads."""
 
-    Attributes:
-        requests: requests sent, repeated ones included.
-        retries: how many of them were repeats.
-        too_many: responses with HTTP 429.
-    """
-
-    requests: int = 0
-    retries: int = 0
-    too_many: int = 0
+    requests: int = 0  # repeated ones included
+    retries: int = 0  # how many of them were repeats
+    too_many: int = 0  # responses with HTTP 429
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, **counts: int) -> None:
@@ -138,6 +132,9 @@ class LoopClient:
         self._network = TimedBackend(rate_limiter.clock)
         self._network.serve(self._http)
 
+    def __repr__(self) -> str:
+        return f"LoopClient({self.base_url!r})"
+
     def __enter__(self) -> Self:
         return self
 
@@ -178,8 +175,8 @@ class LoopClient:
         try:
             return tries(self._once, path, params or {}, parse or partial(parse_response, expect=expect), deadline, most)
         except RetryableError as failure:
-            tried = int(tries.statistics.get("attempt_number", 1))
-            error = failure.final(attempts=tried, seconds=self.rate_limiter.clock() - started)
+            seconds = self.rate_limiter.clock() - started
+            error = failure.final(attempts=int(tries.statistics.get("attempt_number", 1)), seconds=seconds)
         raise error  # outside of the handler, so that no traceback shows the attempts behind it
 
     def probe(self) -> ApiResponse:
