@@ -97,7 +97,7 @@ def test_every_command(give: Callable[..., None], home: Path, sandbox: Sandbox, 
         assert run(["sync", *debug]) == 2
 
 
-@pytest.mark.parametrize(("way", "loads"), [(WAYS[0], 4), pytest.param(WAYS[1], 1, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("way", "loads"), [(WAYS[0], 2), pytest.param(WAYS[1], 1, marks=pytest.mark.long)])
 def test_a_killed_sync(give: Callable[..., None], home: Path, way: str, loads: int):
     """A sync that is killed leaves its working folder behind, and no secret in it."""
     give(way)
