@@ -30,7 +30,7 @@ WINDOW_ROWS = 1500
 
 def work(progress: Progress, *, empty: int = 0) -> None:
     """A run of three windows with rows, after some without."""
-    progress.begin("returns", empty + 3, per_minute=300, then="shipping notices")
+    progress.begin("returns", empty + 3, per_minute=300)
     for number in range(empty):
         progress.answered(rows=0, returns=0, left=299)
         progress.window_done(f"empty {number + 1}")
@@ -94,7 +94,7 @@ def test_the_time_left_is_of_the_right_size():
     """After the empty windows the rest is estimated from the windows with rows, and from the loading still to come."""
     watched = Watched()
     counts = watched.counts()
-    counts.begin("returns", 40, per_minute=300, then="shipping notices")
+    counts.begin("returns", 40, per_minute=300)
     read(counts, watched, windows=32, pages=1, seconds=0.2, left=lambda: 300)
     for _ in range(4):
         read(counts, watched, windows=2, pages=5, seconds=2, left=lambda: 300)
@@ -109,7 +109,7 @@ def test_the_time_left_is_of_the_right_size():
     assert told
     for true, left, text in told:
         assert true / 3 <= left <= 3 * true
-        assert "to go, then shipping notices · " in text
+        assert "to go · " in text
     assert watched.seen[-1][3] is None, "nothing is left"
 
 

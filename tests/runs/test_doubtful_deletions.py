@@ -105,6 +105,8 @@ def test_one_window_that_is_empty(drive: Callable[..., Driver]):
     shop = Shop.generate(seed=3, returns=700, days=600, now=NOW)
     driver = drive(shop, settings={"asn_horizon_days": 600, "window_days": 20, "start_date": NOW - timedelta(days=601)})
     driver.sync()
+    driver.sandbox.clear_log()
+    driver.sync()
     days = sorted({one.params["from"] for one in driver.sandbox.requests if one.path == REPORT})
     driver.quirk(blank=frozenset({days[len(days) // 2]}))
     notice = refused(driver.sync())

@@ -45,7 +45,6 @@ class _Counts:
     show: Callable[[str, Self, str], None]
     clock: Callable[[], float] = time.monotonic
     what: str = ""
-    then: str = ""
     phase: str = "connecting"
     total: int = 0  # windows
     done: int = 0  # windows that are read
@@ -62,8 +61,8 @@ class _Counts:
     def __post_init__(self) -> None:
         self.began = self._reading_began = self.clock()
 
-    def begin(self, what: str, windows: int, *, per_minute: int, then: str = "") -> None:
-        self.what, self.then, self.phase = what, then, f"reading {what}"
+    def begin(self, what: str, windows: int, *, per_minute: int) -> None:
+        self.what, self.phase = what, f"reading {what}"
         self.total, self.done, self.landed, self.per_minute = windows, 0, 0, per_minute
         self._read, self._to_load, self._ends = (0, 0), 0, []
         self._reading_began = self.clock()
@@ -130,7 +129,7 @@ class _Counts:
         """What the run does, the time gone and left, returns and requests, in words; a narrow terminal cuts off the end."""
         parts = [self.phase, f"{duration(self.seconds())} gone"]
         if (seconds := self.seconds_left()) is not None:
-            parts.append(f"about {duration(seconds)} to go{self.then and f', then {self.then}'}")
+            parts.append(f"about {duration(seconds)} to go")
         parts.append(counted(self.returns, "return"))
         if self.left is not None:
             parts.append(f"{counted(self.left, 'request')} left this minute")

@@ -51,12 +51,16 @@ class _Answers:
     def __init__(self, sets: duckdb.DuckDBPyConnection) -> None:
         self.consistent = set(CANDIDATES)
         self.outside: set[tuple[str, ...]] = set()  # keys of rows that nobody asked for
+        self.asked: list[DayWindow] = []  # the days of each answer
         self._sets = sets
         columns = ", ".join(f"{name} VARCHAR" for name in KEYS[ASN.name])
         sets.execute(f"CREATE OR REPLACE TABLE {_SEEN} ({columns})")  # there, as they may be millions
 
     def __call__(self, event: Event) -> None:
-        if not isinstance(event, Answered) or not event.page.tables or not isinstance(event.task, NoticesTask):
+        if not isinstance(event, Answered) or not isinstance(event.task, NoticesTask):
+            return
+        self.asked.append(event.task.asked)
+        if not event.page.tables:
             return
         rows, asked = event.page.tables[ASN.name], event.task.asked
         keys = rows.select(KEYS[ASN.name])
@@ -95,13 +99,10 @@ def read_with_notices(
     before, answers = session.state, _Answers(session.sets)
     is_first = bool(returns.windows) and before.cursor is None
     plan = _planned(session, first, last, due=before.days_due, read=read, is_known=not is_first)
-    windows = plan.windows
     try:
         session.read(compare, returns=returns, notices=plan, watch=answers)
         if late := session.state.days_due:  # of returns that were read when their notices had been asked for
-            plan = _planned(session, due=late)
-            session.read(compare, notices=plan, watch=answers)
-            windows += plan.windows
+            session.read(compare, notices=_planned(session, due=late), watch=answers)
     except AccessDeniedError as error:
         if ASN_PATH not in str(error):
             raise
@@ -113,18 +114,16 @@ def read_with_notices(
         )
     # the other times move: a row may have moved to a day that was not read
     is_proof = to_now or (answers.consistent == {"created_at"} and not answers.outside)
-    return _mark_missing(session, answers, windows, before=before, is_proof=is_proof)
+    return _mark_missing(session, answers, before=before, is_proof=is_proof)
 
 
-def _mark_missing(
-    session: Session, answers: _Answers, windows: Sequence[DayWindow], *, before: ShopState, is_proof: bool
-) -> int:
+def _mark_missing(session: Session, answers: _Answers, *, before: ShopState, is_proof: bool) -> int:
     """Marks rows that should have appeared and did not, and returns how many; none where that can hardly be right."""
     with session.warehouse.reader() as reader:
-        deleted = answers.lack(_expected(session, reader, answers, windows))
-        doubt = _doubt(session, reader, answers, windows) if deleted.num_rows > ALWAYS else ""
+        deleted = answers.lack(_expected(session, reader, answers, answers.asked))
+        doubt = _doubt(session, reader, answers) if deleted.num_rows > ALWAYS else ""
         if doubt:
-            _keep_due(session, before, windows)
+            _keep_due(session, before, answers.asked)
             if is_proof:
                 refuse(session.run, doubt)
             else:
@@ -168,14 +167,14 @@ def _planned(
     return notices_plan(session.settings, first, last, due=due, a_day=a_day, read=read)
 
 
-def _doubt(session: Session, reader: Reader, answers: _Answers, every: Sequence[DayWindow]) -> str:
-    """What the report lacks, all days together or one window alone, in words; empty where it is no more than usual.
+def _doubt(session: Session, reader: Reader, answers: _Answers) -> str:
+    """What the report lacks, all days together or in one answer, in words; empty where it is no more than usual.
 
     Rows whose item has left its return, or whose return is marked as deleted, are missing with reason.
     """
     if session.options.allow_deletions:
         return ""
-    for windows in (every, *((one,) for one in every)):
+    for windows in (answers.asked, *([one] for one in answers.asked)):
         held = _expected(session, reader, answers, windows, listed=True)
         gone = answers.lack(held).num_rows
         if gone > usual(held.num_rows):
@@ -183,8 +182,8 @@ def _doubt(session: Session, reader: Reader, answers: _Answers, every: Sequence[
                 f"Loop's report lacks {gone:,} of {counted(held.num_rows, 'shipping notice')} that the warehouse has of "
                 f"{min(windows).first} to {max(windows).last}, though the returns still have these items."
             )
-        if gone <= ALWAYS and windows is every:
-            break  # then no window lacks more
+        if gone <= ALWAYS and windows is answers.asked:
+            break  # then no answer lacks more
     return ""
 
 

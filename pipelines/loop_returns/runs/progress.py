@@ -10,8 +10,8 @@ _MINUTE: Final = 60
 class Progress(Protocol):
     """What a run reports while it works. Called from one thread, unless said otherwise."""
 
-    def begin(self, what: str, windows: int, *, per_minute: int, then: str = "") -> None:
-        """So many windows of `what` are to be read, with so many requests a minute; then comes `then`, if anything."""
+    def begin(self, what: str, windows: int, *, per_minute: int) -> None:
+        """So many windows of `what` are to be read, with so many requests a minute."""
 
     def answered(self, *, rows: int, returns: int, left: int) -> None:
         """A response was read. So many of its rows are returns; so many requests may still be sent in this minute."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from loop_returns.extract.api_reader import ApiReader
-    from loop_returns.extract.planning import NoticesPlan, Plan, ReturnsPlan
+    from loop_returns.extract.planning import NoticesPlan, ReturnsPlan
     from loop_returns.extract.reading import Compare
     from loop_returns.extract.scheduler import Event
     from loop_returns.runs.ledger import Run
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from loop_returns.warehouse.load import Warehouse
 
 RESOURCES: Final = (RETURNS.name, ASN.name)
-NOTICES: Final = "shipping notices"  # for people
 
 _INSTEAD: Final = "set DLT_DATA_DIR to another folder"
 
@@ -87,7 +86,6 @@ class Session:
     state: ShopState = field(default_factory=ShopState)
     verified_before: str | None = None
     clock: Clocks = field(default_factory=Clocks.here)
-    _reads: str = ""
 
     @property
     def now(self) -> datetime:
@@ -107,7 +105,7 @@ class Session:
         notices: NoticesPlan = NO_NOTICES,
         watch: Callable[[Event], None] = lambda _: None,
     ) -> None:
-        """Reads returns, then notices, and loads what `compare` makes of them. `watch` sees every event as it comes.
+        """Reads returns and notices and loads what `compare` makes of them. `watch` sees every event as it comes.
 
         Raises what the API's client and the warehouse raise, and WarehouseError on a full disk.
         """
@@ -116,9 +114,10 @@ class Session:
             self._note(event, reading)
             watch(event)
 
-        if returns.windows:
-            then = NOTICES if self.options.wants(ASN.name) else ""
-            self._begin("returns", returns, then=then)
+        kinds = {"returns": returns.windows, "shipping notices": notices.windows}
+        windows = sum(map(len, kinds.values()))
+        what = " and ".join(name for name, some in kinds.items() if some)
+        self.progress.begin(what, windows, per_minute=self.settings.requests_per_minute)
         reading = Reading(
             self.api, self.state, compare, returns, notices, self.options.limits, note, begun=self.clock.earliest
         )
@@ -130,11 +129,6 @@ class Session:
         except OSError as error:
             raise unwritable("What was read cannot be kept on this machine", error, instead=_INSTEAD) from error
         self.state = reading.state
-
-    def _begin(self, what: str, plan: Plan, *, then: str = "") -> None:
-        if self._reads != what:
-            self._reads = what
-            self.progress.begin(what, len(plan.windows), per_minute=self.settings.requests_per_minute, then=then)
 
     def finish(self, *, check_all: bool = False) -> None:
         """Refreshes marts and comments and checks the data, where that has not been done since the last load.
@@ -176,8 +170,6 @@ class Session:
             self.progress.window_done(reading.label(event.root))
         elif isinstance(event, Answered):
             rows, is_list = event.page.rows(listed(event.task)), isinstance(event.task, ListTask)
-            if not is_list:
-                self._begin(NOTICES, reading.notices)
             self.run.edge_checks += is_recheck(event.task)
             left = self.api.rate_limiter.left()
             self.progress.answered(rows=rows, returns=rows if is_list else 0, left=left)

@@ -122,8 +122,7 @@ def newest_returns(
         made[STATE_CHANGES.name] = changes.cast(arrow_schema(STATE_CHANGES.name))
         rows[STATE_CHANGES.name] = changes.num_rows
         tally.count(STATE_CHANGES.name, rows=changes.num_rows, new=changes.num_rows)
-    rows = {name: count for name, count in rows.items() if count}
-    return Chunk(tally, days, rows, pages, chosen, made)
+    return Chunk(tally, days, {name: count for name, count in rows.items() if count}, pages, chosen, made)
 
 
 def newest_notices(db: duckdb.DuckDBPyConnection, pages: Sequence[Tables], known: pa.Table | None) -> Chunk:
