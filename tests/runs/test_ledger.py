@@ -11,7 +11,7 @@ import pytest
 
 from loop_returns.errors import AccessDeniedError, ConfigurationError, NotFoundError, WarehouseError
 from loop_returns.extract.reading import Limits
-from loop_returns.runs import session
+from loop_returns.runs import opening, session
 from loop_returns.runs.progress import Silent
 from loop_returns.runs.sync import sync
 from loop_returns.sandbox import Faults, Quirks, Shop
@@ -76,7 +76,7 @@ def test_only_what_has_landed_is_counted(drive: Callable[..., Driver], monkeypat
 
     monkeypatch.setattr(session, "loop_returns_source", breaking)
     with pytest.raises(WarehouseError, match="broke"):
-        driver.sync()
+        driver.sync(only="returns")
     counted = json.loads(driver.rows("_loop_sync_runs")[-1]["rows_new"])["returns"]
     assert [(counted,)] == driver.query("SELECT count(*) FROM returns")
     assert 0 < counted < 60
@@ -113,11 +113,11 @@ def test_a_run_that_could_not_write_is_written_by_the_next(drive: Callable[..., 
     driver = drive(Shop.generate(seed=1, returns=5, days=90, now=NOW))
     driver.sync()
     with monkeypatch.context() as away:  # a real one that is away at this moment only would have failed the load before
-        away.setattr(session, "_write_ledger", lambda *_: (_ for _ in ()).throw(OSError("the warehouse is away")))
+        away.setattr(opening, "_write_ledger", lambda *_: (_ for _ in ()).throw(OSError("the warehouse is away")))
         with pytest.raises(OSError, match="away"):
             driver.sync()
-    journal = session.RunJournal(session.find_target(file=str(driver.file)).folder)
-    journal.note(session.Run("sync", "default"))  # as a process leaves it that is killed
+    journal = opening.RunJournal(session.find_target(file=str(driver.file)).folder)
+    journal.note(opening.Run("sync", "default"))  # as a process leaves it that is killed
     driver.sync()
     outcomes = sorted(row["outcome"] for row in driver.rows("_loop_sync_runs"))
     assert outcomes == ["done", "done", "failed", "killed"]
