@@ -63,6 +63,8 @@ def test_rows_are_handed_on_in_parts():
 class Script:
     """Hands out events in a fixed order, as an API that keeps the reading waiting now and then would."""
 
+    refused = None
+
     def __init__(self, *sizes: int | Idle | WindowDone) -> None:
         shop = Shop.generate(seed=6, returns=100, days=20, now=NOW)
         self._bodies = shop.returns_snapshot()

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from loop_returns.errors import AccessDeniedError
+from loop_returns.extract import api_reader
 from loop_returns.sandbox import Quirks, Shop
 from tests.support.driving import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from loop_returns.sandbox import SeenRequest
     from tests.support.driving import Driver
 
 FILTERS = ("created_at", "updated_at", "label_updated_at")
@@ -188,3 +191,48 @@ def test_the_last_day(drive: Callable[..., Driver], to_end_of_day: bool):
     shop.add_returns(3)
     driver.sync()
     assert not wrong(driver)
+
+
+def test_a_row_moves_while_days_are_read(drive: Callable[..., Driver]):
+    """A notice that changes during a sync, from a day that was not read yet to one that was, is not taken for gone."""
+    shop = Shop.generate(seed=2, returns=120, days=14, now=NOW)
+    settings = {"asn_horizon_days": 12, "window_days": 1, "max_concurrency": 1}
+    driver = drive(shop, quirks=Quirks(asn_filter="label_updated_at", asn_to_end_of_day=False), settings=settings)
+    driver.sync()
+    today, asked, moved = f"{NOW:%Y-%m-%d}", list[str](), list[str]()
+
+    def move(request: SeenRequest) -> None:
+        if request.path == REPORT:
+            if today in asked and not moved:  # it has been read, some days before it have not
+                moved.extend(shop.change_label(80, touch_return=False))
+            asked.append(request.params["from"])
+
+    driver.sandbox.on_request = move
+    run = driver.sync()
+    assert len(moved) > 10
+    assert run.outcome == "done"
+    assert gone(driver) == set()
+    assert asked.count(today) == 2
+
+
+def test_a_key_without_the_report(drive: Callable[..., Driver]):
+    """A key that may not read the notices brings every return all the same, however early Loop refuses it the report."""
+    driver = drive(Shop.generate(seed=2, returns=60, days=100, now=NOW), settings={"page_size": 3, "max_concurrency": 2})
+    driver.quirk(denied=frozenset({REPORT}))
+    with pytest.raises(AccessDeniedError, match="lacks the right"):
+        driver.sync()
+    assert driver.count("returns") == 60
+    driver.quirk(denied=frozenset())
+    driver.sync()
+    driver.assert_equal()
+
+
+def test_an_answer_that_is_too_long(drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch):
+    """Where an answer would be longer than memory allows, fewer days are asked for, until all are read."""
+    monkeypatch.setattr(api_reader, "_MOST_BYTES", 20_000)
+    driver = drive(Shop.generate(seed=2, returns=150, days=100, now=NOW))
+    driver.sync(only="returns")
+    driver.sandbox.clear_log()
+    driver.sync()
+    driver.assert_equal()
+    assert len([one for one in driver.sandbox.requests if one.path == REPORT]) > 20

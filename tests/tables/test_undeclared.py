@@ -26,10 +26,10 @@ def test_new_fields_land_and_are_named(drive: Callable[..., Driver]):
     driver.shop.change(12)
     run = driver.sync()
     assert run.new_columns == [
+        "advanced_shipping_notices.gate",
         "return_line_items.aisle",
         "returns.carbon",
         "returns.loyalty_tier",
-        "advanced_shipping_notices.gate",
     ]
     rows = driver.rows("returns")
     assert {row["loyalty_tier"] for row in rows} == {"gold"}

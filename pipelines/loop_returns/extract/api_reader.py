@@ -16,7 +16,7 @@ from loop_returns.api import facts
 from loop_returns.api.client import LoopClient
 from loop_returns.api.facts import ASN_PATH, RETURNS_PATH
 from loop_returns.api.rate_limit import RateLimiter
-from loop_returns.errors import PageSizeRejectedError, RangeRejectedError
+from loop_returns.errors import AccessDeniedError, PageSizeRejectedError, RangeRejectedError
 from loop_returns.extract.clocks import Clocks, tell
 from loop_returns.extract.page import PageWriter, ShapedPage
 from loop_returns.extract.pool import ShapingPool
@@ -72,6 +72,7 @@ class ApiReader:
         self._pool = ShapingPool(self._writer, self._numbers)
         self._shaping = Lock()
         self._page_size = settings.page_size
+        self.refused: AccessDeniedError | None = None  # for the notices alone: the returns are read all the same
 
     def __enter__(self) -> ApiReader:
         _give_freed_memory_back()
@@ -102,6 +103,11 @@ class ApiReader:
             page = self._page(task)
         except RangeRejectedError as error:
             return None, halves(task, error)
+        except AccessDeniedError as error:
+            if isinstance(task, ListTask):
+                raise
+            self.refused = error
+            return None, []
         return page, following(task, page, workers=self.settings.max_concurrency)
 
     def _page(self, task: Task) -> ShapedPage:

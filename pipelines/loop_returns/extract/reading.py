@@ -100,7 +100,7 @@ class Reading:
     def advance(self) -> bool:
         """Reads on until there is enough for a load; False when everything is read.
 
-        Raises what the API's client raises once everything that was read before is loaded, and what `compare` raises.
+        Raises what the API's client raises once everything that can be read is loaded, and what `compare` raises.
         """
         self._give_back()
         try:
@@ -110,8 +110,8 @@ class Reading:
             self._failed = error
         if self._waiting:
             return self._take()
-        if self._failed is not None:
-            raise self._failed
+        if self._failed or self.api.refused:
+            raise self._failed or self.api.refused  # type: ignore[misc] # one of them is an error
         self.state = self.notices.ended(self.returns.ended(self._after()))
         return False
 

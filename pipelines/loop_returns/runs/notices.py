@@ -103,6 +103,9 @@ def read_with_notices(
         session.read(compare, returns=returns, notices=plan, watch=answers)
         if late := session.state.days_due:  # of returns that were read when their notices had been asked for
             session.read(compare, notices=_planned(session, due=late), watch=answers)
+        if _missing(session, answers).num_rows:  # meanwhile they may have moved from a day that was not read yet to today
+            today, tomorrow = session.clock.earliest.date(), session.clock.latest.date() + DAY
+            session.read(compare, notices=_planned(session, today, tomorrow), watch=answers)
     except AccessDeniedError as error:
         if ASN_PATH not in str(error):
             raise
@@ -117,10 +120,16 @@ def read_with_notices(
     return _mark_missing(session, answers, before=before, is_proof=is_proof)
 
 
+def _missing(session: Session, answers: _Answers) -> pa.Table:
+    """The keys of rows that should have appeared and did not."""
+    with session.warehouse.reader() as reader:
+        return answers.lack(_expected(session, reader, answers, answers.asked))
+
+
 def _mark_missing(session: Session, answers: _Answers, *, before: ShopState, is_proof: bool) -> int:
     """Marks rows that should have appeared and did not, and returns how many; none where that can hardly be right."""
+    deleted = _missing(session, answers)
     with session.warehouse.reader() as reader:
-        deleted = answers.lack(_expected(session, reader, answers, answers.asked))
         doubt = _doubt(session, reader, answers) if deleted.num_rows > ALWAYS else ""
         if doubt:
             _keep_due(session, before, answers.asked)
