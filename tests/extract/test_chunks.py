@@ -179,3 +179,18 @@ def test_a_failed_load_lets_go_of_the_file(drive: Callable[..., Driver], monkeyp
         assert connection.sql("SELECT 1").fetchall() == [(1,)]
     driver.sync()
     driver.assert_equal()
+
+
+def test_no_page_is_left_on_disk(drive: Callable[..., Driver]):
+    """A run keeps its pages in one folder; what a killed run has left there goes, and at the end the folder too."""
+    driver = drive(Shop.generate(seed=6, returns=30, days=10, now=NOW))
+    folder = driver.options().target().folder / "pages"
+    (folder / "7").mkdir(parents=True)
+    seen: list[set[str]] = []
+    driver.sandbox.on_request = lambda _: seen.append(
+        {one.name for one in folder.glob("*")} if folder.exists() else {"none"}
+    )
+    driver.sync()
+    assert all("7" not in names for names in seen)
+    assert any(names - {"none", "sets"} for names in seen)
+    assert not folder.exists()
