@@ -43,7 +43,10 @@ _CONFIGURATION: Final = {  # of our pipeline alone: others in the same process k
 # A processor is left to those who read. Without the order of insertion DuckDB need not write to disk what does not fit into
 # its memory, and read it again; a checkpoint within each commit would write the same rows several times.
 # Its progress bar would stand in front of a result as JSON.
-_LIMITS: Final = "SET threads = 1; SET preserve_insertion_order = false; SET checkpoint_threshold = '1GB'; SET enable_progress_bar = false"
+_LIMITS: Final = (
+    "SET threads = 1; SET preserve_insertion_order = false; SET checkpoint_threshold = '1GB'; "
+    "SET enable_progress_bar = false"
+)
 _MEMORY: Final = 128  # megabytes for DuckDB: a block for each column and more; a load that needs more gets twice as much
 _READ_UP_TO: Final = {RETURNS.name: "cursor", ASN.name: "asn_read"}  # in the state of a shop, by what was read
 _ONE_WRITER: Final = {"load.workers": 1}  # a file is written by one at a time
