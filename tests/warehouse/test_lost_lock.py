@@ -56,7 +56,7 @@ def test_a_lock_lost_while_reading(driver: Driver, postgres: str) -> None:
     patiently = Retrying(retry=retry_if_result(lambda so: not so), stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.05))
     lost: list[int] = []
     one_at_a_time = threading.Lock()
-    driver.limits = Limits(idle_rows=1)
+    driver.limits, driver.settings = Limits(idle_rows=1), {"max_concurrency": 8}  # some are held up below
 
     def lose(request: SeenRequest) -> None:
         if request.path.endswith("asn"):
