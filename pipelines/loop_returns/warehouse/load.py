@@ -125,22 +125,6 @@ class Warehouse:
         Raises WarehouseError or DatabaseInUseError when the destination does not take it; nothing of it counts then.
         """
         before = self._columns()
-        formats = self.target.destination.capabilities().supported_loader_file_formats or ()
-        fastest = "parquet" if self.target.file is not None else "csv" if self.target.is_postgres else "insert_values"
-        file_format: Any = fastest if fastest in formats else None
-
-        def attempt() -> Any:
-            self._confirm()  # the connection that was lost may have been the lock's
-            if self.is_empty:  # before the first load, and after an attempt that failed
-                self.restore()
-            self._open()
-            with signals_kept():
-                info = self.pipeline.run(source(), loader_file_format=file_format)
-            forget_lookups()
-            self.loads += info.loads_ids
-            if self._connection is not None:
-                self._connection.execute("CHECKPOINT")  # else nothing of a run leaves log and temporary files before its end
-            return info
 
         def begin_again(_: RetryCallState) -> None:
             self.close()
@@ -155,12 +139,29 @@ class Warehouse:
             reraise=True,
         )
         with self.explained():
-            info = attempts(attempt)
+            info = attempts(self._attempt, source)
             if self.target.is_postgres:
                 with self.reader() as reader:
                     analyze(reader, _written(info))
         new = self._columns() - before
         return sorted(f"{table}.{column}" for table, column in new if column not in TABLES[table].names)
+
+    def _attempt(self, source: Callable[[], Any]) -> Any:
+        formats = self.target.destination.capabilities().supported_loader_file_formats or ()
+        fastest = "parquet" if self.target.file is not None else "csv" if self.target.is_postgres else "insert_values"
+        file_format: Any = fastest if fastest in formats else None
+        self._confirm()  # the connection that was lost may have been the lock's
+        if self.is_empty:  # before the first load, and after an attempt that failed
+            self.restore()
+        self._open()
+        with signals_kept():
+            info = self.pipeline.run(source(), loader_file_format=file_format)
+        forget_lookups()
+        self.loads += info.loads_ids
+        if self._connection is not None:
+            with suppress(duckdb.TransactionException):  # somebody looks at it: the next one does it
+                self._connection.execute("CHECKPOINT")  # else nothing of a run leaves log and temporary files before its end
+        return info
 
     def load_tables(self, tables: Mapping[str, pa.Table], *, shop: str = "", state: Mapping[str, Any] | None = None) -> None:
         """Loads tables that do not come from Loop, and the shop's state with them."""
