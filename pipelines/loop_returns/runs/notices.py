@@ -103,7 +103,8 @@ def read_with_notices(
         session.read(compare, returns=returns, notices=plan, watch=answers)
         if late := session.state.days_due:  # of returns that were read when their notices had been asked for
             session.read(compare, notices=_planned(session, due=late), watch=answers)
-        if _missing(session, answers).num_rows:  # meanwhile they may have moved from a day that was not read yet to today
+        # meanwhile rows may have moved from a day that was not read yet to today; a dry run would count changes twice
+        if not session.options.dry_run and _missing(session, answers).num_rows:
             today, tomorrow = session.clock.earliest.date(), session.clock.latest.date() + DAY
             session.read(compare, notices=_planned(session, today, tomorrow), watch=answers)
     except AccessDeniedError as error:
