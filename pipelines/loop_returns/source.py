@@ -133,12 +133,12 @@ def _changed_returns(settings: Settings, updated_at: dlt.sources.incremental[dat
     with _opened(settings) as (api, sets, clock):
         end = clock.latest if updated_at.end_value is None else min(updated_at.end_value, clock.latest + DAY).astimezone(UTC)
         start = _start(settings, updated_at, latest=clock.latest)
-        plan = changed_plan(settings, start, end, since=start, begun=clock.earliest)
+        plan = changed_plan(settings, start, end, since=start)
 
         def compare(_: str, pages: Sequence[Tables]) -> Chunk:
             return newest_returns(sets, pages, None, shop=settings.shop, observed_at=clock.now)
 
-        reading = Reading(api, ShopState(), compare, returns=plan, limits=_AT_ONCE)
+        reading = Reading(api, ShopState(), compare, returns=plan, limits=_AT_ONCE, begun=clock.earliest)
         yield from _items(reading)
     _remember(settings, _state(settings).after_load(reading.state.days_due))
     if updated_at.end_value is None and reading.state.cursor is not None:

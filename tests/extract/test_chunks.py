@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 import pytest
 
+from loop_returns.api.windows import DayWindow
 from loop_returns.extract.page import ShapedPage
 from loop_returns.extract.planning import changed_plan
-from loop_returns.extract.reading import Limits, Reading
+from loop_returns.extract.reading import DaysRead, Limits, Reading
 from loop_returns.extract.scheduler import Answered, Idle, WindowDone
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.session import Session
@@ -89,8 +90,8 @@ def sizes_of(script: Script, limits: Limits) -> list[int]:
     from loop_returns.settings import Settings
 
     settings = Settings(api_key="k")
-    plan = changed_plan(settings, NOW.replace(month=9), NOW, since=NOW, begun=NOW)
-    reading = Reading(script, ShopState(), everything, plan, limits=limits)  # type: ignore[arg-type]
+    plan = changed_plan(settings, NOW.replace(month=9), NOW, since=NOW)
+    reading = Reading(script, ShopState(), everything, plan, limits=limits, begun=NOW)  # type: ignore[arg-type]
     found = []
     while reading.advance():
         found += [chunk.rows["returns"] for chunk in reading.chunks]
@@ -109,8 +110,8 @@ def test_a_cursor_while_nobody_knows_the_time():
     """Read up to a time that may lie ahead, the cursor stays before what can have changed while pages were read."""
     from loop_returns.settings import Settings
 
-    plan = changed_plan(Settings(api_key="k"), NOW.replace(month=9), NOW, since=NOW, begun=NOW.replace(month=9))
-    reading = Reading(Script(100, WindowDone(0), Idle()), ShopState(), everything, plan)  # type: ignore[arg-type]
+    plan = changed_plan(Settings(api_key="k"), NOW.replace(month=9), NOW, since=NOW)
+    reading = Reading(Script(100, WindowDone(0), Idle()), ShopState(), everything, plan, begun=NOW.replace(month=9))  # type: ignore[arg-type]
     reading._began -= 3600
     while reading.advance():
         pass
@@ -126,11 +127,11 @@ def test_the_cursor_of_a_chunk():
     script = Script(100, WindowDone(0), Idle())
     odd = [{**body, "updated_at": "2036-01-01T00:00:00Z"} for body in script._bodies[:1]]
     script._bodies = [*odd, *script._bodies[1:]]
-    plan = changed_plan(Settings(api_key="k"), NOW.replace(month=9), NOW, since=NOW, begun=NOW)
-    half = Reading(Script(10), ShopState(), everything, plan)  # type: ignore[arg-type]
+    plan = changed_plan(Settings(api_key="k"), NOW.replace(month=9), NOW, since=NOW)
+    half = Reading(Script(10), ShopState(), everything, plan, begun=NOW)  # type: ignore[arg-type]
     assert half.advance()
     assert half.state.cursor is None, "the window is not whole"
-    reading = Reading(script, ShopState(), everything, plan, limits=Limits(rows=1000))  # type: ignore[arg-type]
+    reading = Reading(script, ShopState(), everything, plan, limits=Limits(rows=1000), begun=NOW)  # type: ignore[arg-type]
     assert reading.advance()
     (chunk,) = reading.chunks
     times = pa.compute.unique(columns_of(chunk.pages, "returns", ["updated_at"])["updated_at"]).to_pylist()
@@ -194,3 +195,25 @@ def test_no_page_is_left_on_disk(drive: Callable[..., Driver]):
     assert all("7" not in names for names in seen)
     assert any(names - {"none", "sets"} for names in seen)
     assert not folder.exists()
+
+
+def test_when_a_day_of_notices_counts_as_read():
+    """An old change needs any request of this reading; one of the run's own time needs one that began after it was read.
+
+    The days around it have to be asked for too.
+    """
+    day, begun = date(2026, 10, 5), NOW
+    week = DayWindow(day - timedelta(days=3), day + timedelta(days=3))
+    for latest, settled in ((NOW - timedelta(hours=2), True), (NOW - timedelta(minutes=30), False), (None, False)):
+        read = DaysRead({})
+        read.note(week, began=10.0)
+        read.returns_read = 20.0
+        read.note_due({day: latest}, begun=begun)
+        assert (day in read.settled()) == settled
+        read.note(DayWindow(day, week.last), began=30.0)
+        assert (day in read.settled()) == settled, "the day before was asked for too early"
+        read.note(week, began=20.0)
+        assert day in read.settled()
+    read = DaysRead({day: 0.0})
+    read.note(DayWindow(day, day), began=10.0)
+    assert not read.settled(), "its neighbours are missing"

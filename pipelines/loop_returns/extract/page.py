@@ -97,5 +97,6 @@ def _parts(response: RawResponse) -> Iterator[RawResponse]:
             rows = _rows.decode(response.body)
     if len(rows) <= _SLICE:
         yield response
-    for start in range(0, len(rows) if len(rows) > _SLICE else 0, _SLICE):
+        return
+    for start in range(0, len(rows), _SLICE):
         yield replace(response, body=b"[" + b",".join(rows[start : start + _SLICE]) + b"]")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from loop_returns.extract.tasks import Column, Task
     from loop_returns.settings import Settings
 
-
 _SIDE_BY_SIDE: Final = 4  # windows of notices: their answers are long, and more of them take memory
 
 
@@ -30,14 +29,13 @@ _SIDE_BY_SIDE: Final = 4  # windows of notices: their answers are long, and more
 class ReturnsPlan:
     """Windows of the returns list, in the order of reading; the other fields say how the state changes.
 
-    `since` is from when on everything is loaded afterwards, where reading moves the cursor; `begun` a time that was surely
-    past when reading began; `backfill` the name under which loaded windows are remembered.
+    `since` is from when on everything is loaded afterwards, where reading moves the cursor; `backfill` the name under which
+    loaded windows are remembered.
     """
 
     windows: tuple[Window, ...]
     column: Column
     since: datetime | None = None
-    begun: datetime | None = None
     backfill: str | None = None
 
     def tasks(self) -> list[Task]:
@@ -106,9 +104,9 @@ NO_NOTICES: Final = NoticesPlan((), width=1, most=1)
 def sync_plan(settings: Settings, state: ShopState, clock: Clocks) -> ReturnsPlan:
     """What changed since the cursor, less the lookback; everything the first time, and when `start_date` became earlier."""
     if state.cursor is None or starts_earlier(settings, state):
-        return changed_plan(settings, settings.start_date, clock.latest, since=settings.start_date, begun=clock.earliest)
+        return changed_plan(settings, settings.start_date, clock.latest, since=settings.start_date)
     since = state.since or settings.start_date  # an earlier version did not remember it
-    return changed_plan(settings, state.cursor - settings.lookback, clock.latest, since=since, begun=clock.earliest)
+    return changed_plan(settings, state.cursor - settings.lookback, clock.latest, since=since)
 
 
 def starts_earlier(settings: Settings, state: ShopState) -> bool:
@@ -116,12 +114,10 @@ def starts_earlier(settings: Settings, state: ShopState) -> bool:
     return state.since is not None and settings.start_date < state.since
 
 
-def changed_plan(
-    settings: Settings, start: datetime, end: datetime, *, since: datetime, begun: datetime | None = None
-) -> ReturnsPlan:
-    """What was updated from `start` to `end`; `since` and `begun` as in `ReturnsPlan`."""
+def changed_plan(settings: Settings, start: datetime, end: datetime, *, since: datetime) -> ReturnsPlan:
+    """What was updated from `start` to `end`; `since` as in `ReturnsPlan`."""
     windows = split(min(start, end), end, width=timedelta(days=settings.window_days))
-    return ReturnsPlan(tuple(windows), "updated_at", since=since, begun=begun)
+    return ReturnsPlan(tuple(windows), "updated_at", since=since)
 
 
 def backfill_plan(

@@ -120,7 +120,8 @@ class Reading:
         for event in self._events:
             self.watch(event)
             if isinstance(event, WindowDone):
-                self._whole |= {event.root} & set(range(len(self.returns.windows)))
+                if event.root < len(self.returns.windows):
+                    self._whole.add(event.root)
             elif isinstance(event, Answered):
                 self._note(event)
             if self._rows >= (self.limits.idle_rows if isinstance(event, Idle) else self.limits.rows):
@@ -131,7 +132,7 @@ class Reading:
         task, page = answered.task, answered.page
         if isinstance(task, ListTask):
             self._days.returns_read = max(self._days.returns_read, page.received)
-            note_newest(self._newest, self.returns, answered, began=self._began)
+            note_newest(self._newest, self.returns, answered, begun=self.begun, began=self._began)
         else:
             self._days.note(task.asked, answered.began)
         if page.tables:
@@ -201,11 +202,14 @@ def listed(task: Task) -> str:
     return RETURNS.name if isinstance(task, ListTask) else ASN.name
 
 
-def note_newest(times: dict[int, datetime], plan: ReturnsPlan, answered: Answered, *, began: float) -> None:
+def note_newest(
+    times: dict[int, datetime], plan: ReturnsPlan, answered: Answered, *, begun: datetime | None, began: float
+) -> None:
     """Keeps the greatest `updated_at` of the page that lies within its window, by the window's position.
 
-    What has changed since reading `began` may have slipped from page to page unseen, so no time counts that is not surely
-    before: a row cannot be newer than its page, which is as much later as has passed meanwhile, whatever the clocks say.
+    What has changed since reading `began` (which was not before the time `begun`) may have slipped from page to page unseen,
+    so no time counts that is not surely before: a row cannot be newer than its page, which is as much later as has passed
+    meanwhile, whatever the clocks say.
     """
     if not answered.page.tables:
         return
@@ -214,6 +218,6 @@ def note_newest(times: dict[int, datetime], plan: ReturnsPlan, answered: Answere
     start, end = (pa.scalar(moment, column.type) for moment in (window.start, window.end))
     newest = pc.max(column.filter(pc.and_(pc.greater_equal(column, start), pc.less_equal(column, end)))).as_py()
     if newest is not None:
-        if plan.begun is not None and newest > plan.begun:
-            newest = max(plan.begun, newest - timedelta(seconds=monotonic() - began))
+        if begun is not None and newest > begun:
+            newest = max(begun, newest - timedelta(seconds=monotonic() - began))
         times[root] = max(newest, times.get(root, newest))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from loop_returns.api.windows import DayWindow
-    from loop_returns.extract.planning import NoticesPlan, ReturnsPlan
+    from loop_returns.extract.planning import ReturnsPlan
     from loop_returns.extract.reading import Compare
     from loop_returns.extract.scheduler import Event
     from loop_returns.extract.state import ShopState
@@ -97,16 +97,17 @@ def read_with_notices(
     changed since the notices were last read lies within these days. In a dry run they are only counted.
     """
     before, answers = session.state, _Answers(session.sets)
-    is_first = bool(returns.windows) and before.cursor is None
-    plan = _planned(session, first, last, due=before.days_due, read=read, is_known=not is_first)
+    settings = session.settings
+    a_day = None if returns.windows and before.cursor is None else _a_day(session, first)
+    plan = notices_plan(settings, first, last, due=before.days_due, a_day=a_day, read=read)
     try:
         session.read(compare, returns=returns, notices=plan, watch=answers)
         if late := session.state.days_due:  # of returns that were read when their notices had been asked for
-            session.read(compare, notices=_planned(session, due=late), watch=answers)
+            session.read(compare, notices=notices_plan(settings, due=late, a_day=_a_day(session, min(late))), watch=answers)
         # meanwhile rows may have moved from a day that was not read yet to today; a dry run would count changes twice
         if not session.options.dry_run and _missing(session, answers).num_rows:
             today, tomorrow = session.clock.earliest.date(), session.clock.latest.date() + DAY
-            session.read(compare, notices=_planned(session, today, tomorrow), watch=answers)
+            session.read(compare, notices=notices_plan(settings, today, tomorrow), watch=answers)
     except AccessDeniedError as error:
         if ASN_PATH not in str(error):
             raise
@@ -157,24 +158,12 @@ def without_notices() -> AccessDeniedError:
     )
 
 
-def _planned(
-    session: Session,
-    first: date | None = None,
-    last: date | None = None,
-    *,
-    due: Iterable[date] = (),
-    read: date | None = None,
-    is_known: bool = True,
-) -> NoticesPlan:
-    """The plan for these days, with requests that fit the number of units that were returned a day, if that is known."""
-    a_day = None
-    if is_known:
-        begin = first or min(due)
-        with session.warehouse.reader() as reader:
-            sql = f"SELECT count(*) FROM {reader.name('return_line_items')} WHERE shop = %s AND returned_at >= %s"
-            ((units,),) = reader.rows(sql, session.shop, utc_midnight(begin)) or [(0,)]
-        a_day = units / max((session.clock.latest.date() - begin).days, 1)
-    return notices_plan(session.settings, first, last, due=due, a_day=a_day, read=read)
+def _a_day(session: Session, since: date) -> float:
+    """How many units were returned a day since then, as far as the warehouse knows."""
+    with session.warehouse.reader() as reader:
+        sql = f"SELECT count(*) FROM {reader.name('return_line_items')} WHERE shop = %s AND returned_at >= %s"
+        ((units,),) = reader.rows(sql, session.shop, utc_midnight(since)) or [(0,)]
+    return float(units) / max((session.clock.latest.date() - since).days, 1)
 
 
 def _doubt(session: Session, reader: Reader, answers: _Answers) -> str:
