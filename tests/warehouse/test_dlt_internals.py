@@ -53,6 +53,18 @@ def test_the_data_folder(home: Path):
     assert dlt_internals.data_folder() == home / "dlt"
 
 
+def test_a_configuration_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A destination asks the environment once for each dataset, and tells each dataset's own configuration ever after."""
+    place = dlt_internals.looked_up_once(dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb")))
+    first = dlt_internals.configuration(place, "first")
+    monkeypatch.setenv("DESTINATION__CREATE_INDEXES", "true")  # would show in what is looked up from now on
+    assert dlt_internals.configuration(place, "first") is first
+    assert not first.create_indexes
+    second = dlt_internals.configuration(place, "second")
+    assert (first.dataset_name, second.dataset_name) == ("first", "second")
+    assert second.create_indexes
+
+
 def test_the_configuration_of_a_destination(tmp_path: Path):
     """A destination resolves to its credentials, and says where it is without a password."""
     place = dlt.destinations.postgres("postgresql://loader:hush@localhost:5432/dw")

@@ -12,7 +12,7 @@ from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredentials
 
 from loop_returns.errors import ConfigurationError
-from loop_returns.warehouse.dlt_internals import configuration, data_folder, schema_name
+from loop_returns.warehouse.dlt_internals import configuration, data_folder, looked_up_once, schema_name
 
 DUCKDB_FILE: Final = "loop.duckdb"
 
@@ -54,7 +54,7 @@ def find_target(*, destination: str = "duckdb", dataset: str = "loop_returns", f
 
     Raises ConfigurationError when there is no such destination, when it is not configured, or when it cannot replace rows.
     """
-    resolved = _destination(destination, file)
+    resolved = looked_up_once(_destination(destination, file))
     try:
         config: Any = configuration(resolved, dataset)
     except ConfigurationException as error:

@@ -41,6 +41,23 @@ def configuration(destination: Any, dataset: str) -> DestinationClientConfigurat
     return resolved
 
 
+def looked_up_once(destination: Any) -> Any:
+    """The destination, which from now on remembers its configuration.
+
+    dlt looks it up at every statement, dozens of times in a run: a third of what a run takes that finds nothing new.
+    """
+    look_up, known = destination.configuration, {}
+
+    def configuration(initial: Any, accept_partial: bool = False) -> Any:
+        key = (accept_partial, *map(repr, initial.items()))
+        if key not in known:
+            known[key] = look_up(initial, accept_partial)
+        return known[key]
+
+    destination.configuration = configuration
+    return destination
+
+
 def schema_name(config: DestinationClientConfiguration) -> str:
     """The name that dlt makes of the configured dataset: `Loop Data` and `loop_data` are one schema in the database."""
     from dlt.common.destination.client import DestinationClientDwhConfiguration
