@@ -1,8 +1,8 @@
 """The dlt source: Loop's returns with their children, and the shipping notices.
 
-`pipeline.run(loop_returns_source())` needs nothing but a pipeline and is incremental the dlt way. The commands run the same
-source with a `reading`, chunk by chunk, and do more: they compare with the warehouse, keep a ledger and the history of
-states, and mark what is gone.
+`pipeline.run(loop_returns_source())` needs nothing but a pipeline and is incremental the dlt way. The commands run
+`chunks_source`, chunk by chunk, and do more: they compare with the warehouse, keep a ledger and the history of states, and
+mark what is gone.
 """
 
 from __future__ import annotations
@@ -64,7 +64,6 @@ def loop_returns_source(
     asn_horizon_days: int | None = None,
     pii: str | None = None,
     pii_key: str | None = None,
-    reading: Reading | None = None,
 ) -> Iterator[DltResource]:
     """Loop's returns with their children, and the advanced shipping notices, as typed tables.
 
@@ -76,13 +75,10 @@ def loop_returns_source(
 
     The arguments are those of `Settings`; one that is not given comes from `[sources.loop_returns]` of dlt's configuration,
     by its full name only. `start_date` counts for the first run only, unless there is an `end_date`, the moment up to
-    which to read. With `reading`, the commands' own way through the shop, only its current chunks are yielded.
+    which to read.
 
     Raises ConfigurationError when a setting is missing or cannot be used.
     """
-    if reading is not None:
-        yield from _chunks_of(reading)
-        return
     settings = load(
         shop=shop, api_key=api_key, base_url=base_url, start_date=start_date, window_days=window_days, page_size=page_size,
         requests_per_minute=requests_per_minute, max_concurrency=max_concurrency, lookback=lookback,
@@ -110,11 +106,11 @@ def _incremental(start: datetime, end: datetime | None, lag: timedelta) -> Any:
     )
 
 
-def _with_children(returns: DltResource) -> DltResource:
+def _with_children(returns: DltResource, *, append: bool = False) -> DltResource:
     """The resource with a table variant for each child; after arguments are bound, as binding forgets them."""
     file_format: Any = returns.compute_table_schema().get("file_format")
     for table in CHILDREN:
-        hints = dlt_hints(table)
+        hints = dlt_hints(table, append=append)
         name, columns = hints.pop("name"), hints.pop("columns")
         # a variant starts as a copy of the root's hints, so those go first
         returns.apply_hints(table_name=name, columns={}, primary_key=[], merge_key=[], create_table_variant=True)
@@ -217,8 +213,12 @@ def _remember(settings: Settings, state: ShopState) -> None:
     dlt.current.source_state().setdefault("shops", {})[settings.shop] = state.written()
 
 
-def _chunks_of(reading: Reading) -> Iterator[DltResource]:
-    """The current chunks of a command, without dlt's incremental: the cursor is in the shop's own state."""
+@dlt.source(name=SOURCE, spec=BaseConfiguration)
+def chunks_source(reading: Reading, *, may_append: bool) -> Iterator[DltResource]:
+    """The current chunks of a command, without dlt's incremental: the cursor is in the shop's own state.
+
+    What the warehouse has nothing of is appended, unless a load that failed may have left something.
+    """
 
     def rows(chunk: Chunk, names: Sequence[str]) -> Iterator[Any]:
         _remember(reading.api.settings, reading.state)
@@ -226,9 +226,11 @@ def _chunks_of(reading: Reading) -> Iterator[DltResource]:
             yield from (dlt.mark.with_table_name(part, name) for part in chunk.parts(name))
 
     for chunk in reading.chunks:
+        append = may_append and chunk.is_new
         if RETURNS.name in chunk.rows:
             names = [name for name in _RETURNS if name in chunk.rows]
-            yield _with_children(dlt.resource(rows, **dlt_hints(RETURNS))(chunk, names))
+            resource = dlt.resource(rows, **dlt_hints(RETURNS, append=append))(chunk, names)
+            yield _with_children(resource, append=append)
         for table in (STATE_CHANGES, ASN):  # the history stands by itself: `refresh` of `returns` must not drop it
             if table.name in chunk.rows:
-                yield dlt.resource(rows, **dlt_hints(table))(chunk, (table.name,))
+                yield dlt.resource(rows, **dlt_hints(table, append=append))(chunk, (table.name,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.api.windows import DAY
+from loop_returns.tables.catalog import CHILDREN
 from loop_returns.tables.chunk import columns_of
 from loop_returns.tables.returns import RETURNS
-from loop_returns.warehouse.contents import has_children, incomplete_returns, known_rows, returns_with_children
+from loop_returns.tables.runs import STATE_CHANGES
+from loop_returns.tables.shipping import ASN
+from loop_returns.warehouse.contents import has_rows, incomplete_returns, known_rows, returns_with_children
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
 
 if TYPE_CHECKING:
@@ -30,10 +34,13 @@ class Comparison:
     def __call__(self, table: str, pages: Sequence[Tables]) -> Chunk:
         """The chunk to load of pages of `returns` or of the shipping notices that were read."""
         session, known = self.session, self.known(table, pages)
-        if table != RETURNS.name:
-            return newest_notices(session.sets, pages, known)
-        uncertain = self.uncertain(columns_of(pages, table, ["id"]), known)
-        return newest_returns(session.sets, pages, known, shop=session.shop, observed_at=session.now, uncertain=uncertain)
+        if table == RETURNS.name:
+            uncertain = self.uncertain(columns_of(pages, table, ["id"]), known)
+            at = session.now
+            chunk = newest_returns(session.sets, pages, known, shop=session.shop, observed_at=at, uncertain=uncertain)
+        else:
+            chunk = newest_notices(session.sets, pages, known)
+        return replace(chunk, is_new=not known.num_rows and table not in self._filled_before)
 
     def known(self, table: str, pages: Sequence[Tables]) -> pa.Table:
         """What the warehouse has of the rows that were read.
@@ -64,4 +71,11 @@ class Comparison:
     def _at_the_start(self) -> tuple[pa.Table, bool]:
         """Returns with children of a load that was never completed, and whether there were any children."""
         with self.session.warehouse.reader() as reader:
-            return incomplete_returns(reader, self.session.shop), has_children(reader, self.session.shop)
+            return incomplete_returns(reader, self.session.shop), has_rows(reader, self.session.shop, CHILDREN)
+
+    @cached_property
+    def _filled_before(self) -> set[str]:
+        """Of returns, with what lands with them, and notices: those that the warehouse had any of before this run."""
+        together = {RETURNS.name: (RETURNS, *CHILDREN, STATE_CHANGES), ASN.name: (ASN,)}
+        with self.session.warehouse.reader() as reader:
+            return {name for name, tables in together.items() if has_rows(reader, self.session.shop, tables)}

@@ -15,7 +15,7 @@ from loop_returns.extract.state import ShopState
 from loop_returns.extract.tasks import ListTask, is_recheck
 from loop_returns.runs.checks import run_checks
 from loop_returns.runs.progress import counted
-from loop_returns.source import loop_returns_source
+from loop_returns.source import chunks_source
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.comments import write_comments
@@ -158,7 +158,7 @@ class Session:
         rows = sum(sum(chunk.rows.values()) for chunk in reading.chunks)
         if rows:
             self.progress.doing(f"loading {counted(rows, 'row')}")
-            columns = self.warehouse.load(lambda: loop_returns_source(reading=reading))
+            columns = self.warehouse.load(lambda: chunks_source(reading, may_append=self.warehouse.is_clean))
             self.run.new_columns += [name for name in columns if name not in self.run.new_columns]
         self.progress.loaded()
         for chunk in reading.chunks:

@@ -31,6 +31,7 @@ ARROW: Final = {  # the Arrow type that carries a column of each kind; JSON trav
     Type.BOOL: pa.bool_(),
     Type.INTEGER: pa.int64(),
 }
+_MERGE: Final = {"disposition": "merge", "strategy": "delete-insert"}
 
 
 @cache
@@ -59,16 +60,17 @@ def _dlt_column(column: Column) -> dict[str, Any]:
     return hint
 
 
-def dlt_hints(table: Table) -> dict[str, Any]:
+def dlt_hints(table: Table, *, append: bool = False) -> dict[str, Any]:
     """The arguments of `dlt.resource` for a declared table: disposition, keys, columns.
 
-    Children are replaced as a set by `merge_key`; the rest by their natural key.
+    Children are replaced as a set by `merge_key`; the rest by their natural key. To `append` is for rows of which the
+    destination has none: dlt would write each a second time to look for those that it replaces.
     """
     keys = {"merge_key": table.replace_by} if table.replace_by else {"primary_key": table.key}
     once = table.name in KEYS  # only the newest copy of a row is loaded; to look for others takes long
     return {
         "name": table.name,
-        "write_disposition": {"disposition": "merge", "strategy": "delete-insert", "deduplicated": once},
+        "write_disposition": "append" if append else _MERGE | {"deduplicated": once},
         "columns": {column.name: _dlt_column(column) for column in table.columns},
         **keys,
     }

@@ -91,6 +91,7 @@ class Chunk:
         pages: where they are.
         copies: a table `number, previous`: the copies to load, and the state of each that the warehouse has.
         made: rows to load that are in no page.
+        is_new: the warehouse has no row of these tables with any of these keys, not even of a load that was cut off.
     """
 
     tally: Tally
@@ -99,6 +100,7 @@ class Chunk:
     pages: Sequence[Tables] = ()
     copies: pa.Table | None = None
     made: Tables = field(default_factory=dict)
+    is_new: bool = False
 
     def parts(self, name: str) -> Iterator[pa.Table]:
         """The rows of one table, in parts of bounded size."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from loop_returns.tables.schema import Table
     from loop_returns.warehouse.reader import Reader
 
 _BATCH: Final = 10_000  # values in one question: databases accept no endless lists
@@ -64,9 +65,9 @@ def returns_with_children(reader: Reader, shop: str, ids: Iterable[str]) -> pa.T
     return pa.concat_tables(_in_batches(reader, sql, shop, "return_id", ids, schema=IDS) for sql in queries)
 
 
-def has_children(reader: Reader, shop: str) -> bool:
-    """True when the warehouse has a child of any return of the shop."""
-    return any(reader.rows(f"SELECT 1 FROM {reader.name(child.name)} WHERE shop = %s LIMIT 1", shop) for child in CHILDREN)
+def has_rows(reader: Reader, shop: str, tables: Iterable[Table]) -> bool:
+    """True when one of the tables has a row of the shop."""
+    return any(reader.rows(f"SELECT 1 FROM {reader.name(one.name)} WHERE shop = %s LIMIT 1", shop) for one in tables)
 
 
 def rows_of(reader: Reader, table: str, shop: str, values: Iterable[str]) -> pa.Table:

@@ -64,6 +64,7 @@ class Warehouse:
         self._confirm = confirm  # that the run's lock holds
         self.loads: list[str] = []  # ids of the loads of this run
         self.notes: list[str] = []  # what the database refused and the run can do without
+        self.is_clean = True  # no load of this run has failed: such a one may have left rows
         self._wait = load_wait  # seconds before the second attempt at a load
         self._connection: duckdb.DuckDBPyConnection | None = None  # to a DuckDB file
         self._memory = _MEMORY
@@ -128,6 +129,7 @@ class Warehouse:
 
         def begin_again(_: RetryCallState) -> None:
             self.close()
+            self.is_clean = False
             self._memory *= 2
             self.pipeline = self._new_pipeline()
 
@@ -232,7 +234,7 @@ def _written(info: Any) -> list[str]:
 
 @dlt.source(name=SOURCE)
 def _own_tables(tables: Mapping[str, pa.Table], shop: str, state: Mapping[str, Any] | None) -> Iterator[Any]:
-    """The tables as resources; the first one takes the state along."""
+    """The tables as resources; the first one takes the state along. One without rows replaces none."""
 
     def rows(name: str) -> Iterator[Any]:
         if state is not None:
@@ -240,4 +242,4 @@ def _own_tables(tables: Mapping[str, pa.Table], shop: str, state: Mapping[str, A
         yield tables[name]
 
     for name in tables:
-        yield dlt.resource(rows, **dlt_hints(TABLES[name]))(name)
+        yield dlt.resource(rows, **dlt_hints(TABLES[name], append=not tables[name].num_rows))(name)
