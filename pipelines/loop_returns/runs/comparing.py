@@ -40,7 +40,7 @@ class Comparison:
             chunk = newest_returns(session.sets, pages, known, shop=session.shop, observed_at=at, uncertain=uncertain)
         else:
             chunk = newest_notices(session.sets, pages, known)
-        return replace(chunk, is_new=not known.num_rows and table not in self._filled_before)
+        return replace(chunk, is_new=not chunk.tally.changed[table] and table not in self._filled_before)
 
     def known(self, table: str, pages: Sequence[Tables]) -> pa.Table:
         """What the warehouse has of the rows that were read.
