@@ -5,28 +5,30 @@
 mark what is gone.
 """
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 import dlt
 import duckdb
 import pyarrow as pa
 from dlt.common.configuration.specs import BaseConfiguration
+from dlt.extract import DltResource
 
 from loop_returns.api.facts import FIRST_DAY
 from loop_returns.api.windows import DAY, utc_midnight
 from loop_returns.extract.api_reader import ApiReader
+from loop_returns.extract.clocks import Clocks
 from loop_returns.extract.planning import changed_plan, notices_plan
 from loop_returns.extract.reading import Limits, Reading
 from loop_returns.extract.state import ShopState
 from loop_returns.settings import Settings, load, parse_when
 from loop_returns.tables.catalog import CHILDREN, TABLES, arrow_schema, dlt_hints
+from loop_returns.tables.chunk import Chunk, Tables
 from loop_returns.tables.privacy import Privacy
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import STATE_CHANGES
@@ -34,14 +36,6 @@ from loop_returns.tables.schema import LOAD_ID, Type
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.deduplicate import newest_notices, newest_returns
 from loop_returns.warehouse.dlt_internals import SOURCE, load_id
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from dlt.extract import DltResource
-
-    from loop_returns.extract.clocks import Clocks
-    from loop_returns.tables.chunk import Chunk, Tables
 
 _CURSOR: Final = dlt.sources.incremental[datetime]("updated_at", primary_key=(), on_cursor_value_missing="include")
 _AT_ONCE: Final = Limits(rows=sys.maxsize, idle_rows=sys.maxsize)  # one package, so the newest copy of everything

@@ -1,30 +1,25 @@
 """The HTTP client of the API: sends GET requests, repeats them where that helps, and has every response checked."""
 
-from __future__ import annotations
-
 import re
 import threading
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 import httpx
 
 from loop_returns import __version__
 from loop_returns.api import facts
 from loop_returns.api.network import TimedBackend, http_client, network_error
+from loop_returns.api.rate_limit import RateLimiter
 from loop_returns.api.response import Expect, RawResponse, parse_response
 from loop_returns.api.retry import RetryableError, http_date, retry_after, retrying
 from loop_returns.errors import InvalidResponseError, RangeRejectedError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
-
-    from loop_returns.api.rate_limit import RateLimiter
-
-    _Params = Mapping[str, str | int]
+_Params = Mapping[str, str | int]
 
 _HEADERS: Final = {
     "Accept": "application/json",

@@ -1,38 +1,31 @@
 """Reads a shop with one key: sends requests side by side, and has what comes back shaped into typed Arrow tables."""
 
-from __future__ import annotations
-
 import ctypes
 import shutil
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from itertools import count
+from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final, Self
 
 from loop_returns.api import facts
 from loop_returns.api.client import LoopClient
 from loop_returns.api.facts import ASN_PATH, RETURNS_PATH
 from loop_returns.api.rate_limit import RateLimiter
+from loop_returns.api.response import RawResponse
 from loop_returns.errors import AccessDeniedError, PageSizeRejectedError, RangeRejectedError
 from loop_returns.extract.clocks import Clocks, tell
 from loop_returns.extract.page import PageWriter, ShapedPage
 from loop_returns.extract.pool import ShapingPool
-from loop_returns.extract.scheduler import run_tasks
-from loop_returns.extract.tasks import ListTask, following, halves, is_divisible, params_of
+from loop_returns.extract.scheduler import Event, run_tasks
+from loop_returns.extract.tasks import ListTask, Task, following, halves, is_divisible, params_of
+from loop_returns.settings import Settings
 from loop_returns.tables.privacy import Privacy
 from loop_returns.tables.shape import Shaper
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
-    from pathlib import Path
-
-    from loop_returns.api.response import RawResponse
-    from loop_returns.extract.scheduler import Event
-    from loop_returns.extract.tasks import Task
-    from loop_returns.settings import Settings
 
 _ROOM: Final = 300  # pages that may wait on disk while the consumer loads: those of a minute at Loop's limit
 _MAX_ROWS: Final = 1_000_000  # more than any response holds: copies of a later response get higher numbers
@@ -74,7 +67,7 @@ class ApiReader:
         self._page_size = settings.page_size
         self.refused: AccessDeniedError | None = None  # for the notices alone: the returns are read all the same
 
-    def __enter__(self) -> ApiReader:
+    def __enter__(self) -> Self:
         _give_freed_memory_back()
         shutil.rmtree(self._folder, ignore_errors=True)  # a run that was killed has left its pages
         self._folder.mkdir(parents=True)

@@ -1,16 +1,12 @@
 """What time it is, told by two clocks of which each may be wrong: Loop's and this machine's."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median_high
-from typing import TYPE_CHECKING, Final
+from typing import Final, Self
 
 from loop_returns.api.facts import FIRST_DAY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _NEAR: Final = timedelta(days=1)  # clocks that differ by less say the same
 _ASKED: Final = 3  # times: of so many answers one may be wrong
@@ -34,7 +30,7 @@ class Clocks:
     doubt: str | None = None
 
     @classmethod
-    def here(cls) -> Clocks:
+    def here(cls) -> Self:
         """The time by this machine's clock alone."""
         now = datetime.now(UTC).replace(microsecond=0)
         return cls(now, now, now)

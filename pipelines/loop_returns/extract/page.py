@@ -1,11 +1,12 @@
 """One page of an endpoint: from a response to typed tables on disk."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import msgspec
 import pyarrow as pa
@@ -13,17 +14,10 @@ import pyarrow as pa
 from loop_returns.api.facts import ASN_PATH, RETURNS_PATH
 from loop_returns.api.pages import cursor_of, page_of
 from loop_returns.api.response import RawResponse, parse_response
-from loop_returns.tables.chunk import StoredTables
+from loop_returns.tables.chunk import StoredTables, Tables
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.rows import Undeclared, decode_returns
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
-    from pathlib import Path
-
-    from loop_returns.tables.chunk import Tables
-    from loop_returns.tables.shape import Shaper
+from loop_returns.tables.shape import Shaper
 
 _SLICE: Final = 2_000  # rows that are Python objects at once: 20,000 would be 150 MB of them
 _rows: Final = msgspec.json.Decoder(list[msgspec.Raw])

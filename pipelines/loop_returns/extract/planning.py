@@ -3,24 +3,18 @@
 Source, commands and `--dry-run` all take their plans from here. No request to Loop or the warehouse is made here.
 """
 
-from __future__ import annotations
-
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loop_returns.api.facts import ASN_PATH, RETURNS_PATH
 from loop_returns.api.windows import DAY, DayWindow, Window, cover, days, joined, split
-from loop_returns.extract.tasks import NOTICES_AT_ONCE, NoticesTask, list_tasks, params_of
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-
-    from loop_returns.extract.clocks import Clocks
-    from loop_returns.extract.state import ShopState
-    from loop_returns.extract.tasks import Column, Task
-    from loop_returns.settings import Settings
+from loop_returns.extract.clocks import Clocks
+from loop_returns.extract.state import ShopState
+from loop_returns.extract.tasks import NOTICES_AT_ONCE, Column, NoticesTask, Task, list_tasks, params_of
+from loop_returns.settings import Settings
 
 _SIDE_BY_SIDE: Final = 4  # windows of notices: their answers are long, and more of them take memory
 

@@ -5,8 +5,6 @@ however that ends. (A pool of a library was tried: its processes inherit the env
 answers leaves the parent waiting forever.)
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import queue
@@ -14,15 +12,12 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from loop_returns.extract.page import PageWriter, ShapedPage
 from loop_returns.extract.worker import GONE, receive, send
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from loop_returns.extract.page import PageWriter, ShapedPage
 
 log = logging.getLogger(__name__)
 

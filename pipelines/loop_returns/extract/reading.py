@@ -1,38 +1,27 @@
 """One way through a shop, chunk by chunk: what the dlt source yields, and what the state is once it is loaded."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.api.facts import FIRST_WAIT
-from loop_returns.api.windows import DAY
+from loop_returns.api.windows import DAY, DayWindow
 from loop_returns.errors import LoopReturnsError
-from loop_returns.extract.planning import NO_NOTICES, NO_RETURNS
-from loop_returns.extract.scheduler import Answered, Idle, WindowDone
-from loop_returns.extract.tasks import ListTask
-from loop_returns.tables.chunk import StoredTables
+from loop_returns.extract.api_reader import ApiReader
+from loop_returns.extract.planning import NO_NOTICES, NO_RETURNS, NoticesPlan, ReturnsPlan
+from loop_returns.extract.scheduler import Answered, Event, Idle, WindowDone
+from loop_returns.extract.state import ShopState
+from loop_returns.extract.tasks import ListTask, Task
+from loop_returns.tables.chunk import Chunk, StoredTables, Tables
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
-    from datetime import date, datetime
-
-    from loop_returns.api.windows import DayWindow
-    from loop_returns.extract.api_reader import ApiReader
-    from loop_returns.extract.planning import NoticesPlan, ReturnsPlan
-    from loop_returns.extract.scheduler import Event
-    from loop_returns.extract.state import ShopState
-    from loop_returns.extract.tasks import Task
-    from loop_returns.tables.chunk import Chunk, Tables
-
-    Compare = Callable[[str, Sequence[Tables]], Chunk]
+Compare = Callable[[str, Sequence[Tables]], Chunk]
 
 
 @dataclass(frozen=True)
@@ -81,7 +70,7 @@ class Reading:
     _current: list[Tables] = field(default_factory=list)  # pages of the current chunks
     _whole: set[int] = field(default_factory=set)
     _newest: dict[int, datetime] = field(default_factory=dict)
-    _days: DaysRead = field(init=False)
+    _days: "DaysRead" = field(init=False)
     _failed: LoopReturnsError | None = None
 
     def __post_init__(self) -> None:

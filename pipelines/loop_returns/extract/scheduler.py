@@ -4,23 +4,19 @@ The threads themselves queue what follows a task, so that reading goes on while 
 is bounded, so memory stays flat. The first failure ends everything and is raised to the consumer; so does leaving early.
 """
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from queue import PriorityQueue, SimpleQueue
 from threading import Thread
 from time import monotonic
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+from loop_returns.extract.page import ShapedPage
+from loop_returns.extract.tasks import Task
 
-    from loop_returns.extract.page import ShapedPage
-    from loop_returns.extract.tasks import Task
-
-    Step = Callable[[Task], tuple[ShapedPage | None, Sequence[Task]]]
+Step = Callable[[Task], tuple[ShapedPage | None, Sequence[Task]]]
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ def _events(
     queue.end()
 
 
-def _work(queue: _TaskQueue, step: Step, results: SimpleQueue[_Result], stop: Callable[[], None]) -> None:
+def _work(queue: "_TaskQueue", step: Step, results: SimpleQueue[_Result], stop: Callable[[], None]) -> None:
     while (task := queue.take()) is not None:
         try:
             began = monotonic()

@@ -3,22 +3,16 @@
 The keys are those of version 0.1.0, so that a warehouse made by it goes on.
 """
 
-from __future__ import annotations
-
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime
+from typing import Any, Self
 
 from loop_returns.api.windows import DAY, DayWindow, joined
 from loop_returns.dates import EARLIEST, LATEST, parse_timestamp
 from loop_returns.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-    from datetime import datetime
-
-    from loop_returns.tables.privacy import Privacy
+from loop_returns.tables.privacy import Privacy
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,7 @@ class ShopState:
     pii_clean: bool = False
 
     @classmethod
-    def read(cls, stored: Mapping[str, Any]) -> ShopState:
+    def read(cls, stored: Mapping[str, Any]) -> Self:
         """The state that `written` wrote."""
         read = _moment(stored.get("asn_read"))
         return cls(
@@ -78,7 +72,7 @@ class ShopState:
         }
         return {name: value for name, value in every.items() if value}
 
-    def under(self, privacy: Privacy) -> ShopState:
+    def under(self, privacy: Privacy) -> Self:
         """The state for a run with this policy and key. Raises ConfigurationError for another key than the warehouse's.
 
         When they have changed, windows that a backfill has read before are to be read again.
@@ -93,22 +87,22 @@ class ShopState:
             return self
         return replace(self, pii=privacy.mark, pii_key=privacy.key_mark or self.pii_key, pii_clean=False, backfills={})
 
-    def after_load(self, days: Iterable[date]) -> ShopState:
+    def after_load(self, days: Iterable[date]) -> Self:
         """Rows were loaded: their notices are due, and marts and checks are behind."""
         return replace(self, days_due=self.days_due | frozenset(days), verified=None)
 
-    def up_to(self, newest: datetime, *, since: datetime) -> ShopState:
+    def up_to(self, newest: datetime, *, since: datetime) -> Self:
         """Everything from `since` to `newest` is loaded, or was before: the cursor never goes back."""
         return replace(self, cursor=max(newest, self.cursor or newest), since=self.since or since)
 
-    def with_backfill(self, name: str, done: Collection[str]) -> ShopState:
+    def with_backfill(self, name: str, done: Collection[str]) -> Self:
         """These windows of the backfill are loaded too; with none, the backfill is over."""
         others = {key: labels for key, labels in self.backfills.items() if key != name}
         return replace(
             self, backfills={**others, name: self.backfills.get(name, frozenset()) | set(done)} if done else others
         )
 
-    def with_notices(self, days: Collection[date]) -> ShopState:
+    def with_notices(self, days: Collection[date]) -> Self:
         """The notices of these days were read again."""
         return replace(self, days_due=self.days_due - set(days))
 

@@ -8,23 +8,17 @@ unpaginated.
 Sources: docs.loopreturns.com/api-reference/{pagination, latest/return-data/detailed-returns-list}.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 from loop_returns.api.facts import STATES, TIME_FORMAT
 from loop_returns.api.pages import PageEdge, edge_of
 from loop_returns.api.windows import DAY, SECOND, DayWindow, Window, parts
-from loop_returns.errors import InvalidResponseError
+from loop_returns.errors import InvalidResponseError, RangeRejectedError
+from loop_returns.extract.page import ShapedPage
 from loop_returns.tables.shipping import ASN
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loop_returns.errors import RangeRejectedError
-    from loop_returns.extract.page import ShapedPage
 
 Column = Literal["created_at", "updated_at"]
 EdgeSecond = tuple[Column, datetime]

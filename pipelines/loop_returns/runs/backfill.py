@@ -1,27 +1,18 @@
 """`backfill`: reads everything that was submitted in a range again. The sync cursor does not move."""
 
-from __future__ import annotations
-
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime
 
 from loop_returns.api.windows import DAY
-from loop_returns.extract.planning import NO_RETURNS, backfill_plan, notices_plan, requests_of
+from loop_returns.extract.planning import NO_RETURNS, Plan, PlannedRequest, backfill_plan, notices_plan, requests_of
 from loop_returns.runs.comparing import Comparison
+from loop_returns.runs.ledger import Run
 from loop_returns.runs.notices import read_with_notices
 from loop_returns.runs.opening import open_session
 from loop_returns.runs.privacy import redact, review
-from loop_returns.runs.progress import counted
+from loop_returns.runs.progress import Progress, counted
+from loop_returns.runs.session import Options
 from loop_returns.runs.status import shop_state
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from loop_returns.extract.planning import Plan, PlannedRequest
-    from loop_returns.runs.ledger import Run
-    from loop_returns.runs.progress import Progress
-    from loop_returns.runs.session import Options
-    from loop_returns.settings import Settings
+from loop_returns.settings import Settings
 
 
 def backfill(

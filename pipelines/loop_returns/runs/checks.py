@@ -4,11 +4,11 @@ All checks go to the destination as one query: one round trip. Where everything 
 has to be looked at.
 """
 
-from __future__ import annotations
-
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
+import dlt
 import sqlglot
 from sqlglot import exp
 
@@ -16,16 +16,9 @@ from loop_returns.api.facts import STATES
 from loop_returns.runs.progress import counted
 from loop_returns.tables.catalog import CHILDREN, DATA, TABLES
 from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.schema import Table
 from loop_returns.tables.shipping import ASN
-from loop_returns.warehouse.reader import connected
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
-
-    import dlt
-
-    from loop_returns.tables.schema import Table
-    from loop_returns.warehouse.reader import Reader
+from loop_returns.warehouse.reader import Reader, connected
 
 Severity = Literal["error", "warning"]
 _OF_ONE: Final = {"are": "is", "belong": "belongs", "have": "has", "repeat": "repeats"}

@@ -1,28 +1,21 @@
 """What of the rows that were read says anything new: the comparison of a sync and of a backfill with the warehouse."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.api.windows import DAY
+from loop_returns.runs.session import Session
 from loop_returns.tables.catalog import CHILDREN
-from loop_returns.tables.chunk import columns_of
+from loop_returns.tables.chunk import Chunk, Tables, columns_of
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import STATE_CHANGES
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.contents import has_rows, incomplete_returns, known_rows, returns_with_children
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loop_returns.runs.session import Session
-    from loop_returns.tables.chunk import Chunk, Tables
 
 
 class Comparison:

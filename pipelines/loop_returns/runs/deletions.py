@@ -1,11 +1,8 @@
 """How many rows a run may mark as deleted by itself: an answer that lacks many is more likely wrong than right."""
 
-from __future__ import annotations
+from typing import Final
 
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from loop_returns.runs.ledger import Run
+from loop_returns.runs.ledger import Run
 
 ALWAYS: Final = 2  # rows that may be gone from any shop
 FEW: Final = 20  # that may be gone, unless they are more than half

@@ -4,18 +4,19 @@ A run is noted on this machine before it starts, and in the warehouse when it en
 destination was away, the process was killed) is written by the next run.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import socket
 import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -27,11 +28,6 @@ from loop_returns.tables.chunk import Tally
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.values import to_json
 from loop_returns.warehouse.failures import unwritable, was_interrupted
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 _JSON: Final = ("rows_new", "rows_changed", "drift", "checks", "new_columns", "notices")
 

@@ -5,40 +5,31 @@ day that may hold a changed row is read again, and which timestamps the answers 
 the warehouse must have appeared in them.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from datetime import date
+from typing import Any, Final
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.api.facts import ASN_PATH, KEYS_ARE_MADE_IN
-from loop_returns.api.windows import DAY, joined, utc_midnight
+from loop_returns.api.windows import DAY, DayWindow, joined, utc_midnight
 from loop_returns.errors import AccessDeniedError
-from loop_returns.extract.planning import notices_plan
-from loop_returns.extract.scheduler import Answered
+from loop_returns.extract.planning import ReturnsPlan, notices_plan
+from loop_returns.extract.reading import Compare
+from loop_returns.extract.scheduler import Answered, Event
+from loop_returns.extract.state import ShopState
 from loop_returns.extract.tasks import NoticesTask
 from loop_returns.runs.deletions import ALWAYS, refuse, usual
 from loop_returns.runs.progress import counted
+from loop_returns.runs.session import Session
 from loop_returns.tables.catalog import KEYS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.contents import keys_where, mark_deleted
 from loop_returns.warehouse.deduplicate import missing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import date
-
-    import duckdb
-
-    from loop_returns.api.windows import DayWindow
-    from loop_returns.extract.planning import ReturnsPlan
-    from loop_returns.extract.reading import Compare
-    from loop_returns.extract.scheduler import Event
-    from loop_returns.extract.state import ShopState
-    from loop_returns.runs.session import Session
-    from loop_returns.warehouse.reader import Reader
+from loop_returns.warehouse.reader import Reader
 
 CANDIDATES: Final = ("created_at", "updated_at", "label_updated_at")  # what the range may apply to
 _TIME: Final = pa.timestamp("us", tz="UTC")

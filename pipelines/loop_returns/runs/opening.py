@@ -1,9 +1,8 @@
 """Opens all that a run needs in the right order, and closes it whatever happens: lock, warehouse, client, ledger."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import duckdb
 
@@ -11,7 +10,7 @@ from loop_returns.errors import ConfigurationError, LoopReturnsError
 from loop_returns.extract.api_reader import ApiReader
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.ledger import Run, RunJournal, to_table
-from loop_returns.runs.progress import Silent
+from loop_returns.runs.progress import Progress, Silent
 from loop_returns.runs.repair import set_right
 from loop_returns.runs.same_shop import refuse_another_shop
 from loop_returns.runs.session import Options, Session
@@ -22,11 +21,6 @@ from loop_returns.warehouse.load import Warehouse
 from loop_returns.warehouse.lock import hold
 from loop_returns.warehouse.permissions import open_warehouse
 from loop_returns.warehouse.publish import publish, publish_path
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from loop_returns.runs.progress import Progress
 
 _SETS: Final = "50MB"  # of sets of rows in memory; what is more goes to disk
 

@@ -1,42 +1,32 @@
 """What a run has in hand while it works: it reads and loads, then refreshes the marts and checks the data."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
+
+import duckdb
 
 from loop_returns import __version__, marts
+from loop_returns.extract.api_reader import ApiReader
 from loop_returns.extract.clocks import Clocks
-from loop_returns.extract.planning import NO_NOTICES, NO_RETURNS
-from loop_returns.extract.reading import LIMITS, Limits, Reading, listed
-from loop_returns.extract.scheduler import Answered, WindowDone
+from loop_returns.extract.planning import NO_NOTICES, NO_RETURNS, NoticesPlan, ReturnsPlan
+from loop_returns.extract.reading import LIMITS, Compare, Limits, Reading, listed
+from loop_returns.extract.scheduler import Answered, Event, WindowDone
 from loop_returns.extract.state import ShopState
 from loop_returns.extract.tasks import ListTask, is_recheck
 from loop_returns.runs.checks import run_checks
-from loop_returns.runs.progress import counted
+from loop_returns.runs.ledger import Run
+from loop_returns.runs.progress import Progress, counted
+from loop_returns.settings import Settings
 from loop_returns.source import chunks_source
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.comments import write_comments
-from loop_returns.warehouse.destination import find_target
+from loop_returns.warehouse.destination import Target, find_target
 from loop_returns.warehouse.failures import unwritable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    import duckdb
-
-    from loop_returns.extract.api_reader import ApiReader
-    from loop_returns.extract.planning import NoticesPlan, ReturnsPlan
-    from loop_returns.extract.reading import Compare
-    from loop_returns.extract.scheduler import Event
-    from loop_returns.runs.ledger import Run
-    from loop_returns.runs.progress import Progress
-    from loop_returns.settings import Settings
-    from loop_returns.warehouse.destination import Target
-    from loop_returns.warehouse.load import Warehouse
+from loop_returns.warehouse.load import Warehouse
 
 RESOURCES: Final = (RETURNS.name, ASN.name)
 

@@ -1,23 +1,25 @@
 """`sync`: brings the warehouse up to date. The first run reads everything, later ones what changed since the cursor."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from loop_returns.extract.clocks import Clocks
-from loop_returns.extract.planning import NO_RETURNS, horizon, notices_plan, requests_of, starts_earlier, sync_plan
+from loop_returns.extract.planning import (
+    NO_RETURNS,
+    Plan,
+    PlannedRequest,
+    horizon,
+    notices_plan,
+    requests_of,
+    starts_earlier,
+    sync_plan,
+)
 from loop_returns.runs.comparing import Comparison
+from loop_returns.runs.ledger import Run
 from loop_returns.runs.notices import read_with_notices
 from loop_returns.runs.opening import open_session
 from loop_returns.runs.privacy import review
+from loop_returns.runs.progress import Progress
+from loop_returns.runs.session import Options
 from loop_returns.runs.status import shop_state
-
-if TYPE_CHECKING:
-    from loop_returns.extract.planning import Plan, PlannedRequest
-    from loop_returns.runs.ledger import Run
-    from loop_returns.runs.progress import Progress
-    from loop_returns.runs.session import Options
-    from loop_returns.settings import Settings
+from loop_returns.settings import Settings
 
 
 def sync(settings: Settings | None = None, options: Options | None = None, *, progress: Progress | None = None) -> Run:

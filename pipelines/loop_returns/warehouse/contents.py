@@ -1,23 +1,18 @@
 """What the warehouse holds: what is known of keys that were read, whole rows, keys in a range; and the mark of deletion."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
 
 import pyarrow as pa
 
 from loop_returns.tables.catalog import CHILDREN, KEYS, arrow_schema
 from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.schema import Table
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.deduplicate import IDS, KNOWN
 from loop_returns.warehouse.dlt_internals import LOADS_TABLE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
-
-    from loop_returns.tables.schema import Table
-    from loop_returns.warehouse.reader import Reader
+from loop_returns.warehouse.reader import Reader
 
 _BATCH: Final = 10_000  # values in one question: databases accept no endless lists
 _MARKS: Final = 200  # rows marked by one statement

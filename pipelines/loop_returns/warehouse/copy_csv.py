@@ -1,17 +1,11 @@
 """Loads CSV files into PostgreSQL by `COPY`, so that an empty text stays one: dlt's own job would make null of it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import dlt
+from dlt.common.destination.client import LoadJob
 from dlt.common.destination.configuration import CsvFormatConfiguration
+from dlt.common.destination.typing import PreparedTableSchema
 from dlt.common.storages.file_storage import FileStorage
 from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
-
-if TYPE_CHECKING:
-    from dlt.common.destination.client import LoadJob
-    from dlt.common.destination.typing import PreparedTableSchema
 
 
 class postgres(dlt.destinations.postgres):  # noqa: N801 # dlt takes the destination's name from the class

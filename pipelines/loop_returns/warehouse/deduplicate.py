@@ -4,28 +4,21 @@ The questions are about sets (newest of its key, known or not, older or not), so
 Arrow tables that were read, and from what the warehouse has, as an Arrow table with the columns of `KNOWN`.
 """
 
-from __future__ import annotations
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
 
-from typing import TYPE_CHECKING, Any, Final
-
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.dates import in_utc
 from loop_returns.tables.catalog import CHILDREN, KEYS, TABLES, arrow_schema
 from loop_returns.tables.children import LABELS
-from loop_returns.tables.chunk import COPY, Chunk, Tally, columns_of
+from loop_returns.tables.chunk import COPY, Chunk, Tables, Tally, columns_of
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import STATE_CHANGES
 from loop_returns.tables.shipping import ASN
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    import duckdb
-
-    from loop_returns.tables.chunk import Tables
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
 # What is known of each row that the warehouse has: `row_hash` is null unless the load that wrote the row was completed;

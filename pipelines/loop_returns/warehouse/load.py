@@ -1,13 +1,15 @@
 """Loads through dlt: a source's rows and the shop's state in one package, into the one warehouse of a run."""
 
-from __future__ import annotations
-
 import shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Self
 
 import dlt
 import duckdb
+import pyarrow as pa
 from dlt.common.destination.exceptions import DestinationException
 from dlt.pipeline.exceptions import PipelineStepFailed
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
@@ -17,19 +19,12 @@ from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.connection import open_duckdb, remove_unfinished
+from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, forget_lookups, may_be_over, restore, signals_kept
 from loop_returns.warehouse.failures import explain, is_out_of_memory
 from loop_returns.warehouse.reader import Reader, connected, shop_of
 from loop_returns.warehouse.repair import repair
 from loop_returns.warehouse.upkeep import analyze, make_indexes
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
-
-    import pyarrow as pa
-
-    from loop_returns.warehouse.destination import Target
 
 _ATTEMPTS: Final = 5  # at a load that fails in a passing way
 _CONFIGURATION: Final = {  # of our pipeline alone: others in the same process keep theirs
@@ -48,6 +43,7 @@ _LIMITS: Final = (
     "SET enable_progress_bar = false"
 )
 _MEMORY: Final = 128  # megabytes for DuckDB: a block for each column and more; a load that needs more gets twice as much
+_LOG: Final = 256_000_000  # bytes, with as much in temporary files; a checkpoint after each load took a sixth of a run
 _READ_UP_TO: Final = {RETURNS.name: "cursor", ASN.name: "asn_read"}  # in the state of a shop, by what was read
 _ONE_WRITER: Final = {"load.workers": 1}  # a file is written by one at a time
 
@@ -74,7 +70,7 @@ class Warehouse:
             dlt.config[f"{PIPELINE}.{name}"] = value
         self.pipeline = self._new_pipeline()
 
-    def __enter__(self) -> Warehouse:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -160,10 +156,15 @@ class Warehouse:
             info = self.pipeline.run(source(), loader_file_format=file_format)
         forget_lookups()
         self.loads += info.loads_ids
-        if self._connection is not None:
-            with suppress(duckdb.TransactionException):  # somebody looks at it: the next one does it
-                self._connection.execute("CHECKPOINT")  # else nothing of a run leaves log and temporary files before its end
+        self._checkpoint()
         return info
+
+    def _checkpoint(self) -> None:
+        """Has DuckDB write what its log holds to the file, once that is much: rows at the end are written anew each time."""
+        log = Path(f"{self.target.file}.wal")
+        if self._connection is not None and log.exists() and log.stat().st_size > _LOG:
+            with suppress(duckdb.TransactionException):  # somebody looks at it: the next one does it
+                self._connection.execute("CHECKPOINT")
 
     def load_tables(self, tables: Mapping[str, pa.Table], *, shop: str = "", state: Mapping[str, Any] | None = None) -> None:
         """Loads tables that do not come from Loop, and the shop's state with them."""

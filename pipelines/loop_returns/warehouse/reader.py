@@ -4,27 +4,21 @@ Values travel as parameters or as tables; a literal is made only of a constant, 
 (comments).
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import dlt
 import pyarrow as pa
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from loop_returns.dates import EARLIEST, LATEST
 from loop_returns.errors import DatabaseInUseError
 from loop_returns.warehouse.connection import is_in_use, open_duckdb
+from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, has_sql, sql_client, stored_state
 from loop_returns.warehouse.failures import explain
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from dlt.destinations.job_client_impl import SqlJobClientBase
-
-    from loop_returns.warehouse.destination import Target
 
 _VALUES: Final = "loop_returns_values"  # a table of one connection
 

@@ -4,9 +4,11 @@ First the fingerprints go of all rows concerned, of every shop, so that they cou
 the state forgets what was read; only then are tables and columns made, empty. So syncs fill them, whenever they come.
 """
 
-from __future__ import annotations
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
 
-from typing import TYPE_CHECKING, Any, Final
+from dlt.common.schema import Schema
 
 from loop_returns.api.facts import FIRST_DAY
 from loop_returns.api.windows import utc_midnight
@@ -15,18 +17,11 @@ from loop_returns.errors import ConfigurationError
 from loop_returns.tables.catalog import CHILDREN, TABLES
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
+from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.dlt_internals import LOADS_TABLE, STATE_TABLE, make_again, sql_client, stored_schema
 from loop_returns.warehouse.reader import Reader
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
-
-    from dlt.common.schema import Schema
-
-    from loop_returns.warehouse.destination import Target
-
-    Columns = dict[str, set[str]]
+Columns = dict[str, set[str]]
 
 # By table: where the fingerprints are of the rows that are to be read again. Without dlt's own tables nothing is remembered.
 _READ_AGAIN: Final = {

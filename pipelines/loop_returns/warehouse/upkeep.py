@@ -4,20 +4,15 @@ Its statistics hold the share of each shop. For a shop that they have not seen i
 them row by row; and nothing says when it will look again by itself.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 
 from dlt.destinations.exceptions import DatabaseException
 
 from loop_returns.tables.catalog import TABLES
 from loop_returns.warehouse.dlt_internals import LOADS_TABLE
 from loop_returns.warehouse.failures import one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from loop_returns.warehouse.reader import Reader
+from loop_returns.warehouse.reader import Reader
 
 _PATIENCE: Final = "SET LOCAL lock_timeout = '10s'"  # somebody may be at work on the table
 
