@@ -128,7 +128,11 @@ class Settings:
         Meta(pattern=_PII_KEY, description="the key of the fingerprints that `hash` makes; a secret"),
         "at least 32 characters without spaces, unquoted; `loop-returns check` prints a fresh one",
     ] = field(default="", repr=False)
-    marts: Annotated[Literal["views", "tables", "off"], str.lower, Meta(description="`views`, `tables`, or `off`")] = "views"
+    marts: Annotated[
+        Literal["views", "tables", "off"],
+        str.lower,
+        Meta(description="`views`, `tables` (the facts), or `off`"),
+    ] = "views"
     publish: Annotated[
         str | None, Meta(description="DuckDB: a read copy, put in place after every run"), "the path of a file"
     ] = None

@@ -58,11 +58,35 @@ def test_views_of_others(pipeline: dlt.Pipeline):
         client.execute_sql("COMMENT ON VIEW fct_returns IS 'of an older version'")
     assert sorted(marts.refresh(pipeline)) == NAMES
     assert select(pipeline, "SELECT n FROM mine") == [(8,)]
-    with pytest.raises(DatabaseException, match="mine"):
+    with pytest.raises(DatabaseException, match="mine") as refused:
         marts.refresh(pipeline, as_tables=True)
+    assert marts.is_depended_on(refused.value)
     assert marts.refresh(pipeline) == []
     with pipeline.sql_client() as client:
         client.execute_sql("DROP VIEW mine")
+
+
+def test_tables_with_views_of_others(pipeline: dlt.Pipeline):
+    """Facts as tables are filled anew under somebody's views and grants, also when their text has changed."""
+    marts.refresh(pipeline, as_tables=True)
+    with pipeline.sql_client() as client:
+        client.execute_sql("CREATE VIEW mine AS SELECT count(*) AS n FROM fct_returns")
+        client.execute_sql("GRANT SELECT ON fct_returns TO PUBLIC")
+        client.execute_sql("DELETE FROM fct_returns")
+    assert sorted(marts.refresh(pipeline, as_tables=True)) == [name for name in NAMES if name.startswith("fct_")]
+    assert select(pipeline, "SELECT n FROM mine") == [(8,)]
+    with pipeline.sql_client() as client:
+        client.execute_sql("COMMENT ON TABLE fct_returns IS 'of an older version'")
+        client.execute_sql("DELETE FROM fct_returns")
+    assert sorted(marts.refresh(pipeline, as_tables=True)) == NAMES
+    assert select(pipeline, "SELECT n FROM mine") == [(8,)]
+    granted = (
+        "SELECT count(*) FROM information_schema.table_privileges WHERE table_name = 'fct_returns' AND grantee = 'PUBLIC'"
+    )
+    assert select(pipeline, granted) == [(1,)]
+    with pipeline.sql_client() as client:
+        client.execute_sql("DROP VIEW mine")
+    marts.refresh(pipeline)
 
 
 def test_reset_of_the_tables(pipeline: dlt.Pipeline):

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dlt
 import pytest
 
 from loop_returns import marts
-from tests.support.golden_shop import SHOP
+from loop_returns.marts import views
+from tests.support.golden_shop import SHOP, golden, written
 from tests.support.warehouses import duckdb_pipeline, load, select
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = sorted(mart.name for mart in marts.all_marts())
+FACTS = [name for name in NAMES if name.startswith("fct_")]
 
 
 def kinds(pipeline: dlt.Pipeline) -> dict[str, str]:
@@ -81,19 +85,56 @@ def test_lost_view(pipeline: dlt.Pipeline):
 
 
 def test_tables_and_views(pipeline: dlt.Pipeline):
-    """Marts can be turned into tables, hold the same rows there, follow the next load, and can be turned back."""
+    """Facts can be turned into tables, hold the same rows there, follow the next load, and can be turned back."""
     before = {
         name: sorted(map(str, select(pipeline, f"SELECT * FROM {name}"))) for name in NAMES if name != "rpt_sync_freshness"
     }
-    for _ in range(2):
-        assert sorted(marts.refresh(pipeline, as_tables=True)) == NAMES
-        assert kinds(pipeline) == dict.fromkeys(NAMES, "BASE TABLE")
+    for made in (NAMES, FACTS):
+        assert sorted(marts.refresh(pipeline, as_tables=True)) == made
+        assert marts.are_there(pipeline, as_tables=True)
+        assert kinds(pipeline) == {name: "BASE TABLE" if name in FACTS else "VIEW" for name in NAMES}
         assert {name: sorted(map(str, select(pipeline, f"SELECT * FROM {name}"))) for name in before} == before
     load(pipeline, {"returns": [{"shop": "north", "id": "new", "state": "open"}]})
     marts.refresh(pipeline, as_tables=True)
     assert select(pipeline, "SELECT count(*) FROM fct_returns WHERE return_id = 'new'") == [(1,)]
     marts.refresh(pipeline)
     assert kinds(pipeline) == dict.fromkeys(NAMES, "VIEW")
+
+
+def test_what_depends_on_the_clock():
+    """No fact is of the moment at which it was made: as a table it would stand still."""
+    for mart in marts.all_marts():
+        assert not (mart.is_fact and re.search(r"current_(timestamp|date)|now\(\)|from rpt_|join rpt_", mart.sql)), mart.name
+
+
+def test_another_text_with_the_same_columns(pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch):
+    """When the text of a fact changes and its columns do not, its table stays and holds the new rows."""
+    marts.refresh(pipeline, as_tables=True)
+    with pipeline.sql_client() as client:
+        client.execute_sql("COMMENT ON COLUMN fct_returns.state IS 'of mine'")
+    changed = [
+        replace(mart, sql=f"{mart.sql}\nwhere false") if mart.name == "fct_returns" else mart for mart in marts.all_marts()
+    ]
+    monkeypatch.setattr(views, "all_marts", lambda: tuple(changed))
+    assert sorted(marts.refresh(pipeline, as_tables=True)) == NAMES
+    assert select(pipeline, "SELECT count(*) FROM fct_returns") == [(0,)]
+    comment = select(
+        pipeline, "SELECT comment FROM duckdb_columns() WHERE table_name = 'fct_returns' AND column_name = 'state'"
+    )
+    assert comment == [("of mine",)]
+
+
+def test_another_type(pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch):
+    """A fact in which a column has another type than before is made anew, not cut to the old type."""
+    marts.refresh(pipeline, as_tables=True)
+    with pipeline.sql_client() as client:
+        client.execute_sql("ALTER TABLE fct_returns ALTER COLUMN returned_value TYPE DECIMAL(18, 0)")
+        client.execute_sql("COMMENT ON TABLE fct_returns IS 'of an older version'")
+    assert sorted(marts.refresh(pipeline, as_tables=True)) == NAMES
+    columns, expected = golden("fct_returns")
+    with pipeline.sql_client() as client:
+        rows = client.execute_sql(f"SELECT {', '.join(columns)} FROM fct_returns")
+    assert sorted([written(value) for value in row] for row in rows) == expected
 
 
 def test_old_warehouse(pipeline: dlt.Pipeline):

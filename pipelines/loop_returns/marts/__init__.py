@@ -1,9 +1,9 @@
-"""Views for analysts on top of the raw tables; the texts are the `.sql` files beside this one.
+"""Views and tables for analysts on top of the raw tables; the texts are the `.sql` files beside this one.
 
 `refresh(pipeline)` creates or replaces them, `all_marts()` lists what they are.
 """
 
 from loop_returns.marts.files import Mart, all_marts, column_comments
-from loop_returns.marts.views import are_there, refresh
+from loop_returns.marts.views import are_there, is_depended_on, refresh
 
-__all__ = ["Mart", "all_marts", "are_there", "column_comments", "refresh"]
+__all__ = ["Mart", "all_marts", "are_there", "column_comments", "is_depended_on", "refresh"]

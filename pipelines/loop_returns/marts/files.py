@@ -35,6 +35,11 @@ class Mart:
         """Where it stands in a list for people: facts, dimensions, reports, each by name."""
         return _KINDS.index(self.name[:3]), self.name
 
+    @property
+    def is_fact(self) -> bool:
+        """True for what was loaded; reports and dimensions are derived from facts, and may depend on the clock."""
+        return self.name.startswith("fct_")
+
 
 @cache
 def all_marts() -> tuple[Mart, ...]:

@@ -1,8 +1,9 @@
 """Creates, replaces and drops the marts in the destination."""
 
 import hashlib
-from collections.abc import Collection, Mapping
-from typing import Final, Literal
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import dlt
 import sqlglot
@@ -20,66 +21,132 @@ Kind = Literal["TABLE", "VIEW"]
 _TYPES: Final = {Type.DECIMAL: f"decimal({PRECISION}, {SCALE})", Type.TIMESTAMP: "timestamptz"}  # else as dlt names them
 
 
+@dataclass(frozen=True)
+class _Planned:
+    """A mart as it is to be: what kind, by which query of this destination, with which comment."""
+
+    mart: Mart
+    kind: Kind
+    query: str
+    comment: str
+
+
 def refresh(pipeline: dlt.Pipeline, *, as_tables: bool = False) -> list[str]:
     """Creates the marts, or replaces them when their text or the columns under them have changed.
 
-    With `as_tables` they are built as tables, every time: slower to make, faster to read. Returns the names of what
-    was created, in order; none when all is up to date, nothing has been loaded yet, or the destination has no SQL
-    of its own (files). Raises dlt's DatabaseException when the destination refuses, for one because somebody else's
-    view reads a mart that would have to be dropped; nothing is changed then.
+    With `as_tables` the facts are tables, which are filled anew every time, and all else reads them. Returns the names of
+    what was made or filled; none when all is up to date, nothing has been loaded yet, or the destination has no SQL of
+    its own (files). Raises dlt's DatabaseException when the destination refuses; nothing is changed then.
     """
     with connected(pipeline) as reader:
         if reader is None:
             return []
-        columns = reader.columns(TABLES)
-        mark = _mark(reader, columns)
-        if not as_tables and _is_current(reader, mark):
-            return []
-        _build(reader, columns, kind="TABLE" if as_tables else "VIEW", mark=mark)
-    return [mart.name for mart in all_marts()]
+        plan = _plan(reader, as_tables=as_tables)
+        if not _is_current(reader, plan):
+            _build(reader, plan)
+            return [one.mart.name for one in plan]
+        tables = [one for one in plan if one.kind == "TABLE"]
+        reader.run(*(statement for one in tables for statement in _filling(reader, one)))
+        return [one.mart.name for one in tables]
 
 
-def are_there(pipeline: dlt.Pipeline) -> bool:
-    """True when nobody has dropped one; also where the destination has no SQL."""
+def is_depended_on(error: DatabaseException) -> bool:
+    """True when a mart was not replaced because of what others built on it, or because it is another user's."""
+    cause = getattr(error, "dbapi_exception", None)
+    return type(cause).__name__ in {"DependentObjectsStillExist", "InsufficientPrivilege"}
+
+
+def are_there(pipeline: dlt.Pipeline, *, as_tables: bool = False) -> bool:
+    """True when each is there, and of its kind; also where the destination has no SQL."""
     with connected(pipeline) as reader:
-        return reader is None or len(_kinds(reader)) == len(all_marts())
+        return reader is None or _kinds(reader) == {mart.name: _kind(mart, as_tables=as_tables) for mart in all_marts()}
+
+
+def _kind(mart: Mart, *, as_tables: bool) -> Kind:
+    return "TABLE" if as_tables and mart.is_fact else "VIEW"
+
+
+def _plan(reader: Reader, *, as_tables: bool) -> list[_Planned]:
+    columns = reader.columns(TABLES)
+    mark = _mark(reader, columns)
+    return [
+        _Planned(
+            mart,
+            _kind(mart, as_tables=as_tables),
+            _translated(mart, reader, columns),
+            f"{mart.description} Grain: {mart.grain}. [{mark}]",
+        )
+        for mart in all_marts()
+    ]
 
 
 def _mark(reader: Reader, columns: Mapping[str, set[str]]) -> str:
-    """A fingerprint of everything that decides what the views say; kept in their comments."""
+    """A fingerprint of everything that decides what the marts say; kept in their comments."""
     declared = [sorted(columns.get(name, set()) & set(table.names)) for name, table in TABLES.items()]
     texts = [(mart.name, mart.description, mart.sql) for mart in all_marts()]
     everything = repr((reader.dialect, reader.name(""), texts, declared, [table.names for table in TABLES.values()]))
     return hashlib.blake2b(everything.encode(), digest_size=4).hexdigest()
 
 
-def _comment(mart: Mart, mark: str) -> str:
-    return f"{mart.description} Grain: {mart.grain}. [{mark}]"
+def _is_current(reader: Reader, plan: Sequence[_Planned]) -> bool:
+    known, kinds = comments.read(reader), _kinds(reader)
+    return all(kinds.get(one.mart.name) == one.kind and known.get((one.mart.name, "")) == one.comment for one in plan)
 
 
-def _is_current(reader: Reader, mark: str) -> bool:
-    known = comments.read(reader)
+def _build(reader: Reader, plan: Sequence[_Planned]) -> None:
+    """Replaces marts in place, which keeps grants and what others built on them; else drops all and creates them."""
     kinds = _kinds(reader)
-    return all(kinds.get(mart.name) == "VIEW" and known.get((mart.name, "")) == _comment(mart, mark) for mart in all_marts())
+    try:
+        with reader.transaction():
+            for one in plan:
+                _replace(reader, one, kinds.get(one.mart.name))
+    except (DatabaseException, _OtherColumnsError):  # PostgreSQL keeps the columns of a view it replaces
+        if not kinds:
+            raise
+        # readers go before what they read
+        drops = [
+            f"DROP {kinds[one.mart.name]} {reader.name(one.mart.name)}" for one in reversed(plan) if one.mart.name in kinds
+        ]
+        reader.run(*drops, *(statement for one in plan for statement in _creating(reader, one)))
 
 
-def _build(reader: Reader, columns: Mapping[str, set[str]], *, kind: Kind, mark: str) -> None:
-    """Replaces views in place, which keeps what others built on them; where that is refused, drops and creates."""
-    queries = [f"{reader.name(mart.name)} AS {_translated(mart, reader, columns)}" for mart in all_marts()]
-    known = all_marts() if comments.are_known(reader) else ()
-    texts = [comments.statement(reader, mart.name, _comment(mart, mark), kind=kind) for mart in known]
-    kinds = _kinds(reader)
-    if kind == "VIEW" and "TABLE" not in kinds.values():
-        try:
-            reader.run(*(f"CREATE OR REPLACE VIEW {query}" for query in queries), *texts)
-        except DatabaseException:  # PostgreSQL keeps the columns of a view it replaces, so a new list needs a new view
-            if not kinds:
-                raise
-        else:
-            return
-    # readers go before what they read
-    drops = [f"DROP {kinds[mart.name]} {reader.name(mart.name)}" for mart in reversed(all_marts()) if mart.name in kinds]
-    reader.run(*drops, *(f"CREATE {kind} {query}" for query in queries), *texts)
+class _OtherColumnsError(Exception):
+    """A mart cannot be replaced in place."""
+
+
+def _replace(reader: Reader, one: _Planned, kind: Kind | None) -> None:
+    name, before = reader.name(one.mart.name), f"{one.mart.name}_before"
+    if kind not in (None, one.kind):
+        raise _OtherColumnsError
+    statements = _creating(reader, one)
+    if kind == "TABLE":
+        reader.execute(f"CREATE TABLE {reader.name(before)} AS SELECT * FROM ({one.query}) AS q LIMIT 0")  # noqa: S608
+        if _types(reader, before) != _types(reader, one.mart.name):
+            raise _OtherColumnsError
+        reader.execute(f"DROP TABLE {reader.name(before)}")
+        statements = [*_filling(reader, one), *statements[1:]]
+    elif kind == "VIEW":
+        statements[0] = f"CREATE OR REPLACE VIEW {name} AS {one.query}"
+    for statement in statements:
+        reader.execute(statement)
+
+
+def _creating(reader: Reader, one: _Planned) -> list[str]:
+    comment = [comments.statement(reader, one.mart.name, one.comment, kind=one.kind)] if comments.are_known(reader) else []
+    return [f"CREATE {one.kind} {reader.name(one.mart.name)} AS {one.query}", *comment]
+
+
+def _filling(reader: Reader, one: _Planned) -> list[str]:
+    return [f"DELETE FROM {(name := reader.name(one.mart.name))} WHERE true", f"INSERT INTO {name} {one.query}"]  # noqa: S608
+
+
+def _types(reader: Reader, table: str) -> list[tuple[Any, ...]]:
+    """Name and type of each column, in order."""
+    where = f"table_schema = {reader.literal(reader.dataset)} AND table_name = {reader.literal(table)}"
+    return reader.rows(
+        "SELECT column_name, data_type, numeric_precision, numeric_scale FROM information_schema.columns"  # noqa: S608
+        f" WHERE {where} ORDER BY ordinal_position"
+    )
 
 
 def _kinds(reader: Reader) -> dict[str, Kind]:

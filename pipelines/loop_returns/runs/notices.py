@@ -27,7 +27,7 @@ from loop_returns.runs.progress import counted
 from loop_returns.runs.session import Session
 from loop_returns.tables.catalog import KEYS
 from loop_returns.tables.shipping import ASN
-from loop_returns.warehouse.contents import keys_where, mark_deleted
+from loop_returns.warehouse.contents import keys_where
 from loop_returns.warehouse.deduplicate import missing
 from loop_returns.warehouse.reader import Reader
 
@@ -124,19 +124,19 @@ def _mark_missing(session: Session, answers: _Answers, *, before: ShopState, is_
     deleted = _missing(session, answers)
     with session.warehouse.reader() as reader:
         doubt = _doubt(session, reader, answers) if deleted.num_rows > ALWAYS else ""
-        if doubt:
-            _keep_due(session, before, answers.asked)
-            if is_proof:
-                refuse(session.run, doubt)
-            else:
-                session.run.notices.append(f"{doubt} None was marked as deleted; the next sync reads these days again.")
-        if doubt or not is_proof:
-            return 0
-        if deleted.num_rows and not session.options.dry_run:
-            mark_deleted(reader, ASN.name, session.shop, deleted, at=session.now)
-            session.run.notices.append(
-                f"Loop's report no longer has {counted(deleted.num_rows, 'shipping notice')}; marked in `_deleted_at`."
-            )
+    if doubt:
+        _keep_due(session, before, answers.asked)
+        if is_proof:
+            refuse(session.run, doubt)
+        else:
+            session.run.notices.append(f"{doubt} None was marked as deleted; the next sync reads these days again.")
+    if doubt or not is_proof:
+        return 0
+    if deleted.num_rows and not session.options.dry_run:
+        session.mark_deleted(ASN.name, deleted)
+        session.run.notices.append(
+            f"Loop's report no longer has {counted(deleted.num_rows, 'shipping notice')}; marked in `_deleted_at`."
+        )
     return int(deleted.num_rows)
 
 

@@ -32,7 +32,7 @@ from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.compare import differing, drift_counts, known_by_value
-from loop_returns.warehouse.contents import keys_where, mark_deleted, rows_of, without_parent
+from loop_returns.warehouse.contents import keys_where, rows_of, without_parent
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
 
 _COMPARED: Final = 10_000  # rows compared at a time: all that the warehouse has of them comes into memory too
@@ -109,8 +109,7 @@ def _mark(session: Session, gone: pa.Table, *, lost: pa.Table) -> None:
     if again.num_rows:
         rows = [{"shop": session.shop, **row} for row in again.to_pylist()]
         session.warehouse.load_tables({RETURNS.name: pa.Table.from_pylist(rows, arrow_schema(RETURNS.name))})
-    with session.warehouse.reader() as reader:
-        mark_deleted(reader, RETURNS.name, session.shop, gone, at=session.now)
+    session.mark_deleted(RETURNS.name, gone)
 
 
 def _asked(session: Session, returns: pa.Table, limit: int) -> tuple[list[str], list[str]]:

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Final
 
 import duckdb
+import pyarrow as pa
+from dlt.destinations.exceptions import DatabaseException
 
 from loop_returns import __version__, marts
 from loop_returns.extract.api_reader import ApiReader
@@ -21,11 +23,14 @@ from loop_returns.runs.ledger import Run
 from loop_returns.runs.progress import Progress, counted
 from loop_returns.settings import Settings
 from loop_returns.source import chunks_source
+from loop_returns.tables.catalog import arrow_schema
 from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.comments import write_comments
+from loop_returns.warehouse.contents import mark_deleted
 from loop_returns.warehouse.destination import Target, find_target
-from loop_returns.warehouse.failures import unwritable
+from loop_returns.warehouse.failures import one_line, unwritable
 from loop_returns.warehouse.load import Warehouse
 
 RESOURCES: Final = (RETURNS.name, ASN.name)
@@ -120,6 +125,16 @@ class Session:
             raise unwritable("What was read cannot be kept on this machine", error, instead=_INSTEAD) from error
         self.state = reading.state
 
+    def mark_deleted(self, table: str, rows: pa.Table) -> None:
+        """Sets `_deleted_at` on the rows with these keys. That marts are behind is stored first: this run may be killed."""
+        stored = ShopState.read(self.warehouse.state(self.shop))
+        if stored.verified:
+            nothing = {RUNS.name: arrow_schema(RUNS.name).empty_table()}
+            self.warehouse.load_tables(nothing, shop=self.shop, state=replace(stored, verified=None).written())
+        self.state = replace(self.state, verified=None)
+        with self.warehouse.reader() as reader:
+            mark_deleted(reader, table, self.shop, rows, at=self.now)
+
     def finish(self, *, check_all: bool = False) -> None:
         """Refreshes marts and comments and checks the data, where that has not been done since the last load.
 
@@ -128,21 +143,35 @@ class Session:
         """
         pipeline, kind = self.warehouse.pipeline, self.settings.marts
         in_order = self.state.verified == __version__ and not check_all
-        if self.options.dry_run or (in_order and (kind == "off" or marts.are_there(pipeline))):
+        are_there = kind == "off" or marts.are_there(pipeline, as_tables=kind == "tables")
+        if self.options.dry_run or (in_order and are_there):
             return
         self.progress.doing("refreshing marts, checking the data")
         loads = self.warehouse.loads or None if self.verified_before == __version__ and not check_all else None
         with self.warehouse.explained():
-            if kind != "off":
-                marts.refresh(pipeline, as_tables=kind == "tables")
+            are_fresh = kind == "off" or self._refresh_marts(as_tables=kind == "tables")
             self.warehouse.notes += write_comments(pipeline, marts.column_comments())
             checks = run_checks(pipeline, shop=self.shop, loads=loads)
         self.run.checks = [asdict(check) for check in checks if check.failed]
         sound = not any(check.failed and check.severity == "error" for check in checks)
         if not sound:
             self.run.outcome, self.run.exit_code = "check_failed", 3
-        # after a failed check the next run checks everything again
-        self.state = replace(self.state, verified=__version__ if sound else None)
+        # else the next run does all of this again
+        self.state = replace(self.state, verified=__version__ if sound and are_fresh else None)
+
+    def _refresh_marts(self, *, as_tables: bool) -> bool:
+        try:
+            marts.refresh(self.warehouse.pipeline, as_tables=as_tables)
+        except DatabaseException as error:
+            if not marts.is_depended_on(error):
+                raise
+            self.warehouse.notes.append(
+                "The marts are still those of an earlier run: this version has other columns, and the database does not "
+                f"replace them: {one_line(error)} Drop what is built on them, run a sync, and make it again; or let the "
+                "owner of the marts run one."
+            )
+            return False
+        return True
 
     def _load(self, reading: Reading) -> None:
         rows = sum(sum(chunk.rows.values()) for chunk in reading.chunks)

@@ -7,6 +7,7 @@ The children of a return are replaced as a set whenever the return is loaded.
 from typing import Final
 
 from loop_returns.tables.schema import (
+    DELETED_AT,
     LOAD_ID,
     REMOVED,
     RETURN_ID,
@@ -24,7 +25,7 @@ from loop_returns.tables.schema import (
     when,
 )
 
-_OWN: Final = (UNPARSED, REMOVED, LOAD_ID)
+_OWN: Final = (UNPARSED, DELETED_AT, REMOVED, LOAD_ID)
 _SET: Final = ("shop", "return_id")
 
 

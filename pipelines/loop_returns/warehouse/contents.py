@@ -91,12 +91,16 @@ def keys_where(reader: Reader, table: str, shop: str, condition: str, values: Se
 
 
 def mark_deleted(reader: Reader, table: str, shop: str, rows: pa.Table, *, at: datetime) -> None:
-    """Sets `_deleted_at` on the rows with these keys."""
+    """Sets `_deleted_at` on the rows with these keys, and on all children of returns that have it."""
     one = "(" + " AND ".join(f"{name} = %s" for name in rows.column_names) + ")"
     for batch in rows.to_batches(max_chunksize=_MARKS):
         which = " OR ".join([one] * batch.num_rows)
         values = [value for row in zip(*batch.to_pydict().values(), strict=True) for value in row]
         reader.execute(f"UPDATE {reader.name(table)} SET _deleted_at = %s WHERE shop = %s AND ({which})", at, shop, *values)
+    gone = f"SELECT id FROM {reader.name(RETURNS.name)} WHERE shop = %s AND _deleted_at IS NOT NULL"
+    for child in CHILDREN if table == RETURNS.name else ():
+        where = f"shop = %s AND _deleted_at IS NULL AND return_id IN ({gone})"
+        reader.execute(f"UPDATE {reader.name(child.name)} SET _deleted_at = %s WHERE {where}", at, shop, shop)
 
 
 def _in_batches(reader: Reader, sql: str, shop: str, column: str, values: Iterable[str], *, schema: pa.Schema) -> pa.Table:

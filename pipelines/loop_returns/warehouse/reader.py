@@ -5,7 +5,7 @@ Values travel as parameters or as tables; a literal is made only of a constant, 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import Any, Final
 
 import dlt
@@ -84,9 +84,14 @@ class Reader:
 
     def run(self, *statements: str) -> None:
         """Runs the statements as one transaction: all or none."""
-        with self.sql.begin_transaction():
+        with self.transaction():
             for statement in statements:
-                self.sql.execute_sql(statement)
+                self.execute(statement)
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """What is executed within it counts as a whole, or not at all."""
+        begun: AbstractContextManager[Any] = self.sql.begin_transaction()
+        return begun
 
     def execute(self, sql: str, *values: Any) -> None:
         """Runs a statement in which `%s` stand for the values."""
