@@ -161,7 +161,7 @@ class Session:
 
     def _refresh_marts(self, *, as_tables: bool) -> bool:
         try:
-            marts.refresh(self.warehouse.pipeline, as_tables=as_tables)
+            self.warehouse.insist(lambda: marts.refresh(self.warehouse.pipeline, as_tables=as_tables))
         except DatabaseException as error:
             if not marts.is_depended_on(error):
                 raise

@@ -2,10 +2,9 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import dlt
 import duckdb
@@ -18,7 +17,7 @@ from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
-from loop_returns.warehouse.connection import open_duckdb, remove_unfinished
+from loop_returns.warehouse.connection import close_after_loads, open_for_loads, remove_unfinished, write_log
 from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, forget_lookups, may_be_over, restore, signals_kept
 from loop_returns.warehouse.failures import explain, is_out_of_memory
@@ -35,17 +34,10 @@ _CONFIGURATION: Final = {  # of our pipeline alone: others in the same process k
     "load.delete_completed_jobs": True,
     "load.truncate_staging_dataset": True,  # or it keeps a copy of rows that are later cleaned of personal data
 }
-# A processor is left to those who read. Without the order of insertion DuckDB need not write to disk what does not fit into
-# its memory, and read it again; a checkpoint within each commit would write the same rows several times.
-# Its progress bar would stand in front of a result as JSON.
-_LIMITS: Final = (
-    "SET threads = 1; SET preserve_insertion_order = false; SET checkpoint_threshold = '1GB'; "
-    "SET enable_progress_bar = false"
-)
 _MEMORY: Final = 128  # megabytes for DuckDB: a block for each column and more; a load that needs more gets twice as much
-_LOG: Final = 256_000_000  # bytes, with as much in temporary files; a checkpoint after each load took a sixth of a run
 _READ_UP_TO: Final = {RETURNS.name: "cursor", ASN.name: "asn_read"}  # in the state of a shop, by what was read
 _ONE_WRITER: Final = {"load.workers": 1}  # a file is written by one at a time
+T = TypeVar("T")
 
 
 class Warehouse:
@@ -99,17 +91,13 @@ class Warehouse:
     def _open(self) -> None:
         """Keeps a DuckDB file open: dlt opens it for each statement, which takes as long as the statement."""
         if self.target.file is not None and self._connection is None:
-            self._connection = open_duckdb(self.target.file)
-            self._connection.execute(f"{_LIMITS}; SET memory_limit = '{self._memory}MB'")
+            self._connection = open_for_loads(self.target.file, megabytes=self._memory)
 
     def close(self) -> None:
         """Closes a DuckDB file, so that others get at it; the next load opens it again, also one that broke."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(duckdb.Error):  # a broken database refuses
-                connection.execute("RESET threads")  # what is left to write is written with all processors
-            with suppress(duckdb.Error):
-                connection.close()
+            close_after_loads(connection)
 
     def state(self, shop: str) -> dict[str, Any]:
         """What earlier runs remembered for the shop."""
@@ -122,12 +110,32 @@ class Warehouse:
         Raises WarehouseError or DatabaseInUseError when the destination does not take it; nothing of it counts then.
         """
         before = self._columns()
+        with self.explained():
+            info = self.insist(lambda: self._load(source))
+            if self.target.is_postgres:
+                with self.reader() as reader:
+                    analyze(reader, _written(info))
+        new = self._columns() - before
+        return sorted(f"{table}.{column}" for table, column in new if column not in TABLES[table].names)
+
+    def insist(self, work: Callable[[], T]) -> T:
+        """What `work` returns that writes to the warehouse; repeats it where it failed in a passing way.
+
+        For want of memory too: DuckDB gets twice as much then.
+        """
 
         def begin_again(_: RetryCallState) -> None:
             self.close()
             self.is_clean = False
             self._memory *= 2
             self.pipeline = self._new_pipeline()
+
+        def attempt() -> T:
+            self._confirm()  # the connection that was lost may have been the lock's
+            if self.is_empty:  # before the first load, and after an attempt that failed
+                self.restore()
+            self._open()
+            return work()
 
         attempts = Retrying(
             retry=retry_if_exception(lambda error: is_out_of_memory(error) if self.target.file else may_be_over(error)),
@@ -136,35 +144,19 @@ class Warehouse:
             before_sleep=begin_again,
             reraise=True,
         )
-        with self.explained():
-            info = attempts(self._attempt, source)
-            if self.target.is_postgres:
-                with self.reader() as reader:
-                    analyze(reader, _written(info))
-        new = self._columns() - before
-        return sorted(f"{table}.{column}" for table, column in new if column not in TABLES[table].names)
+        return attempts(attempt)
 
-    def _attempt(self, source: Callable[[], Any]) -> Any:
+    def _load(self, source: Callable[[], Any]) -> Any:
         formats = self.target.destination.capabilities().supported_loader_file_formats or ()
         fastest = "parquet" if self.target.file is not None else "csv" if self.target.is_postgres else "insert_values"
         file_format: Any = fastest if fastest in formats else None
-        self._confirm()  # the connection that was lost may have been the lock's
-        if self.is_empty:  # before the first load, and after an attempt that failed
-            self.restore()
-        self._open()
         with signals_kept():
             info = self.pipeline.run(source(), loader_file_format=file_format)
         forget_lookups()
         self.loads += info.loads_ids
-        self._checkpoint()
+        if self._connection is not None and self.target.file is not None:
+            write_log(self._connection, self.target.file)
         return info
-
-    def _checkpoint(self) -> None:
-        """Has DuckDB write what its log holds to the file, once that is much: rows at the end are written anew each time."""
-        log = Path(f"{self.target.file}.wal")
-        if self._connection is not None and log.exists() and log.stat().st_size > _LOG:
-            with suppress(duckdb.TransactionException):  # somebody looks at it: the next one does it
-                self._connection.execute("CHECKPOINT")
 
     def load_tables(self, tables: Mapping[str, pa.Table], *, shop: str = "", state: Mapping[str, Any] | None = None) -> None:
         """Loads tables that do not come from Loop, and the shop's state with them."""
