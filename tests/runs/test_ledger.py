@@ -67,14 +67,14 @@ def test_only_what_has_landed_is_counted(drive: Callable[..., Driver], monkeypat
     """A run whose second load fails, as a database that breaks would make it, counts the rows of the first one only."""
     shop = Shop.generate(seed=1, returns=60, days=100, now=NOW)
     driver = drive(shop, settings={"page_size": 5, "window_days": 20}, limits=Limits(rows=20, idle_rows=20))
-    loads, source = count(), session.loop_returns_source
+    loads, source = count(), session.chunks_source
 
-    def breaking(**given: object) -> object:
+    def breaking(*args: object, **given: object) -> object:
         if next(loads) == 1:
             raise WarehouseError("The database broke.")
-        return source(**given)
+        return source(*args, **given)
 
-    monkeypatch.setattr(session, "loop_returns_source", breaking)
+    monkeypatch.setattr(session, "chunks_source", breaking)
     with pytest.raises(WarehouseError, match="broke"):
         driver.sync(only="returns")
     counted = json.loads(driver.rows("_loop_sync_runs")[-1]["rows_new"])["returns"]
