@@ -64,7 +64,7 @@ class Bench:
     def data(self, returns: int, *, share: float | None = None, undeclared: bool = False) -> Path:
         """The data set of that many returns, or of the `share` of them that has changed a day later; made once."""
         changes = "" if share is None else f"-changed-{share}"
-        folder = self.folder / f"shop-{returns}{changes}{'-undeclared' if undeclared else ''}"
+        folder = self.folder / f"shop-{END:%Y-%m-%d}-{returns}{changes}{'-undeclared' if undeclared else ''}"
         if not (folder / "meta.json").exists():  # which is written last
             shutil.rmtree(folder, ignore_errors=True)
             write(folder, returns, news=None if share is None else round(returns * share), undeclared=undeclared)
