@@ -1,4 +1,4 @@
-"""Data sets for the benchmark server: full-size returns as ready-made bytes on disk, on one day the same for the same numbers.
+"""Data sets for the benchmark server: full-size returns as ready-made bytes on disk, the same for the same numbers and day.
 
 One file per state holds the returns as JSON texts joined by commas, oldest first, so that any range of time is one slice of
 the file. Two arrays beside it say where each return starts and when it was updated. A return is a copy of a sandbox's
