@@ -38,10 +38,10 @@ def driver(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Monke
     made.stop()
 
 
-def at_the_second(then: Callable[[], None]) -> Callable[[], None]:
-    """Does it at the second call alone: the first load of a table is still an empty one."""
+def once(then: Callable[[], None]) -> Callable[[], None]:
+    """Does it at the first call alone."""
     calls = count(1)
-    return lambda: then() if next(calls) == 2 else None
+    return lambda: then() if next(calls) == 1 else None
 
 
 def staged(driver: Driver) -> set[str]:
@@ -64,7 +64,7 @@ def test_a_first_sync_replaces_nothing(driver: Driver):
 @pytest.mark.parametrize(("driver", "table"), CUTS, indirect=["driver"])
 def test_killed_in_the_first_sync(driver: Driver, table: str):
     """Rows that a first sync has left in a table when it was killed are replaced by the next one."""
-    with after(table, at_the_second(die)):
+    with after(table, once(die)):
         assert in_child(driver.sync) == KILLED
     assert driver.count(table, "_dlt_load_id NOT IN (SELECT load_id FROM _dlt_loads)")
     driver.sync()
@@ -74,6 +74,6 @@ def test_killed_in_the_first_sync(driver: Driver, table: str):
 @pytest.mark.parametrize(("driver", "table"), [CUTS[-1], CUTS[-2]], indirect=["driver"])
 def test_the_answer_was_lost_in_the_first_sync(driver: Driver, table: str):
     """A load that is made again in the same run replaces what its first attempt has left."""
-    with after(table, at_the_second(lose)):
+    with after(table, once(lose)):
         assert driver.sync().outcome == "done"
     driver.assert_equal()

@@ -16,10 +16,10 @@ from msgspec import Struct, structs
 
 from loop_returns.errors import ConfigurationError
 from loop_returns.settings import SECTION, PiiPolicy, Settings, variable
-from loop_returns.tables.catalog import ARRAYS, DATA, TABLES
+from loop_returns.tables.catalog import ARRAYS, DATA, KEYS, TABLES
 from loop_returns.tables.fields import Row
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.schema import Pii, Table, Type
+from loop_returns.tables.schema import DELETED_AT, Column, Pii, Table, Type
 from loop_returns.tables.values import canonical_json
 
 HASHED: Final = "pii_"  # how a fingerprint begins, by which it is told from what it stands for
@@ -99,7 +99,10 @@ class Privacy:
 
 @cache
 def _digest(privacy: Privacy) -> "hashlib._Hash | hmac.HMAC":
-    declared = repr([(t.name, [(c.name, c.type, c.path, c.pii) for c in t.columns]) for t in DATA])
+    def counts(table: Table, column: Column) -> bool:  # children were not marked at first: a mark is nothing that was read
+        return column is not DELETED_AT or table.name in KEYS
+
+    declared = repr([(t.name, [(c.name, c.type, c.path, c.pii) for c in t.columns if counts(t, c)]) for t in DATA])
     salt = f"{_SHAPE} {privacy.policy} {declared}".encode()
     return hmac.new(privacy.key.encode(), salt, "sha256") if privacy.policy == "hash" else hashlib.sha256(salt)
 

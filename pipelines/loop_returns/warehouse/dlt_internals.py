@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dlt.common.destination.client import DestinationClientConfiguration
     from dlt.common.schema import Schema
     from dlt.destinations.job_client_impl import SqlJobClientBase
+    from dlt.extract import DltSource
 
 
 def data_folder() -> Path:
@@ -143,6 +144,16 @@ def restore(pipeline: dlt.Pipeline) -> None:
             current.update(sources=state["sources"], _state_version=state["_state_version"])
     if schema is not None and schema is not pipeline.default_schema:
         pipeline.schemas.save_schema(schema)
+
+
+def declare(pipeline: dlt.Pipeline, source: DltSource) -> None:
+    """Has the destination make the tables and columns of a source that it lacks, without a load."""
+    schema = pipeline.default_schema.clone() if pipeline.default_schema_name else source.schema
+    for table in source.discover_schema().data_tables(include_incomplete=True):
+        schema.update_table(table)
+    with pipeline.managed_state():
+        pipeline._inject_schema(schema)
+    pipeline.sync_schema()
 
 
 def make_again(client: SqlJobClientBase, tables: Collection[str]) -> None:

@@ -19,7 +19,15 @@ from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.connection import close_after_loads, open_for_loads, remove_unfinished, write_log
 from loop_returns.warehouse.destination import Target
-from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, forget_lookups, may_be_over, restore, signals_kept
+from loop_returns.warehouse.dlt_internals import (
+    PIPELINE,
+    SOURCE,
+    declare,
+    forget_lookups,
+    may_be_over,
+    restore,
+    signals_kept,
+)
 from loop_returns.warehouse.failures import explain, is_out_of_memory
 from loop_returns.warehouse.reader import Reader, connected, shop_of
 from loop_returns.warehouse.repair import repair
@@ -174,7 +182,9 @@ class Warehouse:
         there = self._columns()
         incomplete = [name for name, table in TABLES.items() if not {(name, column) for column in table.names} <= there]
         if incomplete:
-            self.load_tables({name: arrow_schema(name).empty_table() for name in incomplete})
+            empty = {name: arrow_schema(name).empty_table() for name in incomplete}
+            with self.explained():
+                self.insist(lambda: declare(self.pipeline, _own_tables(empty, "", None)))
         if self.target.is_postgres:
             with self.reader() as reader:
                 self.notes += make_indexes(reader)
