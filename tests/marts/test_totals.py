@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 
 Tables = dict[str, list[dict[str, Any]]]
 VOID = ("cancelled", "expired")
+LABEL_STATES = (
+    "delivered",
+    "new",
+    "Pre_Transit",
+    "in_transit",
+    "out_for_delivery",
+    "error",
+    "failure",
+    "no_label",
+    "",
+    None,
+)
 
 
 def random_shop(seed: int) -> Tables:
@@ -33,12 +45,17 @@ def random_shop(seed: int) -> Tables:
         moment = at("01-01 00:00") + timedelta(hours=rng.randrange(3000))
         amounts = {
             name: f"{rng.randrange(10000) / 100:.2f}"
-            for name in ("return_total", "return_credit_total", "refund", "gift_card")
+            for name in ("return_total", "return_credit_total", "exchange_credit_total", "refund", "gift_card")
         }
+        amounts |= {name: None for name in ("exchange_credit_total", "return_credit_total") if rng.random() < 0.1}
         tables["returns"].append(
             ret(one, rng.choice(STATES), rng.choice(("refund", "exchange+credit", "")), "01-01 00:00", shop=shop)
             | {"created_at": moment, "currency": rng.choice(("USD", "EUR", None)), **amounts}
-            | {"customer": rng.choice((None, "a@example.com", "b@example.com")), "carrier": rng.choice((None, "UPS"))}
+            | {
+                "customer": rng.choice((None, "", " N/a", "A@example.com ", "b@example.com")),
+                "carrier": rng.choice((None, "UPS")),
+            }
+            | {"provider_order_id": rng.choice((None, "", "n/a ", "1", "2", "3"))}
             | {"label_status": rng.choice((None, "new", "delivered")), "label_updated_at": moment + timedelta(days=3)}
             | {"_deleted_at": moment if rng.random() < 0.05 else None}
         )
@@ -49,13 +66,16 @@ def random_shop(seed: int) -> Tables:
                 | {"parent_return_reason": rng.choice((None, "Fit")), "return_reason": rng.choice((None, "", "Big"))}
             )
             tables["advanced_shipping_notices"] += [
-                notice(item, "01-01 00:00", shop=shop, number=f"N{k}") for k in range(rng.randrange(3))
+                notice(item, "01-01 00:00", shop=shop, number=f"N{k}", closed_at=moment + timedelta(days=9))
+                for k in range(rng.randrange(3))
             ]
         for k in range(rng.randrange(4)):
             tables["return_labels"].append(
-                {**key, "label_index": k, "status": "delivered", "carrier": "UPS", "updated_at": moment}
+                {**key, "label_index": k, "status": rng.choice(LABEL_STATES), "carrier": rng.choice(("UPS", "", "n/a"))}
+                | {"updated_at": moment}
             )
-            tables["return_refunds"].append({**key, "refund_id": str(k), "provider_created_at": moment})
+            times = {"created_at": moment + timedelta(hours=k), "provider_created_at": rng.choice((None, moment))}
+            tables["return_refunds"].append({**key, "refund_id": str(k), **times})
             tables["return_exchanges"].append({**key, "exchange_id": str(k), "product_id": "A", "total": "5"})
     return tables
 
@@ -67,6 +87,16 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     load(pipeline, tables)
     marts.refresh(pipeline)
     return pipeline, tables
+
+
+def amount(row: dict[str, Any], name: str) -> Decimal:
+    return Decimal(row[name] or 0)
+
+
+def known(value: str | None) -> str | None:
+    """The text, or None for what stands for no value."""
+    text = (value or "").strip().lower()
+    return None if text in {"", "n/a"} else text
 
 
 def held(tables: Tables, *, void: bool = False) -> dict[tuple[str, str], dict[str, Any]]:
@@ -83,8 +113,8 @@ def totals(rows: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], tuple[Any, ...]
 def test_money_by_day(shop: tuple[dlt.Pipeline, Tables]):
     """Both date bases add up to the raw returns: all of them by submission, those with a known order date by order."""
     pipeline, tables = shop
-    known = {(n["shop"], n["return_line_item_id"]) for n in tables["advanced_shipping_notices"]}
-    dated = {(i["shop"], i["return_id"]) for i in tables["return_line_items"] if (i["shop"], i["line_item_id"]) in known}
+    told = {(n["shop"], n["return_line_item_id"]) for n in tables["advanced_shipping_notices"]}
+    dated = {(i["shop"], i["return_id"]) for i in tables["return_line_items"] if (i["shop"], i["line_item_id"]) in told}
     for basis in ("submitted", "ordered"):
         expected: dict[Any, list[Any]] = {}
         for key, row in held(tables).items():
@@ -92,7 +122,7 @@ def test_money_by_day(shop: tuple[dlt.Pipeline, Tables]):
                 sums = expected.setdefault((row["shop"], row["currency"]), [0, 0, 0, 0])
                 sums[0] += 1
                 for n, name in enumerate(("return_total", "return_credit_total", "refund"), 1):
-                    sums[n] += Decimal(row[name])
+                    sums[n] += amount(row, name)
         found = select(
             pipeline,
             "SELECT shop, currency, sum(returns), sum(returned_value), sum(retained_revenue), sum(refunded)"
@@ -137,13 +167,78 @@ def test_returns_wherever_they_are_counted(shop: tuple[dlt.Pipeline, Tables]):
     pipeline, tables = shop
     every, counted = held(tables, void=True), held(tables)
     labels = [row for row in tables["return_labels"] if (row["shop"], row["return_id"]) in every]
-    known = [row for row in every.values() if row["customer"]]
+    named = [row for row in every.values() if known(row["customer"])]
     counts = select(
         pipeline,
         "SELECT (SELECT count(*) FROM fct_returns), (SELECT sum(labels) FROM rpt_carrier_performance),"
         " (SELECT sum(returns) FROM rpt_customer_returns), (SELECT sum(returns_void) FROM rpt_customer_returns),"
         " (SELECT sum(returns) FROM rpt_return_aging), (SELECT sum(returns) FROM rpt_sync_freshness)",
     )
-    shoppers = sum(row["state"] not in VOID for row in known)
+    shoppers = sum(row["state"] not in VOID for row in named)
     waiting = sum(row["state"] in ("open", "review") for row in counted.values())
-    assert counts == [(len(every), len(labels), shoppers, len(known) - shoppers, waiting, len(every))]
+    assert counts == [(len(every), len(labels), shoppers, len(named) - shoppers, waiting, len(every))]
+
+
+def test_parts_of_the_labels(shop: tuple[dlt.Pipeline, Tables]):
+    """In every row of rpt_carrier_performance the parts add up to the labels, and in all they are what the labels say."""
+    pipeline, tables = shop
+    parts = ("delivered", "on_the_way", "problems", "not_sent", "unknown", "void")
+    rows = select(pipeline, f"SELECT labels, {', '.join(parts)} FROM rpt_carrier_performance")
+    assert [row for row in rows if row[0] != sum(row[1:])] == []
+    words = dict.fromkeys(("in_transit", "out_for_delivery"), "on_the_way") | dict.fromkeys(("error", "failure"), "problems")
+    words |= dict.fromkeys(("new", "pre_transit"), "not_sent")
+    every, expected = held(tables, void=True), Counter[str]()
+    for row in tables["return_labels"]:
+        if parent := every.get((row["shop"], row["return_id"])):
+            status = (row["status"] or "").lower()
+            void = "void" if parent["state"] in VOID else words.get(status, "unknown")
+            expected["delivered" if status == "delivered" else void] += 1
+    assert {name: sum(row[n] for row in rows) for n, name in enumerate(parts, 1)} == expected
+
+
+def test_retained(shop: tuple[dlt.Pipeline, Tables]):
+    """Of what was retained the exchange is the credit spent on it, at most all of it, and the rest is store credit."""
+    pipeline, tables = shop
+    found = select(pipeline, "SELECT shop, return_id, retained_as_exchange, retained_as_credit FROM fct_returns")
+    expected = {}
+    for key, row in held(tables, void=True).items():
+        whole = amount(row, "return_credit_total")
+        exchange = min(amount(row, "exchange_credit_total"), whole)
+        expected[key] = (exchange, whole - exchange)
+    assert {row[:2]: row[2:] for row in found} == expected
+
+
+def test_dates(shop: tuple[dlt.Pipeline, Tables]):
+    """A refund is dated by Shopify, else by its record; what is open or in review is not closed, whatever a notice says."""
+    pipeline, tables = shop
+    refunds: dict[Any, list[Any]] = {}
+    for row in tables["return_refunds"]:
+        refunds.setdefault((row["shop"], row["return_id"]), []).append(row["provider_created_at"] or row["created_at"])
+    owner = {(row["shop"], row["line_item_id"]): row["return_id"] for row in tables["return_line_items"]}
+    closed = {(n["shop"], owner[n["shop"], n["return_line_item_id"]]): n["closed_at"]
+              for n in tables["advanced_shipping_notices"]}  # fmt: skip
+    found = select(pipeline, "SELECT shop, return_id, refunded_at, closed_at FROM fct_returns")
+    expected = {
+        key: (min(refunds.get(key, []), default=None), None if row["state"] in ("open", "review") else closed.get(key))
+        for key, row in held(tables, void=True).items()
+    }
+    assert {row[:2]: row[2:] for row in found} == expected
+
+
+def test_shoppers(shop: tuple[dlt.Pipeline, Tables]):
+    """Orders, first and last return of a shopper are those of returns that count; `N/A` is neither shopper nor order."""
+    pipeline, tables = shop
+    expected: dict[Any, list[dict[str, Any]]] = {}
+    for row in held(tables, void=True).values():
+        if name := known(row["customer"]):
+            of_shopper = expected.setdefault((row["shop"], name, row["currency"]), [])
+            of_shopper += [] if row["state"] in VOID else [row]
+    columns = "shop, customer, currency, orders, first_return_at, last_return_at"
+    assert {row[:3]: row[3:] for row in select(pipeline, f"SELECT {columns} FROM rpt_customer_returns")} == {
+        key: (
+            len({order for row in rows if (order := known(row["provider_order_id"]))}),
+            min((row["created_at"] for row in rows), default=None),
+            max((row["created_at"] for row in rows), default=None),
+        )
+        for key, rows in expected.items()
+    }

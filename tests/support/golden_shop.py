@@ -1,7 +1,9 @@
-"""Two small shops whose marts were worked out by hand; the results lie in `golden/`, one text table for each mart.
+"""Three small shops whose marts were worked out by hand; the results lie in `golden/`, one text table for each mart.
 
 `north` sells in USD and has one return in EUR; `south` sells in EUR. Both have a return R1 with a line L1, so that a join
-without the shop would mix them up. R7 is gone from Loop.
+without the shop would mix them up. R7 is gone from Loop. Everything in `west` is odd: packages that go apart, a return that
+was reopened, empty texts and `N/A` for values, a refund of a return that expired, times in the wrong order. The ids of its
+shipping notices are those of the returns; in the other two they are not.
 """
 
 from __future__ import annotations
@@ -49,6 +51,10 @@ def notice(of: str, ordered: str, *, shop: str = "north", number: str = "N1", **
     return base | {"updated_at": at("02-01 00:00")} | more
 
 
+def west(one: str, state: str, outcome: str, created: str, **more: Any) -> dict[str, Any]:
+    return ret(one, state, outcome, created, shop="west", order_id=f"O{one}", **more)
+
+
 RETURNS: Rows = [
     # submitted late in the evening: in any zone east of Greenwich it is the next day already
     ret("R1", "closed", "exchange+refund", "01-10 23:30", return_total="164.58", return_credit_total="101.28",
@@ -80,6 +86,28 @@ RETURNS: Rows = [
         label_updated_at=at("01-13 18:00")),
     ret("R1", "closed", "refund", "01-10 12:00", shop="south", currency="EUR", return_total="10", refund="8",
         handling_fee="2", customer="ann@example.com", provider_order_id="P1"),
+    # two packages, the first of which is there
+    west("W1", "open", "refund", "01-10 08:00", return_total="70", refund="70", carrier="DHL", label_status="in_transit",
+         label_updated_at=at("01-15 08:00"), destination_id="D2", customer="kim@example.com", provider_order_id="PW1"),
+    # reopened, after it had been closed; without a label, yet inspected
+    west("W2", "review", "refund", "01-11 08:00", return_total="10", refund="10", destination_id="", carrier=" "),
+    # 100 given back as an exchange for 60 and a gift card of 50, 10 of which are a bonus
+    west("W3", "closed", "exchange+credit", "01-12 08:00", return_total="100", return_credit_total="100", gift_card="50",
+         exchange_total="60", exchange_credit_total="60"),
+    # values that are none
+    west("W4", "closed", "refund", "01-12 08:00", return_total="12", refund="12", customer=" n/a", provider_order_id="",
+         order_name="N/A", carrier="N/A", label_status="n/a"),
+    west("W5", "open", "refund", "01-12 09:00", return_total="8", refund="8", customer="N/A", provider_order_id="N/A",
+         return_credit_total=None, exchange_credit_total=None, return_method_state="delivered"),
+    # one shopper: cancelled with the package on its way, then submitted again; delivered and closed before that, it says
+    west("W6", "cancelled", "refund", "01-05 08:00", return_total="15", refund="15", customer="Kim@example.com",
+         provider_order_id="PW6"),
+    west("W7", "closed", "refund", "01-13 08:00", return_total="15", refund="15", customer="kim@example.com",
+         provider_order_id=" ", label_status="delivered", carrier="DHL"),
+    # refunded before anything came, which then never came
+    west("W8", "expired", "refund", "01-06 08:00", return_total="25", refund="25", customer="kim@example.com",
+         provider_order_id="PW8", type="warranty", refund_before_inspection=True,
+         outcomes_processed_at_refund_processed=at("01-07 08:00")),
 ]  # fmt: skip
 
 LINES: Rows = [
@@ -103,6 +131,18 @@ LINES: Rows = [
     line("L11", "R8", "C", "C1", "30", title="Mug", parent_return_reason="Changed my mind", return_comment="N/A"),
     line("L1", "R1", "A", "A1", "10", shop="south", refund="8", title="Shirt S", parent_return_reason="Fit",
          return_reason="Too big"),
+    line("K1", "W1", "A", "A1", "30", shop="west", refund="30", title="Shirt S", parent_return_reason="Fit"),
+    line("K2", "W1", "A", "A2", "40", shop="west", refund="40", title="Shirt M", parent_return_reason="Fit"),
+    line("K3", "W2", "B", "B1", "10", shop="west", refund="10", title="Candle", return_reason="Melted",
+         condition_inspected_at=at("01-18 08:00")),
+    line("K4", "W3", "A", "A1", "100", shop="west", title="Coat", return_reason="Melted", parent_return_reason="n/a"),
+    line("K5", "W4", "", " N/A", "12", shop="west", refund="12", sku="n/a", title="", return_comment="", outcome="",
+         provider_line_item_id="N/A", exchange_variant=" "),
+    line("K6", "W5", "C", "C1", "8", shop="west", refund="8", title="Mug", return_reason="Broken",
+         parent_return_reason="Quality"),
+    line("K7", "W6", "B", "B1", "15", shop="west", refund="15", title="Candle", parent_return_reason="Quality"),
+    line("K7", "W7", "B", "B1", "15", shop="west", refund="15", title="Candle", parent_return_reason="Quality"),
+    line("K8", "W8", "C", "C1", "25", shop="west", refund="25", title="Mug", parent_return_reason="Quality"),
 ]  # fmt: skip
 
 EXCHANGES: Rows = [
@@ -113,6 +153,9 @@ EXCHANGES: Rows = [
      "price": "25", "total": "25", "out_of_stock": True, "out_of_stock_resolution": "waiting"},
     {"shop": "north", "return_id": "R6", "exchange_id": "X3", "product_id": "A", "variant_id": "A9", "sku": "S-A9",
      "price": "95", "total": "95", "out_of_stock": False},
+    {"shop": "west", "return_id": "W3", "exchange_id": "X1", "exchange_order_id": "N/A", "exchange_order_name": "",
+     "product_id": "", "variant_id": "n/a", "title": " ", "total": "60"},
+    {"shop": "west", "return_id": "W4", "exchange_id": "X1", "exchange_order_id": " ", "product_id": "", "total": "0"},
 ]  # fmt: skip
 
 LABELS: Rows = [
@@ -128,12 +171,31 @@ LABELS: Rows = [
      "rate": "6", "carrier": "FedEx", "tracking_number": "T5"},
     {"shop": "north", "return_id": "R7", "label_index": 0, "status": "delivered", "updated_at": at("01-11 12:00"),
      "rate": "9", "carrier": "USPS", "tracking_number": "T7"},
+    {"shop": "west", "return_id": "W1", "label_index": 0, "status": "delivered", "updated_at": at("01-14 08:00"),
+     "carrier": "DHL", "tracking_number": "T8", "line_items": '["K1"]'},
+    {"shop": "west", "return_id": "W1", "label_index": 1, "status": "in_transit", "updated_at": at("01-15 08:00"),
+     "carrier": "DHL", "tracking_number": "T9", "line_items": '["K2"]'},
+    {"shop": "west", "return_id": "W4", "label_index": 0, "status": "no_label", "carrier": " n/a", "tracking_number": "N/A"},
+    {"shop": "west", "return_id": "W6", "label_index": 0, "status": "In_Transit", "updated_at": at("01-06 08:00"),
+     "carrier": "DHL", "tracking_number": "T10"},
+    {"shop": "west", "return_id": "W7", "label_index": 0, "status": "delivered", "updated_at": at("01-12 08:00"),
+     "carrier": "DHL", "tracking_number": "T11"},
+    {"shop": "west", "return_id": "W8", "label_index": 0, "status": "error", "updated_at": at("01-09 08:00"),
+     "carrier": "DHL", "tracking_number": "T12"},
 ]  # fmt: skip
 
 REFUNDS: Rows = [
     {"shop": "north", "return_id": "R1", "refund_id": "F1", "provider_created_at": at("01-20 11:30")},
     {"shop": "north", "return_id": "R1", "refund_id": "F2", "provider_created_at": at("01-25 11:30")},
     {"shop": "south", "return_id": "R1", "refund_id": "F1", "provider_created_at": at("01-11 12:00")},
+    {"shop": "west", "return_id": "W4", "refund_id": "F1", "created_at": at("01-14 08:00")},
+    {
+        "shop": "west",
+        "return_id": "W4",
+        "refund_id": "F2",
+        "created_at": at("01-15 08:00"),
+        "provider_created_at": at("01-16 08:00"),
+    },
 ]
 
 NOTICES: Rows = [
@@ -146,6 +208,11 @@ NOTICES: Rows = [
     notice("L8", "01-02 09:00"),
     notice("L3", "01-03 00:00", _deleted_at=at("02-02 00:00")),
     notice("L1", "01-03 12:00", shop="south", closed_at=at("01-12 00:00")),
+    notice("K1", "01-02 08:00", shop="west", number="W1", order_id="OW1", date_delivered=at("01-14 07:00"),
+           destination_id="D2", destination_name="West hall"),
+    notice("K2", "01-02 08:00", shop="west", number="W1", order_id="OW1", service=" n/a", destination_name=""),
+    notice("K3", "01-02 08:00", shop="west", number="W2", order_id="OW2", closed_at=at("01-13 08:00")),
+    notice("K7", "01-02 08:00", shop="west", number="W7", order_id="OW7", closed_at=at("01-12 20:00")),
 ]  # fmt: skip
 
 RUNS: Rows = [

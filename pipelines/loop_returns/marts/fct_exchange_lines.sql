@@ -6,7 +6,7 @@
 with returned as (
     select distinct l.shop, l.return_id, l.product_id
     from return_line_items as l
-    where l.product_id is not null
+    where lower(trim(l.product_id)) not in ('', 'n/a')
 )
 select
     e.shop, -- The shop, as configured.
@@ -20,14 +20,14 @@ select
     f.ordered_date, -- That day, UTC.
     f.provider_order_id, -- The original Shopify order.
     f.customer, -- The shopper, as in fct_returns.
-    e.exchange_order_id, -- The Shopify order of the exchange; null until it is placed.
-    e.exchange_order_name, -- That order's name.
-    e.exchange_order_id is not null as is_placed, -- True once the exchange order exists.
-    e.product_id, -- The Shopify product.
-    e.variant_id, -- The Shopify variant.
-    nullif(e.sku, '') as sku, -- Stock keeping unit.
-    e.title, -- Product and variant in words.
-    e.type as exchange_type, -- The kind of exchange.
+    case when lower(trim(e.exchange_order_id)) not in ('', 'n/a') then e.exchange_order_id end as exchange_order_id, -- The Shopify order of the exchange; null until it is placed.
+    case when lower(trim(e.exchange_order_name)) not in ('', 'n/a') then e.exchange_order_name end as exchange_order_name, -- That order's name.
+    coalesce(lower(trim(e.exchange_order_id)) not in ('', 'n/a'), false) as is_placed, -- True once the exchange order exists.
+    case when lower(trim(e.product_id)) not in ('', 'n/a') then e.product_id end as product_id, -- The Shopify product.
+    case when lower(trim(e.variant_id)) not in ('', 'n/a') then e.variant_id end as variant_id, -- The Shopify variant.
+    case when lower(trim(e.sku)) not in ('', 'n/a') then e.sku end as sku, -- Stock keeping unit.
+    case when lower(trim(e.title)) not in ('', 'n/a') then e.title end as title, -- Product and variant in words.
+    case when lower(trim(e.type)) not in ('', 'n/a') then e.type end as exchange_type, -- The kind of exchange.
     r.product_id is not null as is_same_product, -- True when a unit of the same product is on the return.
     f.currency, -- Currency of every amount of the row.
     e.price, -- Price.
@@ -35,7 +35,7 @@ select
     e.tax, -- Tax.
     e.total as exchanged_value, -- What the item costs in all.
     e.out_of_stock, -- True when the item could not be had.
-    e.out_of_stock_resolution -- What was done about that.
+    case when lower(trim(e.out_of_stock_resolution)) not in ('', 'n/a') then e.out_of_stock_resolution end as out_of_stock_resolution -- What was done about that.
 from return_exchanges as e
 join fct_returns as f on f.shop = e.shop and f.return_id = e.return_id
 left join returned as r on r.shop = e.shop and r.return_id = e.return_id and r.product_id = e.product_id

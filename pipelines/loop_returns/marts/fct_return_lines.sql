@@ -27,17 +27,17 @@ select
     f.provider_order_id, -- The Shopify order.
     f.customer, -- The shopper, as in fct_returns.
     f.country_code, -- Country of the shopper.
-    l.provider_line_item_id, -- The Shopify order line.
-    l.product_id, -- The Shopify product.
-    l.variant_id, -- The Shopify variant.
-    nullif(l.sku, '') as sku, -- Stock keeping unit.
-    nullif(l.barcode, '') as barcode, -- Barcode of the variant.
-    l.title, -- Product and variant in words.
-    nullif(nullif(l.parent_return_reason, ''), 'N/A') as parent_reason, -- The reason one level up.
-    nullif(nullif(l.return_reason, ''), 'N/A') as reason, -- The reason the shopper chose.
-    nullif(nullif(l.return_comment, ''), 'N/A') as comment_text, -- What the shopper wrote.
-    l.outcome, -- What happens with the unit: default, exchange, keep, …
-    nullif(l.exchange_variant, '') as exchange_variant_id, -- The variant it was swapped into.
+    case when lower(trim(l.provider_line_item_id)) not in ('', 'n/a') then l.provider_line_item_id end as provider_line_item_id, -- The Shopify order line.
+    case when lower(trim(l.product_id)) not in ('', 'n/a') then l.product_id end as product_id, -- The Shopify product.
+    case when lower(trim(l.variant_id)) not in ('', 'n/a') then l.variant_id end as variant_id, -- The Shopify variant.
+    case when lower(trim(l.sku)) not in ('', 'n/a') then l.sku end as sku, -- Stock keeping unit.
+    case when lower(trim(l.barcode)) not in ('', 'n/a') then l.barcode end as barcode, -- Barcode of the variant.
+    case when lower(trim(l.title)) not in ('', 'n/a') then l.title end as title, -- Product and variant in words.
+    case when lower(trim(l.parent_return_reason)) not in ('', 'n/a') then l.parent_return_reason end as parent_reason, -- The reason one level up.
+    case when lower(trim(l.return_reason)) not in ('', 'n/a') then l.return_reason end as reason, -- The reason the shopper chose.
+    case when lower(trim(l.return_comment)) not in ('', 'n/a') then l.return_comment end as comment_text, -- What the shopper wrote.
+    case when lower(trim(l.outcome)) not in ('', 'n/a') then l.outcome end as outcome, -- What happens with the unit: default, exchange, keep, …
+    case when lower(trim(l.exchange_variant)) not in ('', 'n/a') then l.exchange_variant end as exchange_variant_id, -- The variant it was swapped into.
     f.currency, -- Currency of every amount of the row.
     l.price, -- Price before discount and tax.
     l.discount, -- Discount.
@@ -46,13 +46,13 @@ select
     l.refund as refunded, -- Refunded for the unit, tax included.
     l.refund_item as refunded_item, -- Refunded without tax.
     l.refund_tax as refunded_tax, -- Tax refunded.
-    l.condition_condition_category as condition_grade, -- Grade on inspection.
+    case when lower(trim(l.condition_condition_category)) not in ('', 'n/a') then l.condition_condition_category end as condition_grade, -- Grade on inspection.
     l.condition_inspected_at as inspected_at, -- When it was inspected.
-    l.disposition_disposition_outcome as disposition, -- What became of it.
-    n.restock_status, -- Whether it is back in stock, by the shipping notice.
+    case when lower(trim(l.disposition_disposition_outcome)) not in ('', 'n/a') then l.disposition_disposition_outcome end as disposition, -- What became of it.
+    case when lower(trim(n.restock_status)) not in ('', 'n/a') then n.restock_status end as restock_status, -- Whether it is back in stock, by the shipping notice.
     n.date_delivered as delivered_at, -- When the carrier delivered it, by the shipping notice.
-    coalesce(n.destination_id, f.destination_id) as destination_id, -- Where it goes.
-    n.destination_name -- Name of that place.
+    coalesce(case when lower(trim(n.destination_id)) not in ('', 'n/a') then n.destination_id end, f.destination_id) as destination_id, -- Where it goes.
+    case when lower(trim(n.destination_name)) not in ('', 'n/a') then n.destination_name end as destination_name -- Name of that place.
 from return_line_items as l
 join fct_returns as f on f.shop = l.shop and f.return_id = l.return_id
 left join ranked as n on n.shop = l.shop and n.return_line_item_id = l.line_item_id and n.calc_newest = 1

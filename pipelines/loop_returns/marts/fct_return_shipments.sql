@@ -8,11 +8,11 @@ with labels as (
         b.shop,
         b.return_id,
         b.label_index,
-        b.tracking_number,
+        case when lower(trim(b.tracking_number)) not in ('', 'n/a') then b.tracking_number end as tracking_number,
         b.rate,
         b.updated_at,
-        nullif(nullif(b.carrier, ''), 'N/A') as carrier,
-        nullif(nullif(lower(b.status), ''), 'n/a') as status,
+        case when lower(trim(b.carrier)) not in ('', 'n/a') then b.carrier end as carrier,
+        case when lower(trim(b.status)) not in ('', 'n/a') then lower(trim(b.status)) end as status,
         case when cast(b.line_items as text) like '[%' then json_array_length(cast(b.line_items as json)) end as units,
         case
             when cast(b.line_items as text) like '[%'
@@ -47,8 +47,8 @@ notices as (
         c.return_id,
         c.label_index,
         min(c.date_delivered) as delivered_at,
-        max(c.service) as service,
-        max(c.destination_name) as destination_name
+        max(case when lower(trim(c.service)) not in ('', 'n/a') then c.service end) as service,
+        max(case when lower(trim(c.destination_name)) not in ('', 'n/a') then c.destination_name end) as destination_name
     from candidates as c
     where c.place = 1
     group by c.shop, c.return_id, c.label_index

@@ -36,7 +36,7 @@ labels as (
     group by b.shop, b.return_id
 ),
 refunds as (
-    select f.shop, f.return_id, min(f.provider_created_at) as refunded_at
+    select f.shop, f.return_id, min(coalesce(f.provider_created_at, f.created_at)) as refunded_at
     from return_refunds as f
     group by f.shop, f.return_id
 ),
@@ -71,8 +71,8 @@ select
     j.id as return_id, -- Loop's id of the return (RMA number).
     j.state, -- open, closed, cancelled, expired or review.
     coalesce(j.state in ('cancelled', 'expired'), false) as is_void, -- True for cancelled and expired returns: no goods and no money move, so reports leave their value out.
-    j.type as return_type, -- standard or warranty.
-    j.outcome, -- The outcome in Loop's words, such as exchange+refund.
+    case when lower(trim(j.type)) not in ('', 'n/a') then j.type end as return_type, -- standard or warranty.
+    case when lower(trim(j.outcome)) not in ('', 'n/a') then j.outcome end as outcome, -- The outcome in Loop's words, such as exchange+refund.
     j.calc_words like '%exchange%' or j.calc_words like '%upsell%' or coalesce(j.exchange_total, 0) > 0 or j.calc_units_exchanged > 0 as has_exchange, -- True when the shopper takes something else, alone or beside another outcome.
     j.calc_words like '%refund%' or coalesce(j.refund, 0) > 0 as has_refund, -- True when money goes back.
     j.calc_words like '%credit%' or j.calc_words like '%gift%' or coalesce(j.gift_card, 0) > 0 as has_credit, -- True when store credit is issued.
@@ -84,15 +84,15 @@ select
     j.updated_at, -- When Loop last changed the return.
     j.edited_at, -- When the merchant last edited it.
     j.calc_delivered_at as delivered_at, -- When the first package arrived: the notice's date, else the last scan of a delivered label.
-    j.calc_refunded_at as refunded_at, -- When money first went back: the earlier of Shopify's refund and Loop's processing.
-    j.calc_closed_at as closed_at, -- When the return was closed; known from the shipping notices only.
-    j.provider_order_id, -- The Shopify order id: the key to join Shopify orders.
-    j.order_name, -- The order's name on the commerce platform.
-    j.order_id as loop_order_id, -- Loop's own id of the order.
-    lower(trim(j.customer)) as customer, -- The shopper's e-mail address in lower case, or its fingerprint, or nothing, by the setting `pii`.
-    j.origin_country as country, -- Country of the shopper.
-    j.origin_country_code as country_code, -- The same as ISO 3166-1 alpha-2.
-    j.currency, -- Currency of every amount of the row.
+    j.calc_refunded_at as refunded_at, -- When money first went back: the earlier of Shopify's refund (else of its record at Loop) and Loop's processing.
+    case when j.state not in ('open', 'review') then j.calc_closed_at end as closed_at, -- When the return was closed; known from the shipping notices only. Null while it is open or in review, also after it was reopened.
+    case when lower(trim(j.provider_order_id)) not in ('', 'n/a') then j.provider_order_id end as provider_order_id, -- The Shopify order id: the key to join Shopify orders.
+    case when lower(trim(j.order_name)) not in ('', 'n/a') then j.order_name end as order_name, -- The order's name on the commerce platform.
+    case when lower(trim(j.order_id)) not in ('', 'n/a') then j.order_id end as loop_order_id, -- Loop's own id of the order.
+    case when lower(trim(j.customer)) not in ('', 'n/a') then lower(trim(j.customer)) end as customer, -- The shopper's e-mail address in lower case, or its fingerprint, or nothing, by the setting `pii`.
+    case when lower(trim(j.origin_country)) not in ('', 'n/a') then j.origin_country end as country, -- Country of the shopper.
+    case when lower(trim(j.origin_country_code)) not in ('', 'n/a') then j.origin_country_code end as country_code, -- The same as ISO 3166-1 alpha-2.
+    case when lower(trim(j.currency)) not in ('', 'n/a') then j.currency end as currency, -- Currency of every amount of the row.
     j.multi_currency, -- True when the order was placed in another currency.
     j.calc_units_returned as units_returned, -- Units on the return.
     j.calc_units_exchanged as units_exchanged, -- Units the shopper gets in exchange.
@@ -101,8 +101,8 @@ select
     j.return_tax_total as returned_tax, -- Tax on them.
     j.return_total as returned_value, -- What was returned is worth: gross, less discounts, with tax.
     j.return_credit_total as retained_revenue, -- The part of the returned value that stays as exchange or store credit; upsell is not in it.
-    least(coalesce(j.gift_card, 0), j.return_credit_total) as retained_as_credit, -- Of that, store credit.
-    j.return_credit_total - least(coalesce(j.gift_card, 0), j.return_credit_total) as retained_as_exchange, -- Of that, exchanges.
+    coalesce(j.return_credit_total, 0) - least(coalesce(j.exchange_credit_total, 0), coalesce(j.return_credit_total, 0)) as retained_as_credit, -- Of that, store credit: what the exchange did not take.
+    least(coalesce(j.exchange_credit_total, 0), coalesce(j.return_credit_total, 0)) as retained_as_exchange, -- Of that, exchanges: the credit spent on them, at most what was retained.
     cast(j.return_credit_total / nullif(j.return_total, 0) as decimal(18, 4)) as retained_ratio, -- Retained revenue by returned value; null when nothing of value was returned.
     j.refund as refunded, -- Paid back to the shopper.
     j.refund_shipping_total as refunded_shipping, -- Shipping cost that was refunded.
@@ -110,14 +110,14 @@ select
     j.exchange_total as exchanged_value, -- Worth of the exchange items.
     j.upsell, -- Extra the shopper paid for dearer items.
     j.handling_fee, -- Fee the merchant kept.
-    nullif(nullif(j.carrier, ''), 'N/A') as carrier, -- Carrier of the latest label.
-    nullif(nullif(lower(j.label_status), ''), 'n/a') as label_status, -- State of the latest label.
+    case when lower(trim(j.carrier)) not in ('', 'n/a') then j.carrier end as carrier, -- Carrier of the latest label.
+    case when lower(trim(j.label_status)) not in ('', 'n/a') then lower(trim(j.label_status)) end as label_status, -- State of the latest label.
     j.calc_labels as labels, -- Labels the return has.
-    j.destination_id, -- Where the goods go.
+    case when lower(trim(j.destination_id)) not in ('', 'n/a') then j.destination_id end as destination_id, -- Where the goods go.
     j.refund_before_inspection, -- True when the refund went out before inspection.
     j.was_processed, -- True once Loop has processed the return.
     cast(date_diff('second', j.calc_ordered_at at time zone 'UTC', j.created_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_from_order, -- Days from order to return; null when no order date is known.
     cast(date_diff('second', j.created_at at time zone 'UTC', j.calc_delivered_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_deliver, -- Days from submitting to delivery; null until delivered.
     cast(date_diff('second', j.created_at at time zone 'UTC', j.calc_refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_refund, -- Days from submitting to the refund; null until then.
-    cast(date_diff('second', j.created_at at time zone 'UTC', j.calc_closed_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_close -- Days from submitting to closing; null when no notice tells.
+    cast(date_diff('second', j.created_at at time zone 'UTC', case when j.state not in ('open', 'review') then j.calc_closed_at end at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_close -- Days from submitting to closing; null when no notice tells.
 from joined as j

@@ -1,5 +1,5 @@
 -- Shipments by carrier and month of the return: delivered, on their way, with problems, never sent; days and label prices.
--- grain: one row per carrier, month and currency; labels of cancelled and expired returns count as void
+-- grain: one row per carrier, month and currency; labels of cancelled and expired returns count as void unless delivered
 -- key: shop, carrier, month, currency
 -- answers: How long does each carrier take, and for how many packages is that known?
 -- answers: How many labels are never used, and what do labels cost?
@@ -10,10 +10,11 @@ select
     s.currency, -- Currency of the returns.
     count(*) as labels, -- Labels made.
     count(case when s.stage = 'delivered' then 1 end) as delivered, -- Of them, delivered.
-    count(case when s.stage = 'on its way' then 1 end) as on_the_way, -- Of them, on their way.
-    count(case when s.stage = 'problem' then 1 end) as problems, -- Of them, with an error reported.
+    count(case when s.stage = 'on its way' and not s.is_void then 1 end) as on_the_way, -- Of them, on their way.
+    count(case when s.stage = 'problem' and not s.is_void then 1 end) as problems, -- Of them, with an error reported.
     count(case when s.stage = 'not sent' and not s.is_void then 1 end) as not_sent, -- Of them, not sent yet.
-    count(case when s.stage <> 'delivered' and s.is_void then 1 end) as void, -- Of them, not delivered and of a cancelled or expired return.
+    count(case when s.stage = 'unknown' and not s.is_void then 1 end) as unknown, -- Of them, with another state or none.
+    count(case when s.stage <> 'delivered' and s.is_void then 1 end) as void, -- Of them, not delivered and of a cancelled or expired return. These six add up to the labels.
     cast(avg(s.days_to_deliver) as decimal(18, 2)) as avg_days_to_deliver, -- Mean days from submitting to delivery.
     cast(percentile_cont(0.5) within group (order by s.days_to_deliver) as decimal(18, 2)) as median_days_to_deliver, -- The middle one.
     max(s.days_to_deliver) as max_days_to_deliver, -- The longest.

@@ -9,7 +9,7 @@ select
     f.currency, -- Currency of the amounts.
     count(case when not f.is_void then 1 end) as returns, -- Returns, without cancelled and expired ones.
     count(case when f.is_void then 1 end) as returns_void, -- Cancelled and expired returns.
-    count(distinct f.provider_order_id) as orders, -- Orders they belong to.
+    count(distinct case when not f.is_void then f.provider_order_id end) as orders, -- Orders they belong to, those of cancelled and expired returns left out.
     cast(coalesce(sum(case when not f.is_void then f.units_returned end), 0) as bigint) as units_returned, -- Units returned.
     coalesce(sum(case when not f.is_void then f.returned_value end), 0) as returned_value, -- What they are worth.
     coalesce(sum(case when not f.is_void then f.retained_revenue end), 0) as retained_revenue, -- Of that, kept as exchange or store credit.
@@ -19,8 +19,8 @@ select
     ) as retained_ratio, -- Retained revenue by returned value.
     coalesce(sum(case when not f.is_void then f.refunded end), 0) as refunded, -- Paid back.
     count(case when not f.is_void and f.has_refund and not f.has_exchange and not f.has_credit then 1 end) as refund_only_returns, -- Returns where all the shopper took was money.
-    min(f.submitted_at) as first_return_at, -- When the first return was submitted.
-    max(f.submitted_at) as last_return_at -- When the latest return was submitted.
+    min(case when not f.is_void then f.submitted_at end) as first_return_at, -- When the first return was submitted, without cancelled and expired ones.
+    max(case when not f.is_void then f.submitted_at end) as last_return_at -- When the latest return was submitted, without them.
 from fct_returns as f
-where f.customer is not null and f.customer <> ''
+where f.customer is not null
 group by f.shop, f.customer, f.currency
