@@ -4,15 +4,6 @@
 -- answers: Which units came back for which reason, and what did the shopper get for them?
 -- answers: What was the condition on inspection, and was the unit restocked, recycled or donated?
 -- answers: Which Shopify order lines were returned, and how many days after the order?
-with ranked as (
-    select
-        n.*,
-        row_number() over (
-            partition by n.shop, n.return_line_item_id order by coalesce(n.updated_at, n.created_at) desc, n.id desc
-        ) as calc_newest
-    from advanced_shipping_notices as n
-    where n._deleted_at is null
-)
 select
     l.shop, -- The shop, as configured.
     l.return_id, -- The return.
@@ -49,10 +40,11 @@ select
     case when lower(trim(l.condition_condition_category)) not in ('', 'n/a') then l.condition_condition_category end as condition_grade, -- Grade on inspection.
     l.condition_inspected_at as inspected_at, -- When it was inspected.
     case when lower(trim(l.disposition_disposition_outcome)) not in ('', 'n/a') then l.disposition_disposition_outcome end as disposition, -- What became of it.
-    case when lower(trim(n.restock_status)) not in ('', 'n/a') then n.restock_status end as restock_status, -- Whether it is back in stock, by the shipping notice.
-    n.date_delivered as delivered_at, -- When the carrier delivered it, by the shipping notice.
-    coalesce(case when lower(trim(n.destination_id)) not in ('', 'n/a') then n.destination_id end, f.destination_id) as destination_id, -- Where it goes.
-    case when lower(trim(n.destination_name)) not in ('', 'n/a') then n.destination_name end as destination_name -- Name of that place.
+    n.restock_status, -- Whether it is back in stock, by the shipping notice.
+    n.delivered_at, -- When the carrier delivered it, by the shipping notice.
+    coalesce(n.destination_id, f.destination_id) as destination_id, -- Where it goes.
+    n.destination_name -- Name of that place.
 from return_line_items as l
 join fct_returns as f on f.shop = l.shop and f.return_id = l.return_id
-left join ranked as n on n.shop = l.shop and n.return_line_item_id = l.line_item_id and n.calc_newest = 1
+left join fct_return_notices as n
+    on n.shop = l.shop and n.return_id = l.return_id and n.line_item_id = l.line_item_id and n.is_newest

@@ -20,35 +20,55 @@ with labels as (
         end as unit_ids /* between commas; null when the API does not say */
     from return_labels as b
 ),
-candidates as ( /* a notice names its label by the tracking number only, which is empty where personal data is dropped */
+several as ( /* returns with more than one label: only there a notice can belong to one or another */
+    select distinct b.shop, b.return_id
+    from return_labels as b
+    where b.label_index > 0
+),
+told as (
     select
         b.shop,
         b.return_id,
         b.label_index,
-        n.date_delivered,
+        b.updated_at,
+        s.shop is null as is_only_label,
+        n.notice_id,
+        n.line_item_id,
+        n.delivered_at,
+        n.scanned_at,
         n.service,
-        n.destination_name,
-        row_number() over (
-            partition by n.shop, n.id, n.return_line_item_id, b.return_id
-            order by
-                case when b.updated_at = n.label_updated_at then 0 else 1 end,
-                case when b.updated_at is null then 1 else 0 end,
-                b.updated_at desc,
-                b.label_index desc
-        ) as place
+        n.destination_name
     from labels as b
-    join return_line_items as l on l.shop = b.shop and l.return_id = b.return_id
-    join advanced_shipping_notices as n on n.shop = l.shop and n.return_line_item_id = l.line_item_id
-    where n._deleted_at is null and (b.unit_ids is null or strpos(b.unit_ids, concat(',', l.line_item_id, ',')) > 0)
+    join fct_return_notices as n on n.shop = b.shop and n.return_id = b.return_id
+    left join several as s on s.shop = b.shop and s.return_id = b.return_id
+    where b.unit_ids is null or strpos(b.unit_ids, concat(',', n.line_item_id, ',')) > 0
+),
+candidates as ( /* a notice names its label by the tracking number only, which is empty where personal data is dropped */
+    select t.*, 1 as place
+    from told as t
+    where t.is_only_label
+    union all
+    select
+        t.*,
+        row_number() over (
+            partition by t.shop, t.notice_id, t.line_item_id, t.return_id
+            order by
+                case when t.updated_at = t.scanned_at then 0 else 1 end,
+                case when t.updated_at is null then 1 else 0 end,
+                t.updated_at desc,
+                t.label_index desc
+        ) as place
+    from told as t
+    where not t.is_only_label
 ),
 notices as (
     select
         c.shop,
         c.return_id,
         c.label_index,
-        min(c.date_delivered) as delivered_at,
-        max(case when lower(trim(c.service)) not in ('', 'n/a') then c.service end) as service,
-        max(case when lower(trim(c.destination_name)) not in ('', 'n/a') then c.destination_name end) as destination_name
+        min(c.delivered_at) as delivered_at,
+        max(c.service) as service,
+        max(c.destination_name) as destination_name
     from candidates as c
     where c.place = 1
     group by c.shop, c.return_id, c.label_index

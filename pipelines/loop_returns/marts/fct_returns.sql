@@ -16,15 +16,13 @@ swaps as (
 ),
 notices as (
     select
-        l.shop,
-        l.return_id,
-        min(n.provider_created_at) as ordered_at,
+        n.shop,
+        n.return_id,
+        min(n.ordered_at) as ordered_at,
         max(n.closed_at) as closed_at,
-        min(n.date_delivered) as delivered_at
-    from return_line_items as l
-    join advanced_shipping_notices as n on n.shop = l.shop and n.return_line_item_id = l.line_item_id
-    where n._deleted_at is null
-    group by l.shop, l.return_id
+        min(n.delivered_at) as delivered_at
+    from fct_return_notices as n
+    group by n.shop, n.return_id
 ),
 labels as (
     select

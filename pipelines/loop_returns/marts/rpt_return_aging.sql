@@ -3,18 +3,36 @@
 -- key: shop, state, age_bucket, stage, currency
 -- answers: How much is waiting, and since when?
 -- answers: Which returns were delivered but not processed?
-with aged as (
+with units as (
+    select
+        u.shop,
+        u.return_id,
+        count(*) as units,
+        count(case when u.has_arrived then 1 end) as arrived,
+        count(case when u.stage = 'on its way' then 1 end) as on_the_way,
+        count(case when u.stage = 'problem' then 1 end) as problems,
+        count(case when u.stage = 'not sent' then 1 end) as not_sent
+    from fct_expected_units as u
+    group by u.shop, u.return_id
+),
+aged as (
     select
         f.*,
         cast(current_timestamp at time zone 'UTC' as date) - f.submitted_date as age_days,
         case
-            when f.delivered_at is not null then 'delivered'
-            when f.label_status in ('in_transit', 'out_for_delivery') then 'on its way'
-            when f.label_status in ('error', 'failure') then 'problem'
-            when f.labels > 0 or f.label_status in ('new', 'pre_transit') then 'not sent'
+            when u.arrived = u.units or (u.units is null and coalesce(f.delivered_at is not null or f.label_status = 'delivered', false))
+            then 'delivered'
+            when u.arrived > 0 then 'partly delivered'
+            when u.on_the_way > 0 then 'on its way'
+            when u.problems > 0 then 'problem'
+            when u.not_sent > 0 then 'not sent'
+            when u.units is null and f.label_status in ('in_transit', 'out_for_delivery') then 'on its way'
+            when u.units is null and f.label_status in ('error', 'failure') then 'problem'
+            when f.labels > 0 then 'not sent'
             else 'no label'
         end as stage
     from fct_returns as f
+    left join units as u on u.shop = f.shop and u.return_id = f.return_id
     where f.state in ('open', 'review')
 ),
 bucketed as (
@@ -34,7 +52,7 @@ select
     b.shop, -- The shop, as configured.
     b.state, -- open or review.
     b.age_bucket, -- Days since the return was submitted, in UTC days.
-    b.stage, -- no label, not sent, on its way, delivered or problem.
+    b.stage, -- no label, not sent, on its way, problem, partly delivered (some of its units) or delivered, by every sign of arrival in fct_expected_units.
     b.currency, -- Currency of the amounts.
     count(*) as returns, -- Returns waiting.
     cast(sum(b.units_returned) as bigint) as units, -- Units on them.

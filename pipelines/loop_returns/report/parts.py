@@ -12,8 +12,8 @@ from loop_returns.report.data import SCALE, Data
 BLUE, GREEN, ORANGE, PINK, RED, GREY = "#0079bf", "#009e73", "#e69f00", "#cc79a7", "#d55e00", "#8c8c8c"
 OUTCOMES: Final = {"Exchange": BLUE, "Store credit": GREEN, "Refund": ORANGE, "Several": PINK, "None yet": GREY}
 STAGES: Final = {
-    "delivered": GREEN, "on its way": BLUE, "not sent": ORANGE, "no label": PINK, "problem": RED, "unknown": GREY,
-    "void": "#bdbdbd",
+    "delivered": GREEN, "partly delivered": "#7bc8a4", "on its way": BLUE, "not sent": ORANGE, "no label": PINK,
+    "problem": RED, "unknown": GREY, "void": "#bdbdbd",
 }  # fmt: skip
 STEPS: Final = {"Delivered": BLUE, "Refunded": ORANGE, "Closed": GREEN}
 DAY: Final = 86_400_000  # milliseconds

@@ -77,6 +77,17 @@ def submit(rng: random.Random, numbers: Numbers, *, at: int) -> Return:
     return Return(body, UnlistedFields(ordered=ordered, rate=rate, notes=_notes(rng, number, at)))
 
 
+def submit_again(ret: Return, rng: random.Random, numbers: Numbers, *, at: int) -> Return:
+    """A new return of the same units of the same order, as a shopper may submit after a cancelled one."""
+    number = numbers.take("return")
+    body = ret.body | _unshipped(rng, number)
+    body |= {"id": str(number), "state": "open", "created_at": iso(at), "updated_at": iso(at), "edited_at": None}
+    body |= {"was_processed": False, "outcomes_processed_at": _nothing_processed(rng), "shopify_refund_object": []}
+    for line in body["line_items"]:
+        line |= {"condition": None, "disposition": None, "returned_at": iso(at + 1)}
+    return Return(body, UnlistedFields(ordered=ret.unlisted.ordered, rate=ret.unlisted.rate))
+
+
 def _initial_amounts(rng: random.Random) -> dict[str, Any]:
     """Amounts before the outcome is chosen: only shipping and fee are known."""
     shipping = rng.choice((0, 0, 0, 0, 400, 595))

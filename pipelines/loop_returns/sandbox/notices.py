@@ -1,7 +1,7 @@
-"""Rows of the ASN report, derived from a return: one per line item, `id` being the return's, as an integer.
+"""Rows of the ASN report, derived from a return: one per line item, `id` being the return's or a number of the row's own.
 
 Fields: docs.loopreturns.com/api-reference/latest/return-data/advanced-shipping-notice. Row identity is not
-documented; here all lines of a return share its id, the harder of the two possible cases.
+documented: a shop plays either.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from loop_returns.sandbox import catalogue
 from loop_returns.sandbox.times import bare, iso_short, second_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from loop_returns.sandbox.bodies import Return
 
 _SERVICES = {name: service for name, service, _, _ in catalogue.CARRIERS}
@@ -23,8 +25,8 @@ def _short(value: object) -> str | None:
     return None if second is None else iso_short(second)
 
 
-def notices(ret: Return) -> list[dict[str, Any]]:
-    """The report's rows of a return, in the order of its line items."""
+def notices(ret: Return, id_of: Callable[[str], int]) -> list[dict[str, Any]]:
+    """The report's rows of a return, in the order of its line items; `id_of` gives the id of a line item's row."""
     body, delivered = ret.body, ret.unlisted.delivered is not None
     order, parcel, dates, method = (
         _order_fields(body),
@@ -34,7 +36,7 @@ def notices(ret: Return) -> list[dict[str, Any]]:
     )
     return [
         {
-            "id": int(body["id"]),
+            "id": id_of(line["line_item_id"]),
             "return_line_item_id": line["line_item_id"],
             **order,
             "title": line["title"],

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from loop_returns.sandbox import events, other_records
-from loop_returns.sandbox.bodies import Return, submit
+from loop_returns.sandbox.bodies import Return, submit, submit_again
 from loop_returns.sandbox.history import history
 from loop_returns.sandbox.lines import Numbers
 from loop_returns.sandbox.shop_contents import ShopContents
@@ -16,6 +16,8 @@ from loop_returns.sandbox.times import DAY, iso
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+
+    from loop_returns.sandbox.store import NoticeIds
 
 _CURRENCIES = {"USD": 0.85, "CAD": 0.1, "GBP": 0.05}
 
@@ -34,8 +36,9 @@ class Shop(ShopContents):
         now: datetime | None = None,
         customers: int = 60,
         currencies: Mapping[str, float] | None = None,
+        notice_ids: NoticeIds = "return",
     ) -> None:
-        super().__init__(now)
+        super().__init__(now, notice_ids=notice_ids)
         self._rng = random.Random(seed)  # noqa: S311  # synthetic data, repeatable by its seed
         self._numbers = Numbers(customers=max(1, customers), currencies=currencies or _CURRENCIES)
 
@@ -48,6 +51,7 @@ class Shop(ShopContents):
         days: int = 400,
         now: datetime | None = None,
         currencies: Mapping[str, float] | None = None,
+        notice_ids: NoticeIds = "return",
     ) -> Shop:
         """A shop with `returns` returns submitted in the last `days` days, each with its events up to now.
 
@@ -57,8 +61,9 @@ class Shop(ShopContents):
             days: age of the oldest.
             now: fixes the shop's clock; by default it is the real clock.
             currencies: currency code -> share of the returns; by default mostly USD.
+            notice_ids: whether shipping notices have the id of their return or one of their own: nothing documents it.
         """
-        shop = cls(seed=seed, now=now, customers=returns * 2 // 3, currencies=currencies)
+        shop = cls(seed=seed, now=now, customers=returns * 2 // 3, currencies=currencies, notice_ids=notice_ids)
         end = int(shop.now.timestamp())
         rng = shop._rng
         for ret in history(rng, shop._numbers, returns, start=end - days * DAY, end=end):
@@ -177,6 +182,17 @@ class Shop(ShopContents):
                 if index and not same_second:
                     at = self._second()
                 ret = submit(self._rng, self._numbers, at=at)
+                self.store.put(ret)
+                added.append(str(ret.body["id"]))
+            return added
+
+    def submit_again(self, n: int) -> list[str]:
+        """Up to n open returns are cancelled and submitted anew with the same units, their ids too; returns the new ids."""
+        with self.lock:
+            added = []
+            for number in self._pick(n, lambda number: self.body(number)["state"] == "open"):
+                self.move_state(number, "cancelled")
+                ret = submit_again(self.store.take(number), self._rng, self._numbers, at=self._second())
                 self.store.put(ret)
                 added.append(str(ret.body["id"]))
             return added

@@ -14,13 +14,15 @@ from loop_returns.sandbox.store import Store
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from loop_returns.sandbox.store import NoticeIds
+
 
 class ShopContents:
     """Returns, smaller records and a clock; thread-safe."""
 
-    def __init__(self, now: datetime | None = None) -> None:
+    def __init__(self, now: datetime | None = None, *, notice_ids: NoticeIds = "return") -> None:
         self.lock = threading.RLock()
-        self.store = Store()
+        self.store = Store(notice_ids)
         self.clock = Clock(now)
         self.destinations: list[dict[str, Any]] = [dict(destination) for destination in catalogue.DESTINATIONS]
         self.allowlist = other_records.allowlist()

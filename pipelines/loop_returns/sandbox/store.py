@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Column = Literal["created_at", "updated_at"]
+NoticeIds = Literal["return", "row"]  # what the id of a notice is: that of its return, or one of its own
+_FIRST_ROW: Final = 40_000_000  # where returns begin too, so that the id of a row is that of some other return
 _encode = msgspec.json.encode
 
 
@@ -53,7 +55,9 @@ class NoticeEntry:
 class Store:
     """The returns by id; not thread-safe by itself: the shop's lock guards it."""
 
-    def __init__(self) -> None:
+    def __init__(self, notice_ids: NoticeIds = "return") -> None:
+        self._notice_ids = notice_ids
+        self._row_ids: dict[tuple[int, str], int] = {}
         self._entries: dict[str, ReturnEntry] = {}
         self._notices: dict[str, NoticeEntry] = {}
         self._given_notices = False
@@ -124,10 +128,15 @@ class Store:
             self._notices[str(index)] = NoticeEntry(number=int(row["id"]), **times, encode=list, encoded=[_encode(row)])
 
     def _encode_notices(self, entry: ReturnEntry) -> list[bytes]:
-        rows = notices(Return(msgspec.json.decode(entry.raw), entry.unlisted))
+        rows = notices(Return(msgspec.json.decode(entry.raw), entry.unlisted), partial(self._notice_id, entry.number))
         for row in rows:
             row.update(self._values("asn", str(entry.number)))
         return [_encode(row) for row in rows]
+
+    def _notice_id(self, number: int, line: str) -> int:
+        if self._notice_ids == "return":
+            return number
+        return self._row_ids.setdefault((number, line), _FIRST_ROW + len(self._row_ids))
 
     # Undeclared fields
 
