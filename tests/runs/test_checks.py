@@ -150,6 +150,41 @@ def test_words_and_values(pipeline: dlt.Pipeline):
 
 
 @BOTH
+def test_impossible_times(pipeline: dlt.Pipeline):
+    """What was delivered, refunded or closed before the return was submitted, or ordered after it, is a warning by table."""
+    tables = sound()
+    processed = {"outcomes_processed_at_refund_processed": at("01-09 00:00")}
+    tables["returns"].append(ret("R3", "closed", "refund", "01-10 12:00", **processed))
+    for name, key, values in (("return_labels", "label_index", [0, 1]), ("return_refunds", "refund_id", ["1", "2"])):
+        tables[name] = [{"shop": "north", "return_id": "R1", key: value} for value in values]
+    early, late = at("01-09 12:00"), at("01-11 12:00")
+    tables["return_labels"][0] |= {"status": "Delivered", "updated_at": early}
+    tables["return_labels"][1] |= {"status": "new", "updated_at": early}
+    tables["return_refunds"][0] |= {"created_at": early, "provider_created_at": late}
+    tables["return_refunds"][1] |= {"created_at": early}
+    dates = [{"date_delivered": early}, {"closed_at": early}, {"provider_created_at": late}, {"provider_created_at": early}]
+    row = {"shop": "north", "return_line_item_id": "L1", "state": "open", "created_at": at("01-10 12:00")}
+    tables["advanced_shipping_notices"] = [row | {"id": str(n)} | date for n, date in enumerate(dates)]
+    load(pipeline, tables)
+    numbers = {"returns": 1, "return_labels": 1, "return_refunds": 1, "advanced_shipping_notices": 3}
+    assert failed(pipeline) == {("possible_times", table): ("warning", n) for table, n in numbers.items()}
+
+
+@BOTH
+def test_refunds_of_void_returns(pipeline: dlt.Pipeline):
+    """A cancelled or expired return with a date of a refund is a warning: the marts leave its amounts out."""
+    processed = {"outcomes_processed_at_refund_processed": at("01-11 12:00")}
+    returns = [
+        ret("R1", "expired", "refund", "01-10 12:00", **processed),
+        ret("R2", "cancelled", "refund", "01-10 12:00"),
+        ret("R3", "closed", "refund", "01-10 12:00", **processed),
+        ret("R4", "cancelled", "refund", "01-10 12:00"),
+    ]
+    load(pipeline, {"returns": returns, "return_refunds": [{"shop": "north", "return_id": "R2", "refund_id": "1"}]})
+    assert failed(pipeline) == {("void_without_refund", "returns"): ("warning", 2)}
+
+
+@BOTH
 def test_other_shops(pipeline: dlt.Pipeline):
     """A check looks at the shop that it is asked about, whatever its name, and at no other."""
     name = "o'neil; -- {shop} %s"

@@ -25,6 +25,7 @@ def at(text: str) -> datetime:
 
 def ret(one: str, state: str, outcome: str, created: str, *, shop: str = "north", **more: Any) -> dict[str, Any]:
     base = {"shop": shop, "id": one, "state": state, "outcome": outcome, "created_at": at(created), "currency": "USD"}
+    base["type"] = "standard"
     amounts = (
         "return_credit_total",
         "exchange_total",
@@ -98,7 +99,7 @@ RETURNS: Rows = [
     west("W4", "closed", "refund", "01-12 08:00", return_total="12", refund="12", customer=" n/a", provider_order_id="",
          order_name="N/A", carrier="N/A", label_status="n/a"),
     west("W5", "open", "refund", "01-12 09:00", return_total="8", refund="8", customer="N/A", provider_order_id="N/A",
-         return_credit_total=None, exchange_credit_total=None, return_method_state="delivered"),
+         return_credit_total=None, exchange_credit_total=None, return_method_state="delivered", type="N/A", currency=""),
     # one shopper: cancelled with the package on its way, then submitted again; delivered and closed before that, it says
     west("W6", "cancelled", "refund", "01-05 08:00", return_total="15", refund="15", customer="Kim@example.com",
          provider_order_id="PW6"),

@@ -4,10 +4,11 @@
 -- answers: Which reasons can shoppers choose, and which of them are still in use?
 select
     l.shop, -- The shop, as configured.
-    coalesce(l.parent_reason, '(none given)') as parent_reason, -- The reason one level up.
-    coalesce(l.reason, '(none given)') as reason, -- The reason the shopper chose.
+    l.reason_key, -- Shop and both reasons in one column; joins fct_return_lines.
+    l.top_reason as parent_reason, -- The reason one level up, else the one chosen; '(none given)' without either.
+    coalesce(l.reason, '(none given)') as reason, -- The reason the shopper chose, or '(none given)'.
     min(l.submitted_at) as first_used_at, -- When it was first given.
     max(l.submitted_at) as last_used_at, -- When it was last given.
     count(*) as units -- Units for which it was given, those of cancelled and expired returns too.
 from fct_return_lines as l
-group by l.shop, coalesce(l.parent_reason, '(none given)'), coalesce(l.reason, '(none given)')
+group by l.shop, l.reason_key, l.top_reason, coalesce(l.reason, '(none given)')

@@ -10,10 +10,13 @@ with returned as (
 )
 select
     e.shop, -- The shop, as configured.
+    e.shop || ':' || e.return_id || ':' || e.exchange_id as exchange_key, -- Shop, return and item in one column.
+    f.return_key, -- Shop and return in one column; joins fct_returns.
     e.return_id, -- The return.
     e.exchange_id, -- Loop's id of the exchange item.
     f.state, -- State of the return.
     f.is_void, -- True when the return is cancelled or expired.
+    f.return_type, -- standard or warranty.
     f.submitted_at, -- When the return was submitted.
     f.submitted_date, -- That day, UTC.
     f.ordered_at, -- When the original order was placed; null when not known.

@@ -109,6 +109,8 @@ judged as (
 )
 select
     j.shop, -- The shop, as configured.
+    j.shop || ':' || j.return_id || ':' || j.line_item_id as line_key, -- Shop, return and unit in one column; joins fct_return_lines.
+    j.shop || ':' || j.return_id as return_key, -- Shop and return in one column; joins fct_returns.
     j.return_id, -- The return.
     j.line_item_id, -- Loop's id of the unit.
     j.state, -- open or review.

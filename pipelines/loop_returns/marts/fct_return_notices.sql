@@ -96,6 +96,8 @@ placed as (
 )
 select
     p.shop, -- The shop, as configured.
+    p.shop || ':' || p.notice_id || ':' || p.line_item_id as notice_key, -- Shop, notice and unit in one column.
+    p.shop || ':' || p.return_id as return_key, -- Shop and return in one column; joins fct_returns.
     p.notice_id, -- Id of the notice in the report.
     p.line_item_id, -- The unit.
     p.return_id, -- The return: that of the notice's id, in a shop whose notices and returns have the same ids; else the return that has the unit and is of the notice's order.

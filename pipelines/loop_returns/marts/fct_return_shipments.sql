@@ -84,10 +84,13 @@ joined as (
 )
 select
     j.shop, -- The shop, as configured.
+    j.shop || ':' || j.return_id || ':' || cast(j.label_index as text) as label_key, -- Shop, return and position in one column.
+    f.return_key, -- Shop and return in one column; joins fct_returns.
     j.return_id, -- The return.
     j.label_index, -- Position of the label in the return, from 0.
     f.state, -- State of the return.
     f.is_void, -- True when the return is cancelled or expired.
+    f.return_type, -- standard or warranty.
     f.submitted_at, -- When the return was submitted.
     f.submitted_date, -- That day, UTC.
     f.ordered_at, -- When the order was placed; null when not known.
@@ -106,7 +109,8 @@ select
     j.units, -- Units the label is for; null when the API does not say.
     j.updated_at as scanned_at, -- Last time the carrier reported something.
     j.delivered_at, -- When the package arrived: the date in its units' notices, else the last scan of a delivered label.
-    cast(date_diff('second', f.submitted_at at time zone 'UTC', j.delivered_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_deliver, -- Days from submitting to delivery; null until delivered.
+    case when j.delivered_at >= f.submitted_at then cast(round(cast(date_diff('second', f.submitted_at at time zone 'UTC', j.delivered_at at time zone 'UTC') / 86400.0 as decimal(18, 9)) + 0.000000001, 2) as decimal(18, 2)) end as days_to_deliver, -- Days from submitting to delivery, the shopper's own included; null until delivered, and when that is before submitting.
+    coalesce(j.delivered_at < f.submitted_at, false) as is_impossible, -- True when it was delivered before the return was submitted, so that the days are null.
     f.currency, -- Currency of the return; the API does not say in which currency a label is priced.
     j.rate as label_rate, -- Price of the label as the API gives it; its unit is not documented.
     f.destination_id, -- Where the return goes.

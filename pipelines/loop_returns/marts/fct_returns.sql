@@ -46,7 +46,7 @@ joined as (
         coalesce(swaps.units, 0) as calc_units_exchanged,
         coalesce(labels.labels, 0) as calc_labels,
         notices.ordered_at as calc_ordered_at,
-        notices.closed_at as calc_closed_at,
+        case when r.state not in ('open', 'review') then notices.closed_at end as calc_closed_at,
         coalesce(
             notices.delivered_at,
             labels.delivered_at,
@@ -66,9 +66,10 @@ joined as (
 )
 select
     j.shop, -- The shop, as configured.
+    j.shop || ':' || j.id as return_key, -- Shop and return in one column, for tools that join by one.
     j.id as return_id, -- Loop's id of the return (RMA number).
     j.state, -- open, closed, cancelled, expired or review.
-    coalesce(j.state in ('cancelled', 'expired'), false) as is_void, -- True for cancelled and expired returns: no goods and no money move, so reports leave their value out.
+    coalesce(j.state in ('cancelled', 'expired'), false) as is_void, -- True for cancelled and expired returns: no goods are to come, so reports leave their value out. Money can have gone back before, see refunded_evidenced.
     case when lower(trim(j.type)) not in ('', 'n/a') then j.type end as return_type, -- standard or warranty.
     case when lower(trim(j.outcome)) not in ('', 'n/a') then j.outcome end as outcome, -- The outcome in Loop's words, such as exchange+refund.
     j.calc_words like '%exchange%' or j.calc_words like '%upsell%' or coalesce(j.exchange_total, 0) > 0 or j.calc_units_exchanged > 0 as has_exchange, -- True when the shopper takes something else, alone or beside another outcome.
@@ -83,7 +84,7 @@ select
     j.edited_at, -- When the merchant last edited it.
     j.calc_delivered_at as delivered_at, -- When the first package arrived: the notice's date, else the last scan of a delivered label.
     j.calc_refunded_at as refunded_at, -- When money first went back: the earlier of Shopify's refund (else of its record at Loop) and Loop's processing.
-    case when j.state not in ('open', 'review') then j.calc_closed_at end as closed_at, -- When the return was closed; known from the shipping notices only. Null while it is open or in review, also after it was reopened.
+    j.calc_closed_at as closed_at, -- When the return was closed; known from the shipping notices only. Null while it is open or in review, also after it was reopened.
     case when lower(trim(j.provider_order_id)) not in ('', 'n/a') then j.provider_order_id end as provider_order_id, -- The Shopify order id: the key to join Shopify orders.
     case when lower(trim(j.order_name)) not in ('', 'n/a') then j.order_name end as order_name, -- The order's name on the commerce platform.
     case when lower(trim(j.order_id)) not in ('', 'n/a') then j.order_id end as loop_order_id, -- Loop's own id of the order.
@@ -101,8 +102,9 @@ select
     j.return_credit_total as retained_revenue, -- The part of the returned value that stays as exchange or store credit; upsell is not in it.
     coalesce(j.return_credit_total, 0) - least(coalesce(j.exchange_credit_total, 0), coalesce(j.return_credit_total, 0)) as retained_as_credit, -- Of that, store credit: what the exchange did not take.
     least(coalesce(j.exchange_credit_total, 0), coalesce(j.return_credit_total, 0)) as retained_as_exchange, -- Of that, exchanges: the credit spent on them, at most what was retained.
-    cast(j.return_credit_total / nullif(j.return_total, 0) as decimal(18, 4)) as retained_ratio, -- Retained revenue by returned value; null when nothing of value was returned.
-    j.refund as refunded, -- Paid back to the shopper.
+    cast(round(cast(j.return_credit_total / nullif(j.return_total, 0) as decimal(28, 9)) + 0.000000001, 4) as decimal(18, 4)) as retained_ratio, -- Retained revenue by returned value; null when nothing of value was returned.
+    j.refund as refunded, -- Refund that was chosen, whether it was paid or not.
+    case when j.calc_refunded_at is not null then j.refund else 0 end as refunded_evidenced, -- The same amount where a date of a refund exists (refunded_at), else 0; what was paid is not in the data.
     j.refund_shipping_total as refunded_shipping, -- Shipping cost that was refunded.
     j.gift_card as store_credit, -- Store credit issued, bonus included.
     j.exchange_total as exchanged_value, -- Worth of the exchange items.
@@ -114,8 +116,12 @@ select
     case when lower(trim(j.destination_id)) not in ('', 'n/a') then j.destination_id end as destination_id, -- Where the goods go.
     j.refund_before_inspection, -- True when the refund went out before inspection.
     j.was_processed, -- True once Loop has processed the return.
-    cast(date_diff('second', j.calc_ordered_at at time zone 'UTC', j.created_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_from_order, -- Days from order to return; null when no order date is known.
-    cast(date_diff('second', j.created_at at time zone 'UTC', j.calc_delivered_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_deliver, -- Days from submitting to delivery; null until delivered.
-    cast(date_diff('second', j.created_at at time zone 'UTC', j.calc_refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_refund, -- Days from submitting to the refund; null until then.
-    cast(date_diff('second', j.created_at at time zone 'UTC', case when j.state not in ('open', 'review') then j.calc_closed_at end at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_close -- Days from submitting to closing; null when no notice tells.
+    case when j.created_at >= j.calc_ordered_at then cast(round(cast(date_diff('second', j.calc_ordered_at at time zone 'UTC', j.created_at at time zone 'UTC') / 86400.0 as decimal(18, 9)) + 0.000000001, 2) as decimal(18, 2)) end as days_from_order, -- Days from order to return; null when no order date is known, or it is later than the return.
+    case when j.calc_delivered_at >= j.created_at then cast(round(cast(date_diff('second', j.created_at at time zone 'UTC', j.calc_delivered_at at time zone 'UTC') / 86400.0 as decimal(18, 9)) + 0.000000001, 2) as decimal(18, 2)) end as days_to_deliver, -- Days from submitting to delivery; null until delivered, and when that is before submitting.
+    case when j.calc_refunded_at >= j.created_at then cast(round(cast(date_diff('second', j.created_at at time zone 'UTC', j.calc_refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 9)) + 0.000000001, 2) as decimal(18, 2)) end as days_to_refund, -- Days from submitting to the refund; null until then, and when that is before submitting.
+    case when j.calc_closed_at >= j.created_at then cast(round(cast(date_diff('second', j.created_at at time zone 'UTC', j.calc_closed_at at time zone 'UTC') / 86400.0 as decimal(18, 9)) + 0.000000001, 2) as decimal(18, 2)) end as days_to_close, -- Days from submitting to closing; null when no notice tells, while it is open or in review, and when that is before submitting.
+    case when j.calc_ordered_at > j.created_at then 1 else 0 end
+    + case when j.calc_delivered_at < j.created_at then 1 else 0 end
+    + case when j.calc_refunded_at < j.created_at then 1 else 0 end
+    + case when j.calc_closed_at < j.created_at then 1 else 0 end as impossible_durations -- How many of these four would be less than nothing; they are null, and in no mean.
 from joined as j

@@ -1,70 +1,126 @@
 -- What comes back by product variant: units, value, refunds, exchanges, the main reason and the days since the order.
--- grain: one row per variant and currency; cancelled and expired returns are left out
--- key: shop, currency, product_id, variant_id, sku
+-- grain: one row per variant, return type and currency; cancelled and expired returns are left out
+-- key: shop, currency, return_type, product_id, variant_id, sku
 -- answers: Which products come back most, and why?
 -- answers: Which products are exchanged rather than refunded?
-with numbered as (
+with lines as (
     select
-        l.*,
-        coalesce(l.parent_reason, l.reason, '(none given)') as main_reason,
-        row_number() over (
-            partition by l.shop, l.currency, l.product_id, l.variant_id, l.sku
-            order by l.submitted_at desc, l.return_id desc, l.line_item_id desc
-        ) as newest,
-        row_number() over (
-            partition by l.shop, l.currency, l.product_id, l.variant_id, l.sku, l.return_id order by l.line_item_id
-        ) as unit_of_return
+        l.shop,
+        coalesce(l.currency, '(none)') as currency,
+        coalesce(l.return_type, '(none)') as return_type,
+        coalesce(l.product_id, '(none)') as product_id,
+        coalesce(l.variant_id, '(none)') as variant_id,
+        coalesce(l.sku, '(none)') as sku,
+        l.return_id,
+        l.title,
+        l.top_reason,
+        l.returned_value,
+        l.refunded,
+        l.refunded_evidenced,
+        l.outcome,
+        l.exchange_variant_id,
+        l.inspected_at,
+        l.days_from_order,
+        l.ordered_at,
+        l.submitted_at,
+        l.submitted_date
     from fct_return_lines as l
     where not l.is_void
 ),
-reasons as (
+variants as (
     select
-        n.shop,
-        n.currency,
-        n.product_id,
-        n.variant_id,
-        n.sku,
-        n.main_reason,
+        l.shop,
+        l.currency,
+        l.return_type,
+        l.product_id,
+        l.variant_id,
+        l.sku,
         count(*) as units,
-        count(case when n.unit_of_return = 1 then 1 end) as returns,
-        max(case when n.newest = 1 then n.title end) as title,
-        sum(n.returned_value) as returned_value,
-        sum(n.refunded) as refunded,
-        count(case when n.outcome = 'exchange' or n.exchange_variant_id is not null then 1 end) as swapped,
-        count(n.inspected_at) as inspected,
-        sum(n.days_from_order) as days,
-        count(n.days_from_order) as dated,
-        min(n.submitted_date) as first_returned,
-        max(n.submitted_date) as last_returned
-    from numbered as n
-    group by n.shop, n.currency, n.product_id, n.variant_id, n.sku, n.main_reason
+        count(distinct l.return_id) as returns,
+        sum(l.returned_value) as returned_value,
+        coalesce(sum(l.refunded), 0) as refunded,
+        coalesce(sum(l.refunded_evidenced), 0) as refunded_evidenced,
+        count(case when l.outcome = 'exchange' or l.exchange_variant_id is not null then 1 end) as swapped,
+        count(l.inspected_at) as inspected,
+        cast(round(cast(avg(l.days_from_order) as decimal(18, 9)) + 0.000000001, 2) as decimal(18, 2)) as days,
+        count(l.days_from_order) as dated,
+        count(case when l.ordered_at > l.submitted_at then 1 end) as impossible,
+        max(l.submitted_at) as newest_at,
+        min(l.submitted_date) as first_returned,
+        max(l.submitted_date) as last_returned
+    from lines as l
+    group by l.shop, l.currency, l.return_type, l.product_id, l.variant_id, l.sku
+),
+titles as ( /* by reason, as that is needed too */
+    select
+        l.shop,
+        l.currency,
+        l.return_type,
+        l.product_id,
+        l.variant_id,
+        l.sku,
+        l.top_reason,
+        count(*) as units,
+        max(case when l.submitted_at = v.newest_at then l.title end) as title
+    from lines as l
+    join variants as v
+        on v.shop = l.shop
+        and v.currency = l.currency
+        and v.return_type = l.return_type
+        and v.product_id = l.product_id
+        and v.variant_id = l.variant_id
+        and v.sku = l.sku
+    group by l.shop, l.currency, l.return_type, l.product_id, l.variant_id, l.sku, l.top_reason
 ),
 placed as (
     select
         r.*,
         row_number() over (
-            partition by r.shop, r.currency, r.product_id, r.variant_id, r.sku order by r.units desc, r.main_reason
+            partition by r.shop, r.currency, r.return_type, r.product_id, r.variant_id, r.sku order by r.units desc, r.top_reason
         ) as place
-    from reasons as r
+    from titles as r
+),
+named as (
+    select
+        p.shop,
+        p.currency,
+        p.return_type,
+        p.product_id,
+        p.variant_id,
+        p.sku,
+        max(p.title) as title,
+        max(case when p.place = 1 then p.top_reason end) as main_reason,
+        max(case when p.place = 1 then p.units end) as main_reason_units
+    from placed as p
+    group by p.shop, p.currency, p.return_type, p.product_id, p.variant_id, p.sku
 )
 select
-    p.shop, -- The shop, as configured.
-    p.currency, -- Currency of the amounts.
-    p.product_id, -- The Shopify product.
-    p.variant_id, -- The Shopify variant.
-    p.sku, -- Stock keeping unit.
-    max(p.title) as title, -- Its title on the latest return.
-    cast(sum(p.units) as bigint) as units_returned, -- Units returned.
-    cast(sum(p.returns) as bigint) as returns, -- Returns they came with.
-    sum(p.returned_value) as returned_value, -- What they are worth.
-    coalesce(sum(p.refunded), 0) as refunded, -- Refunded for them.
-    cast(sum(p.swapped) as bigint) as units_swapped, -- Units that were swapped for another variant.
-    max(case when p.place = 1 then p.main_reason end) as main_reason, -- The top-level reason given most often.
-    max(case when p.place = 1 then p.units end) as main_reason_units, -- Units for which it was given.
-    cast(sum(p.inspected) as bigint) as units_inspected, -- Units that were inspected.
-    cast(sum(p.days) / nullif(sum(p.dated), 0) as decimal(18, 2)) as avg_days_from_order, -- Mean days from order to return.
-    cast(sum(p.dated) as bigint) as units_with_order_date, -- Units for which that is known.
-    min(p.first_returned) as first_returned, -- Day of the first return, UTC.
-    max(p.last_returned) as last_returned -- Day of the latest return, UTC.
-from placed as p
-group by p.shop, p.currency, p.product_id, p.variant_id, p.sku
+    v.shop, -- The shop, as configured.
+    v.currency, -- Currency of the amounts, or '(none)'.
+    v.return_type, -- standard or warranty, or '(none)'.
+    v.product_id, -- The Shopify product, or '(none)'.
+    v.variant_id, -- The Shopify variant, or '(none)'.
+    v.sku, -- Stock keeping unit, or '(none)'.
+    n.title, -- Its title on the latest return.
+    v.units as units_returned, -- Units returned.
+    v.returns, -- Returns they came with.
+    v.returned_value, -- What they are worth.
+    v.refunded, -- Refunds chosen for them, whether paid or not.
+    v.refunded_evidenced, -- Of them, of returns with a date of a refund.
+    v.swapped as units_swapped, -- Units that were swapped for another variant.
+    n.main_reason, -- The top-level reason given most often; the one chosen where there is none above it.
+    n.main_reason_units, -- Units for which it was given.
+    v.inspected as units_inspected, -- Units that were inspected.
+    v.days as avg_days_from_order, -- Mean days from order to return.
+    v.dated as units_with_order_date, -- Units for which that is known.
+    v.impossible as units_impossible, -- Units returned before they were ordered, it says; they are not in the mean.
+    v.first_returned, -- Day of the first return, UTC.
+    v.last_returned -- Day of the latest return, UTC.
+from variants as v
+join named as n
+    on n.shop = v.shop
+    and n.currency = v.currency
+    and n.return_type = v.return_type
+    and n.product_id = v.product_id
+    and n.variant_id = v.variant_id
+    and n.sku = v.sku

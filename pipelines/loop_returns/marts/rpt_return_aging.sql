@@ -1,6 +1,6 @@
 -- Returns that are still open or in review, by age and by where the goods are.
--- grain: one row per state, age bucket, stage and currency
--- key: shop, state, age_bucket, stage, currency
+-- grain: one row per state, age bucket, stage, return type and currency
+-- key: shop, state, age_bucket, stage, return_type, currency
 -- answers: How much is waiting, and since when?
 -- answers: Which returns were delivered but not processed?
 with units as (
@@ -53,12 +53,14 @@ select
     b.state, -- open or review.
     b.age_bucket, -- Days since the return was submitted, in UTC days.
     b.stage, -- no label, not sent, on its way, problem, partly delivered (some of its units) or delivered, by every sign of arrival in fct_expected_units.
-    b.currency, -- Currency of the amounts.
+    coalesce(b.return_type, '(none)') as return_type, -- standard or warranty, or '(none)'.
+    coalesce(b.currency, '(none)') as currency, -- Currency of the amounts, or '(none)'.
     count(*) as returns, -- Returns waiting.
     cast(sum(b.units_returned) as bigint) as units, -- Units on them.
     coalesce(sum(b.returned_value), 0) as returned_value, -- What they are worth.
-    coalesce(sum(b.refunded), 0) as refund_due, -- Refunds they will bring, or have brought already.
+    coalesce(sum(b.refunded), 0) as refund_due, -- Refunds that were chosen, whether paid or not.
+    coalesce(sum(b.refunded_evidenced), 0) as refunded_evidenced, -- Of them, with a date of a refund.
     count(case when b.refunded_at is not null then 1 end) as already_refunded, -- Of the returns, refunded already.
     min(b.submitted_at) as oldest_submitted_at -- When the oldest of them was submitted.
 from bucketed as b
-group by b.shop, b.state, b.age_bucket, b.stage, b.currency
+group by b.shop, b.state, b.age_bucket, b.stage, coalesce(b.return_type, '(none)'), coalesce(b.currency, '(none)')

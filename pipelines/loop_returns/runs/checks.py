@@ -15,12 +15,19 @@ from sqlglot import exp
 from loop_returns.api.facts import STATES
 from loop_returns.runs.progress import counted
 from loop_returns.tables.catalog import CHILDREN, DATA, TABLES
+from loop_returns.tables.children import LABELS, REFUNDS
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.schema import Table
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.reader import Reader, connected
 
 Severity = Literal["error", "warning"]
+_IMPOSSIBLE: Final = {  # what no row of these tables can have; `r` is its return
+    RETURNS: "t.outcomes_processed_at_refund_processed < t.created_at",
+    LABELS: "lower(t.status) = 'delivered' and t.updated_at < r.created_at",
+    REFUNDS: "coalesce(t.provider_created_at, t.created_at) < r.created_at",
+    ASN: "t.date_delivered < t.created_at or t.closed_at < t.created_at or t.provider_created_at > t.created_at",
+}
 _OF_ONE: Final = {"are": "is", "belong": "belongs", "have": "has", "repeat": "repeats"}
 
 
@@ -113,6 +120,8 @@ def _rules(*, everything: bool) -> Iterator[_Rule]:
             "belong to a return that the table returns does not have. Run `loop-returns reconcile`.",
         )
     yield _refunds_add_up()
+    yield _void_without_refund()
+    yield from map(_possible_times, _IMPOSSIBLE)
     yield _known_states(RETURNS, "")
     yield _known_states(ASN, STATES[0])  # nothing says that the report always has a state
     for table in DATA:
@@ -138,6 +147,31 @@ def _unique_key(table: Table, *, everything: bool) -> _Rule:
         f" where o.shop = {{shop}}{touched} group by {key} having count(*) > 1) as g",
         f"repeat the key ({', '.join(table.key)}) of another row: something else than this project writes to the table, or"
         " two runs went on at once. Run `loop-returns reconcile`, which replaces them.",
+    )
+
+
+def _possible_times(table: Table) -> _Rule:
+    parent = " join returns as r on r.shop = t.shop and r.id = t.return_id" if table in CHILDREN else ""
+    return _Rule(
+        "possible_times",
+        table,
+        "warning",
+        f"select count(*) from {table.name} as t{parent} where t.shop = {{shop}} and {{loaded}} and ({_IMPOSSIBLE[table]})",
+        "have a date that cannot be: ordered after, or delivered, refunded or closed before the return was submitted. Such"
+        " days are in no mean of the marts, which count them as impossible.",
+    )
+
+
+def _void_without_refund() -> _Rule:
+    return _Rule(
+        "void_without_refund",
+        RETURNS,
+        "warning",
+        "select count(*) from returns as t where t.shop = {shop} and {loaded} and t._deleted_at is null"
+        " and t.state in ('cancelled', 'expired') and (t.outcomes_processed_at_refund_processed is not null"
+        " or t.id in (select f.return_id from return_refunds as f where f.shop = {shop}))",
+        "are cancelled or expired, and yet a refund has a date. The marts leave their amounts out, but for the columns"
+        " void_refunded of rpt_returns_daily; look at them in Loop's admin.",
     )
 
 

@@ -3,7 +3,7 @@ select
     shop,
     submitted_date as day,
     coalesce(currency, '(none)') as currency,
-    coalesce(parent_reason, '(none given)') as parent_reason,
+    top_reason as parent_reason,
     coalesce(reason, '(none given)') as reason,
     count(*) as units,
     coalesce(sum(returned_value), 0) as returned,
@@ -11,6 +11,5 @@ select
 from {fct_return_lines}
 where not is_void and submitted_date >= {since}
 group by
-    shop, submitted_date, coalesce(currency, '(none)'), coalesce(parent_reason, '(none given)'),
-    coalesce(reason, '(none given)')
+    shop, submitted_date, coalesce(currency, '(none)'), top_reason, coalesce(reason, '(none given)')
 order by shop, currency, day, units desc
