@@ -3,46 +3,47 @@
 -- key: shop, notice_id, line_item_id
 -- answers: Which shipping notices belong to this return, and what do they say?
 -- answers: Where do a return and its shipping notices differ?
-with notices as (
-    select
-        n.*,
-        case when lower(trim(n.order_id)) not in ('', 'n/a') then n.order_id end as calc_order_id,
-        case when lower(trim(n.order_name)) not in ('', 'n/a') then n.order_name end as calc_order_name
-    from advanced_shipping_notices as n
-    where n._deleted_at is null
-),
-orders as (
-    select
-        r.shop,
-        r.id as return_id,
-        r.created_at,
-        case when lower(trim(r.order_id)) not in ('', 'n/a') then r.order_id end as order_id,
-        case when lower(trim(r.order_name)) not in ('', 'n/a') then r.order_name end as order_name
-    from returns as r
-),
-by_return as ( /* shops in which the id of a notice is shown to be its return's: the return of that id is of the same order */
-    select n.shop
-    from notices as n
-    join orders as o on o.shop = n.shop and o.return_id = n.id
-    where coalesce(n.calc_order_id, n.calc_order_name) is not null and coalesce(o.order_id, o.order_name) is not null
-    group by n.shop
-    having 2 * count(case when n.calc_order_id = o.order_id or n.calc_order_name = o.order_name then 1 end) > count(*)
-),
-candidates as ( /* elsewhere the unit and its order tell; of two returns of one order, the latest that was there already */
-    select
-        n.*,
-        o.return_id as calc_return_id,
-        row_number() over (
-            partition by n.shop, n.id, n.return_line_item_id
-            order by case when o.created_at <= n.created_at then 0 else 1 end, o.created_at desc, o.return_id desc
-        ) as calc_place
-    from notices as n
-    join return_line_items as l on l.shop = n.shop and l.line_item_id = n.return_line_item_id
-    join orders as o on o.shop = l.shop and o.return_id = l.return_id
-    left join by_return as b on b.shop = n.shop
-    where b.shop is null and (coalesce(n.calc_order_id = o.order_id, true) or coalesce(n.calc_order_name = o.order_name, false))
-),
-placed as (
+with placed as ( /* its own with keeps DuckDB from reading columns that nobody asks for */
+    with by_return as ( /* shops in which the id of a notice is shown to be its return's: the return of that id is of the same order */
+        select n.shop
+        from advanced_shipping_notices as n
+        join returns as r on r.shop = n.shop and r.id = n.id
+        where
+            n._deleted_at is null
+            and (lower(trim(n.order_id)) not in ('', 'n/a') or lower(trim(n.order_name)) not in ('', 'n/a'))
+            and (lower(trim(r.order_id)) not in ('', 'n/a') or lower(trim(r.order_name)) not in ('', 'n/a'))
+        group by n.shop
+        having 2 * count(
+            case
+                when n.order_id = r.order_id and lower(trim(r.order_id)) not in ('', 'n/a') then 1
+                when n.order_name = r.order_name and lower(trim(r.order_name)) not in ('', 'n/a') then 1
+            end
+        ) > count(*)
+    ),
+    others as ( /* notices of the other shops */
+        select
+            n.*,
+            case when lower(trim(n.order_id)) not in ('', 'n/a') then n.order_id end as calc_order_id,
+            case when lower(trim(n.order_name)) not in ('', 'n/a') then n.order_name end as calc_order_name
+        from advanced_shipping_notices as n
+        left join by_return as b on b.shop = n.shop
+        where n._deleted_at is null and b.shop is null
+    ),
+    candidates as ( /* the unit and its order tell; of two returns of one order, the latest that was there already */
+        select
+            n.*,
+            r.id as calc_return_id,
+            row_number() over (
+                partition by n.shop, n.id, n.return_line_item_id
+                order by case when r.created_at <= n.created_at then 0 else 1 end, r.created_at desc, r.id desc
+            ) as calc_place
+        from others as n
+        join return_line_items as l on l.shop = n.shop and l.line_item_id = n.return_line_item_id
+        join returns as r on r.shop = l.shop and r.id = l.return_id
+        where
+            coalesce(n.calc_order_id = case when lower(trim(r.order_id)) not in ('', 'n/a') then r.order_id end, true)
+            or coalesce(n.calc_order_name = r.order_name, false)
+    )
     select
         n.shop,
         n.id as notice_id,
@@ -64,8 +65,9 @@ placed as (
         n.destination_id,
         n.destination_name,
         n.purchase_price
-    from notices as n
+    from advanced_shipping_notices as n
     join by_return as b on b.shop = n.shop
+    where n._deleted_at is null
     union all
     select
         n.shop,
