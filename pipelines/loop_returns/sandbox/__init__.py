@@ -7,7 +7,7 @@ with Sandbox(shop) as sandbox:
 Its modules form layers; each imports only from those above it in this list:
 
     times, catalogue, money, clock, quirks    formats, invented goods and amounts, the clock, the switches
-    lines, bodies, events, history            a return's items, a new return, what happens to it, past returns
+    lines, bodies, events, history, oddities  a return's items, a new return, what happens to it, past returns, odd ones
     notices, other_records                    ASN rows, allowlist, blocklist and label requests
     store, shop_contents, shop                returns by id; what endpoints read; what tests and demos change
     responses, parameters, cursors            what every endpoint uses

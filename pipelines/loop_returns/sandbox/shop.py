@@ -10,6 +10,7 @@ from loop_returns.sandbox import events, other_records
 from loop_returns.sandbox.bodies import Return, submit, submit_again
 from loop_returns.sandbox.history import history
 from loop_returns.sandbox.lines import Numbers
+from loop_returns.sandbox.oddities import ODDITIES
 from loop_returns.sandbox.shop_contents import ShopContents
 from loop_returns.sandbox.times import DAY, iso
 
@@ -196,6 +197,15 @@ class Shop(ShopContents):
                 self.store.put(ret)
                 added.append(str(ret.body["id"]))
             return added
+
+    def grow_odd(self) -> dict[str, str]:
+        """One return with several units gets each of `ODDITIES`; returns the returns' ids by the names of the functions."""
+        with self.lock:
+            picked = self._pick(len(ODDITIES), lambda number: len(self.body(number)["line_items"]) > 1)
+            odd = dict(zip((oddity.__name__ for oddity in ODDITIES), picked, strict=False))
+            for oddity, number in zip(ODDITIES, picked, strict=False):
+                self._edit_all([number], lambda ret, at, change=oddity: change(ret, self._rng, at=at))  # type: ignore[misc]  # mypy can't infer a default
+            return odd
 
     def delete_returns(self, n: int) -> list[str]:
         """Up to n returns are deleted with their ASN rows, and no field shows it; returns their ids."""
