@@ -8,10 +8,7 @@ with placed as ( /* its own with keeps DuckDB from reading columns that nobody a
         select n.shop
         from advanced_shipping_notices as n
         join returns as r on r.shop = n.shop and r.id = n.id
-        where
-            n._deleted_at is null
-            and (lower(trim(n.order_id)) not in ('', 'n/a') or lower(trim(n.order_name)) not in ('', 'n/a'))
-            and (lower(trim(r.order_id)) not in ('', 'n/a') or lower(trim(r.order_name)) not in ('', 'n/a'))
+        where n._deleted_at is null
         group by n.shop
         having 2 * count(
             case
