@@ -1,5 +1,5 @@
 -- One row per unit in a shipping notice, with the return it belongs to: when it was ordered, delivered and closed, and where it goes.
--- grain: one row per shipping notice of a unit whose return is known
+-- grain: one row per shipping notice of a unit whose return can be told, though the warehouse need not have it
 -- key: shop, notice_id, line_item_id
 -- answers: Which shipping notices belong to this return, and what do they say?
 -- answers: Where do a return and its shipping notices differ?
@@ -99,7 +99,7 @@ select
     p.shop || ':' || p.return_id as return_key, -- Shop and return in one column; joins fct_returns.
     p.notice_id, -- Id of the notice in the report.
     p.line_item_id, -- The unit.
-    p.return_id, -- The return: that of the notice's id, in a shop whose notices and returns have the same ids; else the return that has the unit and is of the notice's order.
+    p.return_id, -- The return: that of the notice's id, in a shop whose notices and returns have the same ids; else the return that has the unit and is of the notice's order. fct_returns has no row for it when Loop no longer has it, or it was never read.
     p.place = 1 as is_newest, -- True for the newest notice of the unit on that return.
     case when lower(trim(p.state)) not in ('', 'n/a') then p.state end as state, -- State of the return, by the notice.
     case when lower(trim(p.outcome)) not in ('', 'n/a') then p.outcome end as outcome, -- What the shopper gets, by the notice.
