@@ -145,6 +145,9 @@ def test_blank_is_not_set(project: Callable[..., None], monkeypatch: pytest.Monk
         ("base_url", "https://api.loopreturns.com/api"),
         ("pii", "some"),
         ("marts", "yes"),
+        ("orders", "order_lines"),
+        ("orders", "shop.order_lines; DROP TABLE x"),
+        ("label_rate_unit", "dollars"),
         ("shop", "a'b"),
     ],
 )
@@ -227,10 +230,10 @@ def test_file_has_every_setting(project: Callable[..., None]):
     """The committed config.toml names every setting but the secrets, each with its default."""
     section = tomllib.loads(_uncommented())["sources"]["loop_returns"]
     assert list(section) == [one.name for one in fields(Settings) if one.name not in SECRETS]
-    assert section.pop("publish")  # an example: it has no default
     lines = [f"{name} = {value!r}" for name, value in section.items()]
     project("[sources.loop_returns]\n" + "\n".join(lines))
-    assert load(need_key=False) == Settings(api_key="")
+    examples = {name: section[name] for name in ("orders", "refunds", "rates", "publish")}  # they have no default
+    assert load(need_key=False) == Settings(api_key="", **examples)
 
 
 def test_file_works_as_it_is(project: Callable[..., None]):

@@ -32,6 +32,8 @@ _ADDRESS: Final = (  # https, as every request carries the key; http for this ma
     r"^(?i:https://([a-z\d_-]+(\.[a-z\d_-]+)*|\[[\da-f:.]+\])|http://(localhost|127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\]))(:\d{1,5})?"
     rf"(/[\w.~%-]*)*/({facts.VERSION_PATTERN})$"
 )
+_TABLE: Final = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*){1,2}$"
+_NAMED: Final = "the name of a table or view in the warehouse, with its schema"
 _FIRST: Final = datetime.combine(facts.FIRST_DAY, time(), tzinfo=UTC)
 
 
@@ -128,11 +130,13 @@ class Settings:
         Meta(pattern=_PII_KEY, description="the key of the fingerprints that `hash` makes; a secret"),
         "at least 32 characters without spaces, unquoted; `loop-returns check` prints a fresh one",
     ] = field(default="", repr=False)
-    marts: Annotated[
-        Literal["views", "tables", "off"],
-        str.lower,
-        Meta(description="`views`, `tables` (the facts), or `off`"),
-    ] = "views"
+    marts: Annotated[Literal["views", "tables", "off"], str.lower, Meta(description="`views`, `tables`, or `off`")] = "views"
+    orders: Annotated[str, Meta(pattern=_TABLE, description="order lines, for `rpt_return_rates`"), _NAMED] = ""
+    refunds: Annotated[str, Meta(pattern=_TABLE, description="amounts of refunds, for `fct_refunds`"), _NAMED] = ""
+    rates: Annotated[str, Meta(pattern=_TABLE, description="currency rates, for `rpt_group_daily`"), _NAMED] = ""
+    label_rate_unit: Annotated[Literal["currency", "cents"], str.lower, Meta(description="what labels are priced in")] = (
+        "currency"
+    )
     publish: Annotated[
         str | None, Meta(description="DuckDB: a read copy, put in place after every run"), "the path of a file"
     ] = None

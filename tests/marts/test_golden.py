@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from loop_returns import marts
+from tests.support.golden_answers import BY_RULE, OTHERS
 from tests.support.golden_shop import SHOP, golden, line, ret, written
 from tests.support.warehouses import duckdb_pipeline, load, select
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     import dlt
 
-NAMES = sorted(mart.name for mart in marts.all_marts())
+NAMES = sorted({mart.name for mart in marts.all_marts()} - OTHERS)  # the rest: `test_answers.py`
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,8 @@ def test_zone_of_the_session(warehouse: tuple[dlt.Pipeline, Path], zone: str):
 def test_all_columns_are_worked_out():
     """No column of a mart is left unproven, but for the one that tells how many hours have passed until now."""
     for mart in marts.all_marts():
+        if mart.name in BY_RULE:
+            continue
         columns, _ = golden(mart.name)
         assert set(mart.columns) - set(columns) <= {"hours_behind"}, mart.name
 

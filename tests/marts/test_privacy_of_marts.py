@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tests.support.driving import Driver
 
 KEY = "0123456789abcdef0123456789abcdef"
-PERSONAL = {"customer", "tracking_number", "comment_text"}
-BY_SHOPPER = {"rpt_customer_returns"}  # has no rows without shoppers
+PERSONAL = {"customer", "customer_key", "tracking_number", "comment_text"}
+BY_SHOPPER = {"rpt_customer_returns", "dim_customers"}  # has no rows without shoppers
 RUNS = {"rpt_sync_freshness"}  # tells when a run was
 COMMENTS = "comments"  # how many units have one: nobody knows without them
 

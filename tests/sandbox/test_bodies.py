@@ -197,3 +197,14 @@ def test_a_seed_makes_the_same_shop_again() -> None:
 
     assert lived(7) == lived(7)
     assert lived(7) != lived(8)
+
+
+def test_exchanges_come_back():
+    """Some of what was sent in exchange comes back, by the exchange's own order and shopper, days after it was placed."""
+    returns = Shop.generate(seed=1, returns=400, days=200, now=NOW).returns_snapshot()
+    sent = {item["exchange_order_id"]: body for body in returns for item in body["exchanges"] if item["exchange_order_id"]}
+    pairs = [(body, sent[body["provider_order_id"]]) for body in returns if body["provider_order_id"] in sent]
+    assert len(pairs) > 20
+    assert all(body["customer"] == before["customer"] for body, before in pairs)
+    assert all(body["created_at"] > before["created_at"] for body, before in pairs)
+    assert {body["id"] for body, _ in pairs} & {before["id"] for _, before in pairs}, "an exchange of an exchange"

@@ -2,6 +2,7 @@
 
 chromium      drives a Chromium over its debugging protocol, to look at the report as a reader does
 driving       drives the runs in-process against a sandbox, and looks into the warehouse they fill
+golden_answers  two more, for the marts that need other kinds of returns
 golden_shop   two small shops whose marts were worked out by hand
 killing       kills a run at a moment that can be named
 loopback      a server on a real socket that answers what a test scripted

@@ -14,8 +14,9 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 _SOURCES: Final = re.compile(r"\b(?:from|join)\s+([a-z_]+)", re.IGNORECASE)
+_MOVES: Final = re.compile(r"current_timestamp|_loop_sync_runs|(?:from|join) (?:orders|refunds|rates)\b")
 _KINDS: Final = ("fct", "dim", "rpt")
-_COLUMN: Final = re.compile(r"\b([a-z_]+),? -- (.+)$")
+_COLUMN: Final = re.compile(r"\b([a-z_0-9]+),? -- (.+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,9 @@ class Mart:
         return _KINDS.index(self.name[:3]), self.name
 
     @property
-    def is_fact(self) -> bool:
-        """True for what was loaded; reports and dimensions are derived from facts, and may depend on the clock."""
-        return self.name.startswith("fct_")
+    def may_be_table(self) -> bool:
+        """True for facts that only a load can change: not the clock, nor a run that finds nothing new, nor somebody else."""
+        return self.name.startswith("fct_") and not _MOVES.search(self.sql)
 
 
 @cache

@@ -11,6 +11,8 @@ from dlt.destinations.exceptions import DatabaseException
 from sqlglot import exp
 
 from loop_returns.marts.files import Mart, all_marts
+from loop_returns.marts.outside import OUTSIDE, Given, given_by, outside, refuse_unreadable
+from loop_returns.settings import Settings
 from loop_returns.tables.catalog import TABLES
 from loop_returns.tables.schema import PRECISION, SCALE, Type
 from loop_returns.warehouse import comments
@@ -19,6 +21,7 @@ from loop_returns.warehouse.reader import Reader, connected
 Kind = Literal["TABLE", "VIEW"]
 
 _TYPES: Final = {Type.DECIMAL: f"decimal({PRECISION}, {SCALE})", Type.TIMESTAMP: "timestamptz"}  # else as dlt names them
+DEFAULTS: Final = given_by(Settings(api_key=""))
 
 
 @dataclass(frozen=True)
@@ -31,17 +34,19 @@ class _Planned:
     comment: str
 
 
-def refresh(pipeline: dlt.Pipeline, *, as_tables: bool = False) -> list[str]:
+def refresh(pipeline: dlt.Pipeline, *, as_tables: bool = False, given: Given = DEFAULTS) -> list[str]:
     """Creates the marts, or replaces them when their text or the columns under them have changed.
 
-    With `as_tables` the facts are tables, which are filled anew every time, and all else reads them. Returns the names of
-    what was made or filled; none when all is up to date, nothing has been loaded yet, or the destination has no SQL of
-    its own (files). Raises dlt's DatabaseException when the destination refuses; nothing is changed then.
+    With `as_tables` the facts are tables, which are filled anew every time, and all else reads them. `given` is what
+    settings say. Returns the names of what was made or filled; none when all is up to date, nothing has been loaded yet,
+    or the destination has no SQL of its own (files). Raises ConfigurationError for a setting that names no such table, and
+    dlt's DatabaseException when the destination refuses; nothing is changed then.
     """
     with connected(pipeline) as reader:
         if reader is None:
             return []
-        plan = _plan(reader, as_tables=as_tables)
+        refuse_unreadable(reader, given)
+        plan = _plan(reader, given, as_tables=as_tables)
         if not _is_current(reader, plan):
             _build(reader, plan)
             return [one.mart.name for one in plan]
@@ -63,28 +68,28 @@ def are_there(pipeline: dlt.Pipeline, *, as_tables: bool = False) -> bool:
 
 
 def _kind(mart: Mart, *, as_tables: bool) -> Kind:
-    return "TABLE" if as_tables and mart.is_fact else "VIEW"
+    return "TABLE" if as_tables and mart.may_be_table else "VIEW"
 
 
-def _plan(reader: Reader, *, as_tables: bool) -> list[_Planned]:
+def _plan(reader: Reader, given: Given, *, as_tables: bool) -> list[_Planned]:
     columns = reader.columns(TABLES)
-    mark = _mark(reader, columns)
+    mark = _mark(reader, columns, given)
     return [
         _Planned(
             mart,
             _kind(mart, as_tables=as_tables),
-            _translated(mart, reader, columns),
+            _translated(mart, reader, columns, given),
             f"{mart.description} Grain: {mart.grain}. [{mark}]",
         )
         for mart in all_marts()
     ]
 
 
-def _mark(reader: Reader, columns: Mapping[str, set[str]]) -> str:
+def _mark(reader: Reader, columns: Mapping[str, set[str]], given: Given) -> str:
     """A fingerprint of everything that decides what the marts say; kept in their comments."""
     declared = [sorted(columns.get(name, set()) & set(table.names)) for name, table in TABLES.items()]
     texts = [(mart.name, mart.description, mart.sql) for mart in all_marts()]
-    everything = repr((reader.dialect, reader.name(""), texts, declared, [table.names for table in TABLES.values()]))
+    everything = repr((reader.dialect, reader.name(""), texts, declared, [table.names for table in TABLES.values()], given))
     return hashlib.blake2b(everything.encode(), digest_size=4).hexdigest()
 
 
@@ -159,7 +164,7 @@ def _kinds(reader: Reader) -> dict[str, Kind]:
     return {name.lower(): "VIEW" if kind == "VIEW" else "TABLE" for name, kind in rows if name.lower() in names}
 
 
-def _translated(mart: Mart, reader: Reader, stored: Mapping[str, Collection[str]]) -> str:
+def _translated(mart: Mart, reader: Reader, stored: Mapping[str, Collection[str]], given: Given) -> str:
     """The query of the mart in the destination's dialect, with every table by its full name there.
 
     `stored` are the columns that each raw table has in the destination. Declared columns and tables that are not there (an
@@ -168,8 +173,12 @@ def _translated(mart: Mart, reader: Reader, stored: Mapping[str, Collection[str]
     tree = sqlglot.parse_one(mart.sql, read="duckdb")
     inner = {cte.alias for cte in tree.find_all(exp.CTE)}
     for table in list(tree.find_all(exp.Table)):
-        if table.name not in inner:
-            table.replace(_source(table, exp.to_table(reader.name(table.name), dialect=reader.dialect), stored))
+        if table.name in inner:
+            continue
+        name = exp.to_table(reader.name(table.name), dialect=reader.dialect)
+        table.replace(outside(table.name, table.alias, given) if table.name in OUTSIDE else _source(table, name, stored))
+    for value in list(tree.find_all(exp.Placeholder)):
+        value.replace(exp.Literal.number(given[value.name]))
     return tree.sql(dialect=reader.dialect, comments=False)
 
 

@@ -160,8 +160,9 @@ class Session:
         self.state = replace(self.state, verified=__version__ if sound and are_fresh else None)
 
     def _refresh_marts(self, *, as_tables: bool) -> bool:
+        given = marts.given_by(self.settings)
         try:
-            self.warehouse.insist(lambda: marts.refresh(self.warehouse.pipeline, as_tables=as_tables))
+            self.warehouse.insist(lambda: marts.refresh(self.warehouse.pipeline, as_tables=as_tables, given=given))
         except DatabaseException as error:
             if not marts.is_depended_on(error):
                 raise

@@ -17,6 +17,7 @@ from loop_returns.sandbox.times import DAY, bare, iso
 if TYPE_CHECKING:
     import random
 
+_EXCHANGED: Final = 9  # of so many returns one is of what was sent in exchange, where there is such an order
 _FEES: Final = ("0.00", "0.00", "0.00", "0.00", "0.00", "3.50", "5.00")
 
 
@@ -74,6 +75,9 @@ def submit(rng: random.Random, numbers: Numbers, *, at: int) -> Return:
     _choose_outcome(rng, numbers, body)
     add_up(body, rate)
     ordered = at - rng.randint(3 * DAY, 45 * DAY)
+    if number % _EXCHANGED == 0 and (again := numbers.exchange_order(at=at)):  # not at random: a seed's shop stays as it was
+        ordered, order = again
+        body.update(order)
     return Return(body, UnlistedFields(ordered=ordered, rate=rate, notes=_notes(rng, number, at)))
 
 

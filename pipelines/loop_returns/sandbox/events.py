@@ -113,6 +113,8 @@ def process(ret: Return, rng: random.Random, numbers: Numbers, *, at: int) -> bo
         row["exchange_order_name"] = f"#EXC-{body['provider_order_number']}-1"
         if row["out_of_stock"]:
             row["out_of_stock_resolution"] = rng.choice(("refund", "gift_card"))
+    if body["exchanges"]:
+        numbers.place_exchange(body, at=at)
     return True
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from loop_returns.sandbox import catalogue
 from loop_returns.sandbox.money import cents, money, price_line
-from loop_returns.sandbox.times import iso
+from loop_returns.sandbox.times import DAY, iso
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
 
 TAX: Final = 0.055
+_ARRIVES, _RETURNABLE = 4 * DAY, 45 * DAY  # after an exchange order was placed
 
 
 def chance(rng: random.Random, share: float) -> bool:
@@ -33,12 +35,35 @@ class Numbers:
     next_exchange: int = 5_550_000
     next_refund: int = 9_000
     last_order: dict[str, Any] = field(default_factory=dict)
+    exchange_orders: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)  # a heap, by when they were placed
 
     def take(self, kind: str) -> int:
         """The next number of a kind: return, line, order, exchange or refund."""
         number: int = getattr(self, f"next_{kind}")
         setattr(self, f"next_{kind}", number + 1)
         return number
+
+    def place_exchange(self, body: dict[str, Any], *, at: int) -> None:
+        """An exchange order is placed for a return; what it sends may come back in a return of its own."""
+        one = body["exchanges"][0]
+        number = one["exchange_order_name"].removeprefix("#")
+        order = {
+            "order_id": str(80_000_000 + int(body["id"])),
+            "order_name": one["exchange_order_name"],
+            "provider_order_id": one["exchange_order_id"],
+            "order_number": number,
+            "provider_order_number": number,
+            "customer": body["customer"],
+        }
+        heapq.heappush(self.exchange_orders, (at, one["exchange_order_id"], order))
+
+    def exchange_order(self, *, at: int) -> tuple[int, dict[str, Any]] | None:
+        """An exchange order of which something comes back at second `at`, with the time it was placed; None without one."""
+        while self.exchange_orders and self.exchange_orders[0][0] + _ARRIVES <= at:
+            placed, _, order = heapq.heappop(self.exchange_orders)
+            if at <= placed + _RETURNABLE:
+                return placed, order
+        return None
 
 
 def line_item(rng: random.Random, numbers: Numbers, *, at: int) -> dict[str, Any]:

@@ -1,0 +1,60 @@
+-- One row per Shopify refund of a return: when it was made, and how that fits the return. The amount is known where the setting `refunds` names a table of them.
+-- grain: one row per refund that Loop lists for a return
+-- key: shop, return_id, refund_id
+-- answers: When did money go back, for which returns, and how long after they were submitted, delivered and closed?
+-- answers: Which of a return's refunds was the first, and which came later?
+with amounts as ( /* a refund may be paid in several transactions */
+    select
+        cast(a.shop as varchar) as shop,
+        cast(a.refund_id as varchar) as refund_id,
+        sum(cast(a.amount as decimal(18, 4))) as amount
+    from refunds as a
+    group by cast(a.shop as varchar), cast(a.refund_id as varchar)
+),
+dated as (
+    select
+        b.shop,
+        b.return_id,
+        b.refund_id,
+        nullif(b.provider_refund_id, '') as provider_refund_id,
+        coalesce(b.provider_created_at, b.created_at) as refunded_at,
+        b.created_at,
+        row_number() over (
+            partition by b.shop, b.return_id
+            order by
+                case when coalesce(b.provider_created_at, b.created_at) is null then 1 else 0 end,
+                coalesce(b.provider_created_at, b.created_at),
+                b.refund_id
+        ) as number,
+        row_number() over (
+            partition by b.shop, b.return_id, coalesce(nullif(b.provider_refund_id, ''), b.refund_id) order by b.refund_id
+        ) as record
+    from return_refunds as b
+)
+select
+    d.shop, -- The shop, as configured.
+    d.shop || ':' || d.return_id || ':' || d.refund_id as refund_key, -- Shop, return and refund in one text, for tools that need a single key.
+    d.return_id, -- The return.
+    d.refund_id, -- Loop's id of the refund.
+    d.provider_refund_id, -- The Shopify refund: the key to join Shopify refunds, which have the amount.
+    cast(d.number as bigint) as refund_number, -- 1 for the return's first refund, 2 for the next.
+    d.refunded_at, -- When Shopify made the refund; where that is missing, when Loop recorded it.
+    cast(d.refunded_at at time zone 'UTC' as date) as refunded_date, -- That day, UTC.
+    d.created_at as recorded_at, -- When Loop recorded it.
+    r.status as return_status, -- How the return's refunds fit the return; see rpt_refund_reconciliation.
+    r.state, -- State of the return.
+    r.is_void, -- True when the return is cancelled or expired.
+    r.return_type, -- standard or warranty.
+    r.outcome, -- The outcome in Loop's words.
+    r.currency, -- Currency of the amount.
+    case when d.number = 1 then r.refund_chosen end as refund_chosen, -- The refund that was chosen, once for each return: on its first refund, null on the others.
+    case when d.record = 1 then a.amount end as refund_paid, -- What was paid; null where the setting `refunds` names no table, where the table lacks the refund, and where Loop recorded the same Shopify refund a second time.
+    r.submitted_at, -- When the return was submitted.
+    r.delivered_at, -- When the first package arrived; null when that is not known.
+    r.closed_at, -- When the return was closed; null when no notice tells.
+    cast(date_diff('second', r.submitted_at at time zone 'UTC', d.refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_from_submission, -- Days from submitting to this refund.
+    cast(date_diff('second', r.delivered_at at time zone 'UTC', d.refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_from_delivery, -- Days from delivery to this refund; below zero when the money went first.
+    cast(date_diff('second', r.closed_at at time zone 'UTC', d.refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_from_closing -- Days from closing to this refund; below zero when the money went first.
+from dated as d
+join rpt_refund_reconciliation as r on r.shop = d.shop and r.return_id = d.return_id
+left join amounts as a on a.shop = d.shop and a.refund_id = d.provider_refund_id

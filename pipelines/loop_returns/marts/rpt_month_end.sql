@@ -1,0 +1,155 @@
+-- Returns and what was owed to shoppers as they stood at the end of each month, from the history of states that runs have observed.
+-- grain: one row per month that is over and currency; its numbers are null where no run had observed the shop by then
+-- key: shop, month_end, currency
+-- answers: How many returns were open, in review and closed at the end of a month?
+-- answers: What was owed at the end of a month: refunds chosen and not paid, store credit chosen and not issued, exchanges not sent?
+with moments as (
+    select s.shop, s.synced_up_to as moment
+    from _loop_sync_runs as s
+    where s.synced_up_to <= current_timestamp
+    union all
+    select r.shop, r.updated_at as moment
+    from returns as r
+    where r.updated_at <= current_timestamp
+),
+readings as (
+    select m.shop, max(m.moment) as read_up_to
+    from moments as m
+    group by m.shop
+),
+observations as ( /* from when on changes of state were seen */
+    select s.shop, min(coalesce(s.synced_up_to, s.finished_at)) as observed_from
+    from _loop_sync_runs as s
+    where s.command = 'sync' and s.exit_code in (0, 3)
+    group by s.shop
+),
+refunds as (
+    select b.shop, b.return_id, min(coalesce(b.provider_created_at, b.created_at)) as refunded_at
+    from return_refunds as b
+    group by b.shop, b.return_id
+),
+stays as (
+    select
+        s.shop,
+        s.return_id,
+        s.state,
+        coalesce(s.currency, '(none given)') as currency,
+        coalesce(s.entered_at, s.submitted_at) as entered_at,
+        s.left_at,
+        coalesce(r.refund, 0) as refund,
+        coalesce(r.gift_card, 0) as credit,
+        coalesce(r.exchange_total, 0) as exchange,
+        coalesce(b.refunded_at, r.outcomes_processed_at_refund_processed) as refunded_at,
+        r.outcomes_processed_at_gift_card_processed as credited_at,
+        r.outcomes_processed_at_exchange_processed as exchanged_at
+    from fct_return_states as s
+    join returns as r on r.shop = s.shop and r.id = s.return_id
+    left join refunds as b on b.shop = s.shop and b.return_id = s.return_id
+    where s.submitted_at is not null
+),
+spans as ( /* what counts from a moment on until another, that one not included */
+    select s.shop, s.currency, s.state as kind, s.entered_at as begins_at, s.left_at as ends_at, cast(1 as decimal(18, 4)) as amount
+    from stays as s
+    union all
+    select s.shop, s.currency, 'refund' as kind, s.entered_at as begins_at, least(coalesce(s.left_at, s.refunded_at), coalesce(s.refunded_at, s.left_at)) as ends_at, s.refund as amount
+    from stays as s
+    where s.state not in ('cancelled', 'expired') and s.refund > 0
+    union all
+    select s.shop, s.currency, 'credit' as kind, s.entered_at as begins_at, least(coalesce(s.left_at, s.credited_at), coalesce(s.credited_at, s.left_at)) as ends_at, s.credit as amount
+    from stays as s
+    where s.state not in ('cancelled', 'expired') and s.credit > 0
+    union all
+    select s.shop, s.currency, 'exchange' as kind, s.entered_at as begins_at, least(coalesce(s.left_at, s.exchanged_at), coalesce(s.exchanged_at, s.left_at)) as ends_at, s.exchange as amount
+    from stays as s
+    where s.state not in ('cancelled', 'expired') and s.exchange > 0
+),
+steps as ( /* each span adds its amount in the month in which it begins, and takes it away in that in which it ends */
+    select p.shop, p.currency, p.kind, cast(date_trunc('month', p.begins_at at time zone 'UTC') as date) as month, p.amount, 1 as begun, 0 as ended
+    from spans as p
+    where p.ends_at is null or p.ends_at > p.begins_at
+    union all
+    select p.shop, p.currency, p.kind, cast(date_trunc('month', p.ends_at at time zone 'UTC') as date) as month, -p.amount as amount, 0 as begun, 1 as ended
+    from spans as p
+    where p.ends_at > p.begins_at
+),
+changes as (
+    select
+        t.shop,
+        t.currency,
+        t.month,
+        sum(case when t.kind = 'open' then t.amount else 0 end) as opens,
+        sum(case when t.kind = 'review' then t.amount else 0 end) as reviews,
+        sum(case when t.kind = 'closed' then t.amount else 0 end) as closes,
+        sum(case when t.kind = 'cancelled' then t.amount else 0 end) as cancels,
+        sum(case when t.kind = 'expired' then t.amount else 0 end) as expiries,
+        sum(case when t.kind = 'refund' then t.amount else 0 end) as refunds,
+        sum(case when t.kind = 'refund' then t.begun - t.ended else 0 end) as refund_returns,
+        sum(case when t.kind = 'credit' then t.amount else 0 end) as credits,
+        sum(case when t.kind = 'exchange' then t.amount else 0 end) as exchanges
+    from steps as t
+    group by t.shop, t.currency, t.month
+),
+digits as (
+    select 0 as d union all select 1 union all select 2 union all select 3 union all select 4
+    union all select 5 union all select 6 union all select 7 union all select 8 union all select 9
+),
+numbers as (
+    select a.d + 10 * b.d + 100 * c.d as n
+    from digits as a
+    cross join digits as b
+    cross join digits as c
+),
+firsts as (
+    select c.shop, c.currency, min(c.month) as month
+    from changes as c
+    group by c.shop, c.currency
+),
+months as ( /* every month from the first on, also those in which nothing changed */
+    select f.shop, f.currency, cast(f.month + n.n * interval '1 month' as date) as month
+    from firsts as f
+    cross join numbers as n
+    join readings as k on k.shop = f.shop
+    where cast(f.month + (n.n + 1) * interval '1 month' as date) <= cast(k.read_up_to at time zone 'UTC' as date)
+),
+sums as (
+    select
+        m.shop,
+        m.currency,
+        cast(m.month + interval '1 month' as date) as next_month,
+        sum(coalesce(c.opens, 0)) over w as opens,
+        sum(coalesce(c.reviews, 0)) over w as reviews,
+        sum(coalesce(c.closes, 0)) over w as closes,
+        sum(coalesce(c.cancels, 0)) over w as cancels,
+        sum(coalesce(c.expiries, 0)) over w as expiries,
+        sum(coalesce(c.refunds, 0)) over w as refunds,
+        sum(coalesce(c.refund_returns, 0)) over w as refund_returns,
+        sum(coalesce(c.credits, 0)) over w as credits,
+        sum(coalesce(c.exchanges, 0)) over w as exchanges
+    from months as m
+    left join changes as c on c.shop = m.shop and c.currency = m.currency and c.month = m.month
+    window w as (partition by m.shop, m.currency order by m.month)
+),
+judged as (
+    select
+        s.*,
+        s.next_month - 1 as month_end,
+        coalesce(cast(o.observed_from at time zone 'UTC' as timestamp) <= cast(s.next_month as timestamp), false) as is_known
+    from sums as s
+    left join observations as o on o.shop = s.shop
+)
+select
+    j.shop, -- The shop, as configured.
+    j.month_end, -- Last day of the month; the numbers are those of its last moment, UTC.
+    j.currency, -- Currency of the amounts.
+    case when j.is_known then 'observed' else 'before the first sync' end as known, -- observed, or before the first sync: then nobody knows how the shop stood, and all numbers are null.
+    cast(case when j.is_known then j.opens end as bigint) as returns_open, -- Returns that were open.
+    cast(case when j.is_known then j.reviews end as bigint) as returns_in_review, -- Returns that waited for the merchant.
+    cast(case when j.is_known then j.closes end as bigint) as returns_closed, -- Returns that were closed by then.
+    cast(case when j.is_known then j.cancels end as bigint) as returns_cancelled, -- Returns that were cancelled by then.
+    cast(case when j.is_known then j.expiries end as bigint) as returns_expired, -- Returns that had expired by then.
+    cast(case when j.is_known then j.refund_returns end as bigint) as returns_refund_owed, -- Returns with a refund that was chosen and not paid.
+    cast(case when j.is_known then j.refunds end as decimal(18, 4)) as refunds_owed, -- Refunds chosen, as the returns say today, that were not paid then; of open, review and closed returns. Closed ones without any date of a refund stay in it.
+    cast(case when j.is_known then j.credits end as decimal(18, 4)) as credit_owed, -- Store credit chosen and not issued then. What shoppers did not spend of issued credit only the commerce platform knows.
+    cast(case when j.is_known then j.exchanges end as decimal(18, 4)) as exchanges_owed, -- Worth of exchange items that were chosen and not ordered then.
+    cast(case when j.is_known then j.refunds + j.credits + j.exchanges end as decimal(18, 4)) as owed -- The three together.
+from judged as j
