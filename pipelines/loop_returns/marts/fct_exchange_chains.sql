@@ -75,7 +75,7 @@ later as (
     where t.step > 0
     group by t.shop, t.first_id
 ),
-orders as (
+placed_orders as (
     select t.shop, t.first_id, count(*) as exchange_orders, min(case when t.step = 0 then p.exchange_order_id end) as first_order_id
     from steps as t
     join placed as p on p.shop = t.shop and p.return_id = t.return_id
@@ -104,6 +104,6 @@ select
     coalesce(h.retained_revenue, 0) - coalesce(l.refunded_later, 0) as retained_after, -- Retained less those refunds; below zero where more went back than was retained, as after an upsell.
     coalesce(coalesce(h.placed_at, h.submitted_at) < k.read_up_to - interval '1440 hours', false) as is_settled -- True when the exchange was 60 days ago when the shop was last read: long enough to come back.
 from held as h
-join orders as o on o.shop = h.shop and o.first_id = h.return_id
+join placed_orders as o on o.shop = h.shop and o.first_id = h.return_id
 left join later as l on l.shop = h.shop and l.first_id = h.return_id
 left join readings as k on k.shop = h.shop

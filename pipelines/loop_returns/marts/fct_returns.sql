@@ -33,7 +33,7 @@ labels as (
     from return_labels as b
     group by b.shop, b.return_id
 ),
-refunds as (
+paid_back as (
     select f.shop, f.return_id, min(coalesce(f.provider_created_at, f.created_at)) as refunded_at
     from return_refunds as f
     group by f.shop, f.return_id
@@ -53,15 +53,15 @@ joined as (
             case when lower(r.label_status) = 'delivered' then r.label_updated_at end
         ) as calc_delivered_at,
         least(
-            coalesce(refunds.refunded_at, r.outcomes_processed_at_refund_processed),
-            coalesce(r.outcomes_processed_at_refund_processed, refunds.refunded_at)
+            coalesce(paid_back.refunded_at, r.outcomes_processed_at_refund_processed),
+            coalesce(r.outcomes_processed_at_refund_processed, paid_back.refunded_at)
         ) as calc_refunded_at
     from returns as r
     left join lines on lines.shop = r.shop and lines.return_id = r.id
     left join swaps on swaps.shop = r.shop and swaps.return_id = r.id
     left join notices on notices.shop = r.shop and notices.return_id = r.id
     left join labels on labels.shop = r.shop and labels.return_id = r.id
-    left join refunds on refunds.shop = r.shop and refunds.return_id = r.id
+    left join paid_back on paid_back.shop = r.shop and paid_back.return_id = r.id
     where r._deleted_at is null
 )
 select

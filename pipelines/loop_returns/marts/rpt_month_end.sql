@@ -23,7 +23,7 @@ observations as ( /* from when on changes of state were seen */
     where s.command = 'sync' and s.exit_code in (0, 3)
     group by s.shop
 ),
-refunds as (
+paid_back as (
     select b.shop, b.return_id, min(coalesce(b.provider_created_at, b.created_at)) as refunded_at
     from return_refunds as b
     group by b.shop, b.return_id
@@ -44,7 +44,7 @@ stays as (
         r.outcomes_processed_at_exchange_processed as exchanged_at
     from fct_return_states as s
     join returns as r on r.shop = s.shop and r.id = s.return_id
-    left join refunds as b on b.shop = s.shop and b.return_id = s.return_id
+    left join paid_back as b on b.shop = s.shop and b.return_id = s.return_id
     where s.submitted_at is not null
 ),
 spans as ( /* what counts from a moment on until another, that one not included */
