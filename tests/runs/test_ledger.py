@@ -51,6 +51,21 @@ def test_the_cursor_in_the_ledger_is_the_one_that_was_reached(drive: Callable[..
         assert driver.query("SELECT max(updated_at) FROM returns") == [(run.cursor_after,)]
 
 
+def test_each_resource_has_its_own_moment(drive: Callable[..., Driver]):
+    """A sync that leaves the shipping notices out, or that cannot believe their report, does not claim to have read them."""
+    driver = drive(Shop.generate(seed=1, returns=30, days=90, now=NOW), settings={"marts": "views"})
+    moments = "SELECT synced_up_to, notices_up_to FROM rpt_sync_freshness"
+    first = driver.sync()
+    assert driver.query(moments) == [(first.synced_up_to, first.synced_up_to)]
+    driver.shop.tick(3600)
+    second = driver.sync(only="returns")
+    assert driver.query(moments) == [(second.synced_up_to, first.synced_up_to)]
+    driver.shop.tick(3600)
+    driver.quirk(asn_part=0.0)
+    third = driver.sync()
+    assert driver.query(moments) == [(third.synced_up_to, first.synced_up_to)]
+
+
 def test_a_failed_run_has_its_row(drive: Callable[..., Driver]):
     """A run that Loop refuses stands in the ledger with the class and the words of the failure, without a cursor."""
     driver = drive(Shop.generate(seed=1, returns=5, days=90, now=NOW))

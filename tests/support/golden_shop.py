@@ -218,7 +218,7 @@ NOTICES: Rows = [
 
 RUNS: Rows = [
     {"shop": "north", "run_id": "1", "command": "sync", "started_at": at("02-10 01:00"), "finished_at": at("02-10 01:05"),
-     "outcome": "done", "exit_code": 0, "cursor_after": at("02-10 00:55")},
+     "outcome": "done", "exit_code": 0, "cursor_after": at("02-10 00:55"), "notices_up_to": at("02-10 00:50")},
     {"shop": "north", "run_id": "2", "command": "reconcile", "started_at": at("02-10 02:00"),
      "finished_at": at("02-10 02:30"), "outcome": "check_failed", "exit_code": 3},
     {"shop": "north", "run_id": "3", "command": "sync", "started_at": at("02-10 03:00"), "finished_at": at("02-10 03:01"),

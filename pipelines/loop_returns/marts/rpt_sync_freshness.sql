@@ -21,6 +21,7 @@ runs as (
         max(case when r.calc_newest = 1 then r.error_message end) as last_error,
         max(case when r.exit_code in (0, 3) and r.command = 'sync' then r.finished_at end) as last_good_sync_at,
         max(case when coalesce(r.synced_up_to, r.cursor_after) <= current_timestamp then coalesce(r.synced_up_to, r.cursor_after) end) as synced_up_to,
+        max(case when r.notices_up_to <= current_timestamp then r.notices_up_to end) as notices_up_to,
         max(case when r.exit_code in (0, 3) and r.command = 'reconcile' then r.finished_at end) as last_reconciled_at,
         count(case when r.outcome in ('failed', 'killed', 'interrupted') then 1 end) as runs_failed,
         count(*) as runs
@@ -44,8 +45,9 @@ shops as (
 )
 select
     s.shop, -- The shop, as configured.
-    runs.synced_up_to, -- Everything Loop changed before this moment is in the warehouse.
+    runs.synced_up_to, -- Everything Loop changed in returns before this moment is in the warehouse.
     cast(date_diff('second', runs.synced_up_to at time zone 'UTC', current_timestamp at time zone 'UTC') / 3600.0 as decimal(18, 2)) as hours_behind, -- Hours since then.
+    runs.notices_up_to, -- The same of the shipping notices; earlier where later syncs left them out, null where none has read them.
     runs.last_good_sync_at, -- When the last sync ended well.
     runs.last_reconciled_at, -- When reconcile last compared the warehouse with the shop.
     runs.last_run_at, -- When the latest run of any kind started.

@@ -56,6 +56,7 @@ class Run:
     new_columns: list[str] = field(default_factory=list)  # table.column
     notices: list[str] = field(default_factory=list)
     synced_up_to: datetime | None = None  # Loop's clock when a sync began that has read the returns
+    notices_up_to: datetime | None = None  # the same of the shipping notices
     cursor_before: datetime | None = None
     cursor_after: datetime | None = None
 
@@ -78,7 +79,7 @@ class Run:
             if self.outcome == "running":
                 self.outcome, self.exit_code = "done", 0
             return
-        self.error_class, self.synced_up_to = type(error).__name__, None
+        self.error_class, self.synced_up_to, self.notices_up_to = type(error).__name__, None, None
         if isinstance(error, GeneratorExit | CancelledError) or was_interrupted(error):
             self.outcome, self.exit_code, self.error_message = "interrupted", CancelledError.exit_code, "Interrupted."
         else:

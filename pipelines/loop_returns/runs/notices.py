@@ -81,11 +81,12 @@ def read_with_notices(
     *,
     read: date | None = None,
     to_now: bool = True,
-) -> int:
+) -> int | None:
     """Reads and loads the returns, the notices of these days and those that are due, and marks notices that are gone.
 
-    Returns how many that are. `read` is the day up to which all notices are read then; `to_now` says that everything that
-    changed since the notices were last read lies within these days. In a dry run they are only counted.
+    Returns how many that are; None where the answers cannot be believed. `read` is the day up to which all notices are
+    read then; `to_now` says that everything that changed since the notices were last read lies within these days. In a dry
+    run they are only counted.
     """
     before, answers = session.state, _Answers(session.sets)
     settings = session.settings
@@ -119,8 +120,8 @@ def _missing(session: Session, answers: _Answers) -> pa.Table:
         return answers.lack(_expected(session, reader, answers, answers.asked))
 
 
-def _mark_missing(session: Session, answers: _Answers, *, before: ShopState, is_proof: bool) -> int:
-    """Marks rows that should have appeared and did not, and returns how many; none where that can hardly be right."""
+def _mark_missing(session: Session, answers: _Answers, *, before: ShopState, is_proof: bool) -> int | None:
+    """Marks rows that should have appeared and did not, and returns how many; None where that can hardly be right."""
     deleted = _missing(session, answers)
     with session.warehouse.reader() as reader:
         doubt = _doubt(session, reader, answers) if deleted.num_rows > ALWAYS else ""
@@ -130,7 +131,8 @@ def _mark_missing(session: Session, answers: _Answers, *, before: ShopState, is_
             refuse(session.run, doubt)
         else:
             session.run.notices.append(f"{doubt} None was marked as deleted; the next sync reads these days again.")
-    if doubt or not is_proof:
+        return None
+    if not is_proof:
         return 0
     if deleted.num_rows and not session.options.dry_run:
         session.mark_deleted(ASN.name, deleted)

@@ -63,7 +63,7 @@ def reconcile(settings: Settings, options: Options, *, days: int, progress: Prog
             _mark_deleted_returns(session, seen, start)
         if options.wants("advanced_shipping_notices"):
             last = session.clock.latest.date() + DAY
-            _drift(run, ASN.name, "deleted", read_with_notices(session, compare, NO_RETURNS, start.date(), last))
+            _drift(run, ASN.name, "deleted", read_with_notices(session, compare, NO_RETURNS, start.date(), last) or 0)
         if options.dry_run:
             run.tally = Tally(unchanged=run.tally.unchanged, older=run.tally.older)
         review(session)

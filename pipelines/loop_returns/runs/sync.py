@@ -44,7 +44,8 @@ def sync(settings: Settings | None = None, options: Options | None = None, *, pr
         if session.options.wants("advanced_shipping_notices"):
             # the rolling horizon, stretched back to the last time, and the days of older returns that changed
             first, last = horizon(session.settings, session.state, clock)
-            read_with_notices(session, compare, returns, first, last, read=clock.earliest.date())
+            if read_with_notices(session, compare, returns, first, last, read=clock.earliest.date()) is not None:
+                run.notices_up_to = clock.now
         else:
             session.read(compare, returns=returns)
         if returns.windows:

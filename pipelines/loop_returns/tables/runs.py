@@ -55,6 +55,9 @@ RUNS: Final = Table(
         own("new_columns", Type.JSON, "Columns that landed though nobody had declared them, as table.column."),
         own("notices", Type.JSON, "What else the operator should know."),
         own("synced_up_to", Type.TIMESTAMP, "The moment, by Loop's clock, up to which a sync has read the returns."),
+        own(
+            "notices_up_to", Type.TIMESTAMP, "The moment up to which it has read the shipping notices; null when it did not."
+        ),
         own("cursor_before", Type.TIMESTAMP, "The sync cursor before the run."),
         own("cursor_after", Type.TIMESTAMP, "The sync cursor after the run."),
         own("seconds", Type.DECIMAL, "How long it took."),
