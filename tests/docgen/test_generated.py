@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from loop_returns.api.facts import STATES
 from loop_returns.docgen import write_page
 from loop_returns.docgen.dbt_sources import dbt_sources
 from loop_returns.docgen.dictionary import dictionary, examples
@@ -105,8 +106,19 @@ def test_dbt_sources():
         assert {name: column["description"] for name, column in columns.items()} == {
             column.name: column.description for column in table.columns
         }
-        assert {name for name, column in columns.items() if column.get("data_tests")} == {
+        assert {name for name, column in columns.items() if "not_null" in column.get("data_tests", [])} == {
             column.name for column in table.columns if not column.nullable
         }
         (test,) = tables[table.name]["data_tests"]
         assert all(name in test["unique"]["column_name"] for name in table.key)
+    for mart in all_marts():
+        (test,) = tables[mart.name]["data_tests"]
+        assert all(f"cast({name} as varchar)" in test["unique"]["column_name"] for name in mart.key)
+        columns = {column["name"]: column for column in tables[mart.name]["columns"]}
+        assert all("not_null" in columns[name]["data_tests"] for name in mart.key), mart.name
+    lines = {column["name"]: column for column in tables["fct_return_lines"]["columns"]}
+    (parent,) = (test for test in lines["return_key"]["data_tests"] if test != "not_null")
+    assert parent == {"relationships": {"to": "source('shop_data', 'fct_returns')", "field": "return_key"}}
+    states = {column["name"]: column for column in tables["returns"]["columns"]}["state"]["data_tests"]
+    assert states == [{"accepted_values": {"values": [*STATES], "config": {"severity": "warn"}}}]
+    assert tables["_loop_sync_runs"]["loaded_at_field"] == "synced_up_to", "a quiet shop's rows are old, and right"

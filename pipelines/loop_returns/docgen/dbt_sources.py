@@ -5,40 +5,64 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
 
+from loop_returns.api.facts import STATES
 from loop_returns.marts import all_marts
 from loop_returns.tables.catalog import TABLES
+from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.runs import RUNS, STALE
+
+_LINES: Final = ("fct_return_lines", "fct_exchange_lines", "fct_return_shipments", "fct_expected_units")  # of returns
 
 
 def dbt_sources(*, dataset: str = "loop_returns") -> str:
-    """The text of a `sources.yml` (dbt 1.8 or newer): tables and marts, described, with not_null and unique tests.
+    """The text of a `sources.yml` (dbt 1.8 or newer): tables and marts, described, with tests of keys, parents and states.
 
-    Texts are written as JSON strings, which YAML reads as they are.
+    Freshness is that of the last sync, not of the last row: a quiet shop is not stale. Texts are written as JSON strings,
+    which YAML reads as they are.
     """
     lines = ["version: 2", "", "sources:", f"  - name: {json.dumps(dataset)}"]
     lines += ["    description: Loop Returns, mirrored by loop-returns.", "    tables:"]
     for table in TABLES.values():
-        columns = ((c.name, c.description, not c.nullable) for c in table.columns)
-        lines += _table(table.name, table.description, table.key, columns)
+        tests: dict[str, list[Any]] = {column.name: ["not_null"] for column in table.columns if not column.nullable}
+        if table is RETURNS:
+            tests["state"] = [{"accepted_values": {"values": [*STATES], "config": {"severity": "warn"}}}]
+        described = {column.name: column.description for column in table.columns}
+        lines += _table(table.name, table.description, table.key, described, tests, is_ledger=table is RUNS)
     for mart in sorted(all_marts(), key=lambda mart: mart.rank):
-        described = ((name, meaning, name == "shop") for name, meaning in mart.columns.items())
-        lines += _table(mart.name, f"{mart.description} Grain: {mart.grain}.", (), described)
+        tests = {name: ["not_null"] for name in mart.key}
+        if mart.name in _LINES:
+            parent = {"to": f"source({dataset!r}, 'fct_returns')", "field": "return_key"}
+            tests["return_key"] = ["not_null", {"relationships": parent}]
+        lines += _table(mart.name, f"{mart.description} Grain: {mart.grain}.", mart.key, mart.columns, tests)
     return "\n".join(lines) + "\n"
 
 
-def _table(name: str, description: str, key: tuple[str, ...], columns: Iterable[tuple[str, str, bool]]) -> Iterator[str]:
+def _table(
+    name: str,
+    description: str,
+    key: Sequence[str],
+    columns: Mapping[str, str],
+    tests: Mapping[str, Sequence[Any]],
+    *,
+    is_ledger: bool = False,
+) -> Iterator[str]:
     yield f"      - name: {name}"
     yield f"        description: {json.dumps(description, ensure_ascii=False)}"
-    if key:
-        together = " || '|' || ".join(f"cast({column} as varchar)" for column in key)
-        yield from ("        data_tests:", "          - unique:", f"              column_name: {json.dumps(together)}")
+    if is_ledger:
+        hours = {"count": STALE // timedelta(hours=1), "period": "hour"}
+        yield from ("        loaded_at_field: synced_up_to", f"        freshness: {json.dumps({'warn_after': hours})}")
+    together = " || '|' || ".join(f"cast({column} as varchar)" for column in key)
+    yield from ("        data_tests:", "          - unique:", f"              column_name: {json.dumps(together)}")
     yield "        columns:"
-    for column, meaning, filled in columns:
+    for column, meaning in columns.items():
         yield f"          - name: {column}"
         yield f"            description: {json.dumps(meaning, ensure_ascii=False)}"
-        if filled:
-            yield "            data_tests: [not_null]"
+        if column in tests:
+            yield f"            data_tests: {json.dumps(tests[column])}"
 
 
 if __name__ == "__main__":
