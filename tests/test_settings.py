@@ -64,7 +64,7 @@ def test_order(project: Callable[..., None], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(variable("window_days"), "40")
     monkeypatch.setenv(variable("page_size"), "50")
     found = load(page_size=60, window_days=None)
-    assert (found.shop, found.window_days, found.page_size, found.max_concurrency) == ("file", 40, 60, 4)
+    assert (found.shop, found.window_days, found.page_size, found.max_concurrency) == ("file", 40, 60, 8)
     assert (found.api_key, found.pii) == (KEY, "hash")
 
 

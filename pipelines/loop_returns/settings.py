@@ -112,7 +112,7 @@ class Settings:
             description="Loop's limit per key; set it lower to leave room for other programs",
         ),
     ] = facts.REQUESTS_PER_MINUTE
-    max_concurrency: Annotated[int, Meta(ge=1, le=facts.MAX_CONCURRENCY, description="requests under way at once")] = 4
+    max_concurrency: Annotated[int, Meta(ge=1, le=facts.MAX_CONCURRENCY, description="requests under way at once")] = 8
     lookback: Annotated[
         timedelta,
         _duration,

@@ -20,6 +20,7 @@ from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, has_sql, sql_client, stored_state
 from loop_returns.warehouse.failures import explain
 
+_ROWS: Final = 10_000  # of a result at a time
 _VALUES: Final = "loop_returns_values"  # a table of one connection
 
 
@@ -77,10 +78,15 @@ class Reader:
             with self.sql.execute_query(sql, *values) as cursor:
                 if self.dialect == "duckdb":
                     return cursor.native_cursor.to_arrow_table().rename_columns(schema.names).cast(schema)
-                columns = [*zip(*cursor.fetchall(), strict=True)] or [()] * len(schema)
+                parts = [schema.empty_table()]
+                while rows := cursor.fetchmany(_ROWS):  # as Python's objects a million of them take 250 MB
+                    arrays = [
+                        pa.array(values, one.type) for values, one in zip(zip(*rows, strict=True), schema, strict=True)
+                    ]
+                    parts.append(pa.Table.from_arrays(arrays, schema=schema))
+                return pa.concat_tables(parts)
         except DatabaseUndefinedRelation:
             return schema.empty_table()
-        return pa.Table.from_arrays([pa.array(v, f.type) for v, f in zip(columns, schema, strict=True)], schema=schema)
 
     def run(self, *statements: str) -> None:
         """Runs the statements as one transaction: all or none."""
