@@ -116,6 +116,9 @@ def test_dlts_staging_dataset(drive: Callable[..., Driver], what: str):
     """Whatever was dropped of dlt's staging dataset stops nothing, nor does one that somebody has made and left empty."""
     driver = drive(Shop.generate(seed=62, returns=10, days=20, now=NOW))
     driver.sync()
+    driver.shop.tick(60)
+    driver.shop.change_label(5)
+    driver.sync()  # only rows that replace others go by way of it
     execute(driver, f"DROP {what}")
     life(driver)
     assert driver.sync().outcome == "done"
