@@ -92,7 +92,7 @@ def test_tables_and_views(pipeline: dlt.Pipeline):
     }
     for made in (NAMES, FACTS):
         assert sorted(marts.refresh(pipeline, as_tables=True)) == made
-        assert marts.are_there(pipeline, as_tables=True)
+        assert marts.are_current(pipeline, as_tables=True)
         assert kinds(pipeline) == {name: "BASE TABLE" if name in FACTS else "VIEW" for name in NAMES}
         assert {name: sorted(map(str, select(pipeline, f"SELECT * FROM {name}"))) for name in before} == before
     load(pipeline, {"returns": [{"shop": "north", "id": "new", "state": "open"}]})

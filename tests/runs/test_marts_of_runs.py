@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from unittest import mock
 
+import duckdb
 import pytest
 
 from loop_returns import marts
@@ -64,6 +65,17 @@ def test_another_kind_in_a_quiet_shop(driver: Driver):
     assert kinds(driver) == (set(), FACTS | OTHERS)
     driver.sync()
     assert kinds(driver) == (FACTS, OTHERS)
+
+
+def test_another_table_in_a_quiet_shop(driver: Driver):
+    """A setting that names a table for the marts takes effect with the next run, though nothing is new."""
+    driver.sync()
+    assert driver.count("rpt_group_daily", "rate IS NOT NULL") == 0
+    with duckdb.connect(str(driver.file)) as warehouse:
+        warehouse.execute("CREATE SCHEMA platform")
+        warehouse.execute("CREATE TABLE platform.rates AS SELECT 'USD' AS currency, DATE '2020-01-01' AS day, 0.9 AS rate")
+    driver.sync(rates="platform.rates")
+    assert driver.count("rpt_group_daily", "rate IS NOT NULL")
 
 
 def test_a_run_that_ends_when_it_has_marked_returns(driver: Driver):

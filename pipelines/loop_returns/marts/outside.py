@@ -1,6 +1,5 @@
 """What marts read besides the mirror: tables that settings name, as if they were raw ones, and values for a `$name`."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from dlt.destinations.exceptions import DatabaseException
@@ -10,18 +9,19 @@ from loop_returns.errors import ConfigurationError
 from loop_returns.settings import Settings
 from loop_returns.warehouse.reader import Reader
 
-Given = Mapping[str, str]  # what settings say, by the name that stands for it in a mart
+Given = dict[str, str]  # what settings say, by the name that stands for it in a mart
 OUTSIDE: Final = {  # the columns of such a table; marts cast them
     "orders": "shop, order_id, order_line_id, product_id, variant_id, units, amount, currency, ordered_at",
     "refunds": "shop, refund_id, amount",
     "rates": "currency, day, rate",
 }
+DEFAULTS: Final[Given] = {"label_rates_in_one": "1"}  # where no setting says anything
 
 
 def given_by(settings: Settings) -> Given:
     """What the settings say to the marts."""
     tables = {name: str(place) for name in OUTSIDE if (place := getattr(settings, name))}
-    return tables | {"label_rates_in_one": "100" if settings.label_rate_unit == "cents" else "1"}
+    return DEFAULTS | tables | ({"label_rates_in_one": "100"} if settings.label_rate_unit == "cents" else {})
 
 
 def outside(name: str, alias: str, given: Given) -> exp.Expr:

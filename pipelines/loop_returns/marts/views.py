@@ -1,7 +1,7 @@
 """Creates, replaces and drops the marts in the destination."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -11,8 +11,7 @@ from dlt.destinations.exceptions import DatabaseException
 from sqlglot import exp
 
 from loop_returns.marts.files import Mart, all_marts
-from loop_returns.marts.outside import OUTSIDE, Given, given_by, outside, refuse_unreadable
-from loop_returns.settings import Settings
+from loop_returns.marts.outside import DEFAULTS, OUTSIDE, Given, outside, refuse_unreadable
 from loop_returns.tables.catalog import TABLES
 from loop_returns.tables.schema import PRECISION, SCALE, Type
 from loop_returns.warehouse import comments
@@ -21,17 +20,21 @@ from loop_returns.warehouse.reader import Reader, connected
 Kind = Literal["TABLE", "VIEW"]
 
 _TYPES: Final = {Type.DECIMAL: f"decimal({PRECISION}, {SCALE})", Type.TIMESTAMP: "timestamptz"}  # else as dlt names them
-DEFAULTS: Final = given_by(Settings(api_key=""))
 
 
 @dataclass(frozen=True)
 class _Planned:
-    """A mart as it is to be: what kind, by which query of this destination, with which comment."""
+    """A mart as it is to be: what kind, with which comment, and how its query is translated when that is needed."""
 
     mart: Mart
     kind: Kind
-    query: str
     comment: str
+    translate: Callable[[Mart], str]
+
+    @property
+    def query(self) -> str:
+        """Its query in the destination's dialect."""
+        return self.translate(self.mart)
 
 
 def refresh(pipeline: dlt.Pipeline, *, as_tables: bool = False, given: Given = DEFAULTS) -> list[str]:
@@ -61,14 +64,10 @@ def is_depended_on(error: DatabaseException) -> bool:
     return type(cause).__name__ in {"DependentObjectsStillExist", "InsufficientPrivilege"}
 
 
-def are_there(pipeline: dlt.Pipeline, *, as_tables: bool = False) -> bool:
-    """True when each is there, and of its kind; also where the destination has no SQL."""
+def are_current(pipeline: dlt.Pipeline, *, as_tables: bool = False, given: Given = DEFAULTS) -> bool:
+    """True when each is there, of its kind and with its text, as far as comments tell; also where there is no SQL."""
     with connected(pipeline) as reader:
-        return reader is None or _kinds(reader) == {mart.name: _kind(mart, as_tables=as_tables) for mart in all_marts()}
-
-
-def _kind(mart: Mart, *, as_tables: bool) -> Kind:
-    return "TABLE" if as_tables and mart.may_be_table else "VIEW"
+        return reader is None or _is_current(reader, _plan(reader, given, as_tables=as_tables), unless_unknown=True)
 
 
 def _plan(reader: Reader, given: Given, *, as_tables: bool) -> list[_Planned]:
@@ -77,9 +76,9 @@ def _plan(reader: Reader, given: Given, *, as_tables: bool) -> list[_Planned]:
     return [
         _Planned(
             mart,
-            _kind(mart, as_tables=as_tables),
-            _translated(mart, reader, columns, given),
+            "TABLE" if as_tables and mart.may_be_table else "VIEW",
             f"{mart.description} Grain: {mart.grain}. [{mark}]",
+            lambda one: _translated(one, reader, columns, given),
         )
         for mart in all_marts()
     ]
@@ -93,9 +92,13 @@ def _mark(reader: Reader, columns: Mapping[str, set[str]], given: Given) -> str:
     return hashlib.blake2b(everything.encode(), digest_size=4).hexdigest()
 
 
-def _is_current(reader: Reader, plan: Sequence[_Planned]) -> bool:
-    known, kinds = comments.read(reader), _kinds(reader)
-    return all(kinds.get(one.mart.name) == one.kind and known.get((one.mart.name, "")) == one.comment for one in plan)
+def _is_current(reader: Reader, plan: Sequence[_Planned], *, unless_unknown: bool = False) -> bool:
+    """True when each is of its kind and has its comment, which, `unless_unknown`, only counts where there are comments."""
+    if _kinds(reader) != {one.mart.name: one.kind for one in plan}:
+        return False
+    known = comments.read(reader)
+    is_unknown = unless_unknown and not comments.are_known(reader)
+    return is_unknown or all(known.get((one.mart.name, "")) == one.comment for one in plan)
 
 
 def _build(reader: Reader, plan: Sequence[_Planned]) -> None:

@@ -141,17 +141,15 @@ class Session:
         Where everything was sound before, only what this run loaded is checked, unless `check_all`. A failed check makes the
         run's outcome `check_failed` and its exit code 3; warnings only stand in the report.
         """
-        pipeline, kind = self.warehouse.pipeline, self.settings.marts
         in_order = self.state.verified == __version__ and not check_all
-        are_there = kind == "off" or marts.are_there(pipeline, as_tables=kind == "tables")
-        if self.options.dry_run or (in_order and are_there):
+        if self.options.dry_run or (in_order and self._are_marts_current()):
             return
         self.progress.doing("refreshing marts, checking the data")
         loads = self.warehouse.loads or None if self.verified_before == __version__ and not check_all else None
         with self.warehouse.explained():
-            are_fresh = kind == "off" or self._refresh_marts(as_tables=kind == "tables")
-            self.warehouse.notes += write_comments(pipeline, marts.column_comments())
-            checks = run_checks(pipeline, shop=self.shop, loads=loads)
+            are_fresh = self._refresh_marts()
+            self.warehouse.notes += write_comments(self.warehouse.pipeline, marts.column_comments())
+            checks = run_checks(self.warehouse.pipeline, shop=self.shop, loads=loads)
         self.run.checks = [asdict(check) for check in checks if check.failed]
         sound = not any(check.failed and check.severity == "error" for check in checks)
         if not sound:
@@ -159,10 +157,16 @@ class Session:
         # else the next run does all of this again
         self.state = replace(self.state, verified=__version__ if sound and are_fresh else None)
 
-    def _refresh_marts(self, *, as_tables: bool) -> bool:
-        given = marts.given_by(self.settings)
+    def _are_marts_current(self) -> bool:
+        kind, given = self.settings.marts, marts.given_by(self.settings)
+        return kind == "off" or marts.are_current(self.warehouse.pipeline, as_tables=kind == "tables", given=given)
+
+    def _refresh_marts(self) -> bool:
+        kind, given = self.settings.marts, marts.given_by(self.settings)
+        if kind == "off":
+            return True
         try:
-            self.warehouse.insist(lambda: marts.refresh(self.warehouse.pipeline, as_tables=as_tables, given=given))
+            self.warehouse.insist(lambda: marts.refresh(self.warehouse.pipeline, as_tables=kind == "tables", given=given))
         except DatabaseException as error:
             if not marts.is_depended_on(error):
                 raise
