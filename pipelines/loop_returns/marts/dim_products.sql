@@ -5,11 +5,11 @@
 with units as (
     select
         l.shop,
-        coalesce(nullif(nullif(l.product_id, ''), 'N/A'), '(none)') as product_id,
-        coalesce(nullif(nullif(l.variant_id, ''), 'N/A'), '(none)') as variant_id,
-        nullif(nullif(l.title, ''), 'N/A') as title,
-        nullif(nullif(l.sku, ''), 'N/A') as sku,
-        nullif(nullif(l.barcode, ''), 'N/A') as barcode,
+        coalesce(case when lower(trim(l.product_id)) not in ('', 'n/a') then l.product_id end, '(none)') as product_id,
+        coalesce(case when lower(trim(l.variant_id)) not in ('', 'n/a') then l.variant_id end, '(none)') as variant_id,
+        case when lower(trim(l.title)) not in ('', 'n/a') then l.title end as title,
+        case when lower(trim(l.sku)) not in ('', 'n/a') then l.sku end as sku,
+        case when lower(trim(l.barcode)) not in ('', 'n/a') then l.barcode end as barcode,
         f.submitted_at,
         1 as returned,
         0 as exchanged
@@ -18,10 +18,10 @@ with units as (
     union all
     select
         e.shop,
-        coalesce(nullif(nullif(e.product_id, ''), 'N/A'), '(none)') as product_id,
-        coalesce(nullif(nullif(e.variant_id, ''), 'N/A'), '(none)') as variant_id,
-        nullif(nullif(e.title, ''), 'N/A') as title,
-        nullif(nullif(e.sku, ''), 'N/A') as sku,
+        coalesce(case when lower(trim(e.product_id)) not in ('', 'n/a') then e.product_id end, '(none)') as product_id,
+        coalesce(case when lower(trim(e.variant_id)) not in ('', 'n/a') then e.variant_id end, '(none)') as variant_id,
+        case when lower(trim(e.title)) not in ('', 'n/a') then e.title end as title,
+        case when lower(trim(e.sku)) not in ('', 'n/a') then e.sku end as sku,
         cast(null as varchar) as barcode,
         f.submitted_at,
         0 as returned,

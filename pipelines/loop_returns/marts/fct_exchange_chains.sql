@@ -21,7 +21,7 @@ held as (
     select
         f.shop,
         f.return_id,
-        nullif(nullif(f.provider_order_id, ''), 'N/A') as provider_order_id,
+        f.provider_order_id,
         f.return_type,
         f.customer,
         f.currency,
@@ -38,7 +38,7 @@ placed as ( /* an exchange order belongs to one return */
     select e.shop, e.exchange_order_id, min(e.return_id) as return_id
     from return_exchanges as e
     join held as h on h.shop = e.shop and h.return_id = e.return_id
-    where e.exchange_order_id is not null and e.exchange_order_id not in ('', 'N/A')
+    where lower(trim(e.exchange_order_id)) not in ('', 'n/a')
     group by e.shop, e.exchange_order_id
 ),
 links as (

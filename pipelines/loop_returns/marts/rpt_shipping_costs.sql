@@ -13,7 +13,7 @@ returned as (
         f.shop,
         cast(date_trunc('month', f.submitted_at at time zone 'UTC') as date) as month,
         coalesce(
-            nullif(nullif(r.return_method_provider, ''), 'N/A'), nullif(nullif(r.return_method, ''), 'N/A'), '(none given)'
+            case when lower(trim(r.return_method_provider)) not in ('', 'n/a') then r.return_method_provider end, case when lower(trim(r.return_method)) not in ('', 'n/a') then r.return_method end, '(none given)'
         ) as method,
         coalesce(f.return_type, '(none given)') as return_type,
         coalesce(f.currency, '(none given)') as currency,
