@@ -3,21 +3,7 @@
 -- key: shop, return_id
 -- answers: Did the exchange stick, or did it come back as well?
 -- answers: What of the retained value is left when the returns that followed are counted?
-with recursive moments as (
-    select s.shop, s.synced_up_to as moment
-    from _loop_sync_runs as s
-    where s.synced_up_to <= current_timestamp
-    union all
-    select r.shop, r.updated_at as moment
-    from returns as r
-    where r.updated_at <= current_timestamp
-),
-readings as (
-    select m.shop, max(m.moment) as read_up_to
-    from moments as m
-    group by m.shop
-),
-held as (
+with recursive held as (
     select
         f.shop,
         f.return_id,
@@ -106,4 +92,4 @@ select
 from held as h
 join placed_orders as o on o.shop = h.shop and o.first_id = h.return_id
 left join later as l on l.shop = h.shop and l.first_id = h.return_id
-left join readings as k on k.shop = h.shop
+left join dim_shops as k on k.shop = h.shop

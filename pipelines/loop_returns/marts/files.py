@@ -16,7 +16,7 @@ from typing import Final
 from loop_returns.marts.outside import OUTSIDE
 
 _SOURCES: Final = re.compile(r"\b(?:from|join)\s+([a-z_]+)", re.IGNORECASE)
-_MOVES: Final = re.compile(rf"current_timestamp|_loop_sync_runs|(?:from|join) (?:{'|'.join(OUTSIDE)})\b")
+_MOVES: Final = re.compile(rf"current_timestamp|_loop_sync_runs|(?:from|join) (?:{'|'.join(OUTSIDE)}|dim_\w+|rpt_\w+)\b")
 _KINDS: Final = ("fct", "dim", "rpt")
 _COLUMN: Final = re.compile(r"\b([a-z_0-9]+),? -- (.+)$")
 

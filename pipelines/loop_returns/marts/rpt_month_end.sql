@@ -3,27 +3,7 @@
 -- key: shop, month_end, currency
 -- answers: How many returns were open, in review and closed at the end of a month?
 -- answers: What was owed at the end of a month: refunds chosen and not paid, store credit chosen and not issued, exchanges not sent?
-with moments as (
-    select s.shop, s.synced_up_to as moment
-    from _loop_sync_runs as s
-    where s.synced_up_to <= current_timestamp
-    union all
-    select r.shop, r.updated_at as moment
-    from returns as r
-    where r.updated_at <= current_timestamp
-),
-readings as (
-    select m.shop, max(m.moment) as read_up_to
-    from moments as m
-    group by m.shop
-),
-observations as ( /* from when on changes of state were seen */
-    select s.shop, min(coalesce(s.synced_up_to, s.finished_at)) as observed_from
-    from _loop_sync_runs as s
-    where s.command = 'sync' and s.exit_code in (0, 3)
-    group by s.shop
-),
-paid_back as (
+with paid_back as (
     select b.shop, b.return_id, min(coalesce(b.provider_created_at, b.created_at)) as refunded_at
     from return_refunds as b
     group by b.shop, b.return_id
@@ -108,7 +88,7 @@ months as ( /* every month from the first on, also those in which nothing change
     select f.shop, f.currency, cast(f.month + n.n * interval '1 month' as date) as month
     from firsts as f
     cross join numbers as n
-    join readings as k on k.shop = f.shop
+    join dim_shops as k on k.shop = f.shop
     where cast(f.month + (n.n + 1) * interval '1 month' as date) <= cast(k.read_up_to at time zone 'UTC' as date)
 ),
 sums as (
@@ -135,7 +115,7 @@ judged as (
         s.next_month - 1 as month_end,
         coalesce(cast(o.observed_from at time zone 'UTC' as timestamp) <= cast(s.next_month as timestamp), false) as is_known
     from sums as s
-    left join observations as o on o.shop = s.shop
+    left join dim_shops as o on o.shop = s.shop
 )
 select
     j.shop, -- The shop, as configured.

@@ -3,21 +3,7 @@
 -- key: shop, return_id
 -- answers: Which returns were closed and never paid, paid and never closed, or paid although nothing came back?
 -- answers: Which returns have more than one refund, or were paid twice or another amount than was chosen?
-with moments as (
-    select s.shop, s.synced_up_to as moment
-    from _loop_sync_runs as s
-    where s.synced_up_to <= current_timestamp
-    union all
-    select r.shop, r.updated_at as moment
-    from returns as r
-    where r.updated_at <= current_timestamp
-),
-readings as (
-    select m.shop, max(m.moment) as read_up_to
-    from moments as m
-    group by m.shop
-),
-amounts as ( /* a refund may be paid in several transactions */
+with amounts as ( /* a refund may be paid in several transactions */
     select
         cast(a.shop as varchar) as shop,
         cast(a.refund_id as varchar) as refund_id,
@@ -85,7 +71,7 @@ joined as (
     join returns as r on r.shop = f.shop and r.id = f.return_id
     left join made as b on b.shop = f.shop and b.return_id = f.return_id
     left join inspections as i on i.shop = f.shop and i.return_id = f.return_id
-    left join readings as k on k.shop = f.shop
+    left join dim_shops as k on k.shop = f.shop
 )
 select
     j.shop, -- The shop, as configured.

@@ -3,21 +3,7 @@
 -- key: shop, month, product_id, variant_id, currency
 -- answers: What is the return rate of a product, by units and by revenue, 30, 60 and 90 days after the order?
 -- answers: Which variants come back more than others, of what was sold in the same month?
-with moments as (
-    select s.shop, s.synced_up_to as moment
-    from _loop_sync_runs as s
-    where s.synced_up_to <= current_timestamp
-    union all
-    select r.shop, r.updated_at as moment
-    from returns as r
-    where r.updated_at <= current_timestamp
-),
-readings as (
-    select m.shop, max(m.moment) as read_up_to
-    from moments as m
-    group by m.shop
-),
-exchange_orders as (
+with exchange_orders as (
     select distinct e.shop, e.exchange_order_id
     from return_exchanges as e
     where e.exchange_order_id is not null
@@ -113,7 +99,7 @@ judged as (
         and r.product_id = t.product_id
         and r.variant_id = t.variant_id
         and r.currency = t.currency
-    left join readings as k on k.shop = t.shop
+    left join dim_shops as k on k.shop = t.shop
 )
 select
     j.shop, -- The shop, as configured.
