@@ -55,6 +55,7 @@ import itertools, os, pathlib, signal, sys, time
 from loop_returns.extract.page import PageWriter
 from loop_returns.extract.pool import ShapingPool
 from loop_returns.api.facts import RETURNS_PATH
+from loop_returns.api.response import RawResponse
 from loop_returns.tables.privacy import Privacy
 from loop_returns.tables.shape import Shaper
 
@@ -64,10 +65,10 @@ shaper = Shaper("default", Privacy("hash", "hush-" * 8))
 writer = PageWriter(shaper, pathlib.Path())
 pool = ShapingPool(writer, itertools.count(0, 1000), min_bytes=1, processors=2)
 body = pathlib.Path("page.json").read_bytes()
-pool.shape(RETURNS_PATH, body)
+pool.shape(RawResponse(RETURNS_PATH, 200, body))
 """
 READY = """
-while pool.shape(RETURNS_PATH, body) is None:
+while pool.shape(RawResponse(RETURNS_PATH, 200, body)) is None:
     time.sleep(0.01)
 print("ready", flush=True)
 """
@@ -77,7 +78,9 @@ print("ready", flush=True)
 def pool() -> Iterator[ShapingPool]:
     """A pool with one process that is ready."""
     one = eager()
-    assert one.shape(RETURNS_PATH, page()) is None, "the first page is the caller's while the process is being started"
+    assert one.shape(RawResponse(RETURNS_PATH, 200, page())) is None, (
+        "the first page is the caller's while the process is being started"
+    )
     until_ready(one)
     yield one
     one.close()
@@ -93,8 +96,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             super()._start()
             started.append(self._workers[-1].pid)
 
-        def shape(self, path: str, body: bytes) -> ShapedPage | None:
-            page = super().shape(path, body)
+        def shape(self, response: RawResponse) -> ShapedPage | None:
+            page = super().shape(response)
             until(lambda: not self._starting)
             return page
 
@@ -185,7 +188,7 @@ def open_files() -> int:
 )
 def test_the_same_tables(pool: ShapingPool, path: str, body: bytes):
     """What comes back equals what the run would have made of the same bytes, cursor and new columns included."""
-    there = pool.shape(path, body)
+    there = pool.shape(RawResponse(path, 200, body))
     here = shape_response(RawResponse(path, 200, body), Shaper("default"), first_copy=0)
     assert there is not None
     assert there.cursor == here.cursor
@@ -198,15 +201,15 @@ def test_the_same_tables(pool: ShapingPool, path: str, body: bytes):
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"returns": [{"id": ""}]}', b'{"error": "no"}', b"[1]"])
 def test_what_is_no_page_is_left_to_the_caller(pool: ShapingPool, path: str, body: bytes):
     """Bodies that hold no page come back as None, and the process goes on."""
-    assert pool.shape(path, body) is None
-    assert isinstance(pool.shape(RETURNS_PATH, page()), ShapedPage)
+    assert pool.shape(RawResponse(path, 200, body)) is None
+    assert isinstance(pool.shape(RawResponse(RETURNS_PATH, 200, page())), ShapedPage)
 
 
 def test_copies_have_numbers_of_their_own(pool: ShapingPool):
     """However many threads ask, no two pages have a copy number in common."""
     body = page()
     with ThreadPoolExecutor(4) as threads:
-        pages = list(threads.map(lambda _: pool.shape(RETURNS_PATH, body), range(12)))
+        pages = list(threads.map(lambda _: pool.shape(RawResponse(RETURNS_PATH, 200, body)), range(12)))
     made = [one.tables["returns"].column("_copy").to_pylist() for one in pages if one is not None and one.tables]
     numbers = [number for copies in made for number in copies]
     assert len(made) == 12
@@ -216,8 +219,8 @@ def test_copies_have_numbers_of_their_own(pool: ShapingPool):
 def test_it_dies(pool: ShapingPool):
     """Once its process is killed, every page is the caller's, at once and for good."""
     os.kill(ids(pool)[0], signal.SIGKILL)
-    assert pool.shape(RETURNS_PATH, page()) is None
-    assert pool.shape(RETURNS_PATH, page()) is None
+    assert pool.shape(RawResponse(RETURNS_PATH, 200, page())) is None
+    assert pool.shape(RawResponse(RETURNS_PATH, 200, page())) is None
     assert not pool._workers, "no other one was started"
 
 
@@ -228,7 +231,7 @@ def test_it_dies_while_it_works(pool: ShapingPool):
     assert len(body) > 3 * PIPE
     os.kill(pid, signal.SIGSTOP)
     with ThreadPoolExecutor(3) as threads, closing(pool):
-        asked = [threads.submit(pool.shape, RETURNS_PATH, body) for _ in range(MAX_WAITING)]
+        asked = [threads.submit(pool.shape, RawResponse(RETURNS_PATH, 200, body)) for _ in range(MAX_WAITING)]
         until(lambda: pool._waiting == MAX_WAITING - 1)
         os.kill(pid, signal.SIGKILL)
         assert [one.result(PATIENCE) for one in asked] == [None] * MAX_WAITING
@@ -240,15 +243,15 @@ def test_another_one_comes_when_one_falls_behind(pool: ShapingPool):
     (first,) = ids(pool)
     with ThreadPoolExecutor(4 * MAX_PROCESSES * MAX_WAITING) as threads, closing(pool):
         os.kill(first, signal.SIGSTOP)
-        asked = [threads.submit(pool.shape, RETURNS_PATH, page(4)) for _ in range(MAX_WAITING + 1)]
+        asked = [threads.submit(pool.shape, RawResponse(RETURNS_PATH, 200, page(4))) for _ in range(MAX_WAITING + 1)]
         until(lambda: pool._waiting == MAX_WAITING)
-        asked.append(threads.submit(pool.shape, RETURNS_PATH, page(4)))
+        asked.append(threads.submit(pool.shape, RawResponse(RETURNS_PATH, 200, page(4))))
         until(lambda: len(pool._workers) == MAX_PROCESSES)
         until_ready(pool)
-        assert isinstance(pool.shape(RETURNS_PATH, page(5)), ShapedPage), "the first one is still stopped"
+        assert isinstance(pool.shape(RawResponse(RETURNS_PATH, 200, page(5))), ShapedPage), "the first one is still stopped"
         second = ids(pool)[1]
         os.kill(second, signal.SIGSTOP)
-        asked += [threads.submit(pool.shape, RETURNS_PATH, page(4)) for _ in range(2 * MAX_WAITING)]
+        asked += [threads.submit(pool.shape, RawResponse(RETURNS_PATH, 200, page(4))) for _ in range(2 * MAX_WAITING)]
         until(lambda: pool._waiting >= MAX_WAITING)
         assert len(pool._workers) == MAX_PROCESSES
         os.kill(first, signal.SIGCONT)
@@ -256,9 +259,9 @@ def test_another_one_comes_when_one_falls_behind(pool: ShapingPool):
         assert all(isinstance(one.result(PATIENCE), ShapedPage) for one in asked)
         os.kill(first, signal.SIGKILL)
         until(lambda: not alive(first))
-        shaped = [pool.shape(RETURNS_PATH, page(6)) for _ in range(3)]
+        shaped = [pool.shape(RawResponse(RETURNS_PATH, 200, page(6))) for _ in range(3)]
         assert isinstance(shaped[-1], ShapedPage), "the second one goes on"
-    assert pool.shape(RETURNS_PATH, page(6)) is None
+    assert pool.shape(RawResponse(RETURNS_PATH, 200, page(6))) is None
     assert not alive(second)
 
 
@@ -266,9 +269,9 @@ def test_nothing_is_started_for_little():
     """Up to the bytes that make it worth it the pages are the caller's, and there is no process."""
     body = page()
     pool = eager(min_bytes=3 * len(body))
-    assert [pool.shape(RETURNS_PATH, body) for _ in range(2)] == [None, None]
+    assert [pool.shape(RawResponse(RETURNS_PATH, 200, body)) for _ in range(2)] == [None, None]
     assert not pool._workers
-    pool.shape(RETURNS_PATH, body)
+    pool.shape(RawResponse(RETURNS_PATH, 200, body))
     assert len(pool._workers) == 1
     pool.close()
 
@@ -276,7 +279,7 @@ def test_nothing_is_started_for_little():
 def test_nothing_is_started_on_one_processor():
     """With one processor there is nothing to win."""
     pool = eager(processors=1)
-    assert [pool.shape(RETURNS_PATH, page()) for _ in range(2)] == [None, None]
+    assert [pool.shape(RawResponse(RETURNS_PATH, 200, page())) for _ in range(2)] == [None, None]
     assert not pool._workers
 
 
@@ -284,25 +287,25 @@ def test_none_comes_after_the_end():
     """A page that was under way when the run ended starts no process that nobody would end."""
     pool = eager()
     pool.close()
-    assert pool.shape(RETURNS_PATH, page()) is None
+    assert pool.shape(RawResponse(RETURNS_PATH, 200, page())) is None
     assert not pool._workers
 
 
 def test_the_end_comes_at_any_moment():
     """A process that is being started and one that does not answer end with the pool; whoever waits for them gets None."""
     pool = eager()
-    pool.shape(RETURNS_PATH, page())
+    pool.shape(RawResponse(RETURNS_PATH, 200, page()))
     starting = ids(pool)
     pool.close()
     assert len(starting) == 1
     assert not any(alive(pid) for pid in starting)
     pool = eager()
-    pool.shape(RETURNS_PATH, page())
+    pool.shape(RawResponse(RETURNS_PATH, 200, page()))
     until_ready(pool)
     (pid,) = ids(pool)
     os.kill(pid, signal.SIGSTOP)
     with ThreadPoolExecutor(2) as threads, closing(pool):
-        asked = threads.submit(pool.shape, RETURNS_PATH, page())
+        asked = threads.submit(pool.shape, RawResponse(RETURNS_PATH, 200, page()))
         until(pool._idle.empty)
         threads.submit(pool.close).result(PATIENCE)
         assert asked.result(PATIENCE) is None
@@ -311,14 +314,14 @@ def test_the_end_comes_at_any_moment():
 
 def test_it_leaves_nothing_behind(pool: ShapingPool):
     """After its end there is no process and no open file of the pool."""
-    assert isinstance(pool.shape(ASN_PATH, notices()), ShapedPage)
+    assert isinstance(pool.shape(RawResponse(ASN_PATH, 200, notices())), ShapedPage)
     pool.close()
     files = open_files()
     again = eager()
-    again.shape(RETURNS_PATH, page())
+    again.shape(RawResponse(RETURNS_PATH, 200, page()))
     until_ready(again)
     (pid,) = ids(again)
-    assert isinstance(again.shape(RETURNS_PATH, page()), ShapedPage)
+    assert isinstance(again.shape(RawResponse(RETURNS_PATH, 200, page())), ShapedPage)
     again.close()
     assert not alive(pid)
     until(lambda: open_files() <= files)
@@ -328,8 +331,8 @@ def test_it_cannot_be_started(monkeypatch: pytest.MonkeyPatch):
     """Where no process can be started, every page is the caller's."""
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     pool = eager()
-    assert pool.shape(RETURNS_PATH, page()) is None
-    assert [pool.shape(RETURNS_PATH, page()) for _ in range(2)] == [None, None]
+    assert pool.shape(RawResponse(RETURNS_PATH, 200, page())) is None
+    assert [pool.shape(RawResponse(RETURNS_PATH, 200, page())) for _ in range(2)] == [None, None]
     assert not pool._workers
     pool.close()
 

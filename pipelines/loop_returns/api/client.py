@@ -2,18 +2,21 @@
 
 import re
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, Self
+from io import BytesIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any, Final, Self
 
 import httpx
 
 from loop_returns import __version__
 from loop_returns.api import facts
-from loop_returns.api.network import TimedBackend, http_client, network_error
+from loop_returns.api.network import ApiKey, TimedBackend, http_client, network_error
 from loop_returns.api.rate_limit import RateLimiter
 from loop_returns.api.response import Expect, RawResponse, parse_response
 from loop_returns.api.retry import RetryableError, http_date, retry_after, retrying
@@ -60,25 +63,6 @@ class RequestStats:
                 setattr(self, name, getattr(self, name) + count)
 
 
-class ApiKey(httpx.Auth):
-    """Adds the key to requests that are sent; no representation shows it."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return "<API key>"
-
-    def hide(self, text: str) -> str:
-        """The text without the key in it."""
-        return text.replace(self._text, "…") if self._text else text
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sets the header of a request that is about to be sent."""
-        request.headers[facts.AUTH_HEADER] = self._text
-        yield request
-
-
 class LoopClient:
     """Sends requests to the API; safe to share between threads; a context manager.
 
@@ -91,6 +75,7 @@ class LoopClient:
         first_wait: seconds before the first repeat, and the least wait after a 429.
         max_concurrency: connections kept open.
         max_bytes: how long a body may be.
+        folder: where answers wait, from when they begin to arrive until they are parsed; None: in memory.
         on_retry: is told of every wait before it begins, in seconds, with a few words on its reason that hold no secret;
             called from whichever thread is about to wait.
     """
@@ -106,6 +91,7 @@ class LoopClient:
         first_wait: float = facts.FIRST_WAIT,
         max_concurrency: int = facts.MAX_CONCURRENCY,
         max_bytes: int = facts.MAX_BYTES,
+        folder: Path | None = None,
         on_retry: Callable[[float, str], None] = lambda _seconds, _reason: None,
     ) -> None:
         self.base_url = base_url
@@ -113,6 +99,7 @@ class LoopClient:
         self.stats = RequestStats()
         self._budget = budget_seconds
         self._max_bytes = max_bytes
+        self._folder = folder
         self._on_retry = on_retry
         self._retrying = partial(retrying, rate_limiter, attempts=attempts, first_wait=first_wait, on_retry=self._note_retry)
         self._key = ApiKey(api_key)
@@ -186,40 +173,46 @@ class LoopClient:
     ) -> ApiResponse:
         self.rate_limiter.wait(lambda seconds: self._on_retry(seconds, "the limit of requests a minute"))
         self.stats.add(requests=1)
-        try:
-            status, headers, body = self._fetch(path, params, deadline, most)
-        except httpx.DecodingError:
-            what = f"The compressed answer to {path} is damaged."
-            raise RetryableError(InvalidResponseError, what, "the answer was damaged") from None
-        except httpx.TransportError as error:
-            if most is not None and isinstance(error, httpx.ReadTimeout):
-                raise _too_much(path) from None
-            raise network_error(path, error, hide=self._key.hide) from None
-        wait = retry_after(headers)
-        if status == httpx.codes.TOO_MANY_REQUESTS:
-            self.stats.add(too_many=1)
-        if wait is None:  # with a Retry-After the server itself says when requests are accepted again
-            remaining, limit = (headers.get(name, "") for name in (facts.REMAINING_HEADER, facts.LIMIT_HEADER))
-            self.rate_limiter.observe(_number(remaining), _number(limit))
-        location = self._key.hide(headers.get("location", ""))
-        response = RawResponse(path, status, body, location=location, wait=wait, hide=self._key.hide)
-        return ApiResponse(parse(response), http_date(headers.get("date", "")))
+        with NamedTemporaryFile(dir=self._folder) if self._folder else BytesIO() as content:
+            try:
+                status, headers = self._fetch(path, params, deadline, most, content)
+            except httpx.DecodingError:
+                what = f"The compressed answer to {path} is damaged."
+                raise RetryableError(InvalidResponseError, what, "the answer was damaged") from None
+            except httpx.TransportError as error:
+                if most is not None and isinstance(error, httpx.ReadTimeout):
+                    raise _too_much(path) from None
+                raise network_error(path, error, hide=self._key.hide) from None
+            wait = retry_after(headers)
+            if status == httpx.codes.TOO_MANY_REQUESTS:
+                self.stats.add(too_many=1)
+            if wait is None:  # with a Retry-After the server itself says when requests are accepted again
+                remaining, limit = (headers.get(name, "") for name in (facts.REMAINING_HEADER, facts.LIMIT_HEADER))
+                self.rate_limiter.observe(_number(remaining), _number(limit))
+            location = self._key.hide(headers.get("location", ""))
+            body = content.getvalue() if isinstance(content, BytesIO) else Path(content.name)
+            response = RawResponse(path, status, body, location=location, wait=wait, hide=self._key.hide)
+            return ApiResponse(parse(response), http_date(headers.get("date", "")))
 
-    def _fetch(self, path: str, params: _Params, deadline: float, most: int | None) -> tuple[int, httpx.Headers, bytes]:
+    def _fetch(
+        self, path: str, params: _Params, deadline: float, most: int | None, content: IO[bytes]
+    ) -> tuple[int, httpx.Headers]:
+        """Writes the body to `content`."""
         url = f"{self.base_url}/{path.lstrip('/')}"  # as text: an address in `path` must not replace the host
         self._network.deadline = deadline
-        chunks, length = [], 0
+        length = 0
         with self._http.stream("GET", url, params=dict(params)) as response:
             if most is not None and response.status_code in _TOO_SLOW:
                 raise _too_much(path)
             for chunk in response.iter_bytes():
-                chunks.append(chunk)
+                content.write(chunk)
                 length += len(chunk)
                 if most is not None and length > most:
                     raise _too_much(path)
                 if length > self._max_bytes:
                     raise _too_long(path, self._max_bytes)
-        return response.status_code, response.headers, b"".join(chunks)
+        content.flush()
+        return response.status_code, response.headers
 
     def _note_retry(self, seconds: float, reason: str) -> None:
         self.stats.add(retries=1)

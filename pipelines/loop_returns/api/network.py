@@ -1,15 +1,16 @@
-"""The network below the client: proxies, certificates, the time a request may take, and what failures mean."""
+"""The network below the client: the key, proxies, certificates, the time a request may take, and what failures mean."""
 
 import math
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import cache
 from typing import Any, Final
 
 import httpcore  # what httpx is made of
 import httpx
 
+from loop_returns.api.facts import AUTH_HEADER
 from loop_returns.api.retry import RetryableError
 from loop_returns.errors import ConfigurationError, UnreachableError
 
@@ -20,6 +21,25 @@ _REASONS: Final = (  # the first that fits
     (httpx.RemoteProtocolError, "the answer was cut off"),
     (httpx.TransportError, "the connection broke"),
 )
+
+
+class ApiKey(httpx.Auth):
+    """Adds the key to requests that are sent; no representation shows it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "<API key>"
+
+    def hide(self, text: str) -> str:
+        """The text without the key in it."""
+        return text.replace(self._text, "…") if self._text else text
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Sets the header of a request that is about to be sent."""
+        request.headers[AUTH_HEADER] = self._text
+        yield request
 
 
 class TimedBackend(threading.local, httpcore.NetworkBackend):

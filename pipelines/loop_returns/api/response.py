@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final, Literal, NoReturn
 
 from loop_returns.api.decode import decode_json
@@ -42,10 +43,20 @@ class RawResponse:
 
     path: str  # of the endpoint, below the base URL
     status: int
-    body: bytes  # decompressed
+    content: bytes | Path  # decompressed; a path where it waits on disk
     location: str = ""  # where a redirect points to
     wait: float | None = None  # the seconds of a Retry-After
     hide: Callable[[str], str] = str  # takes the key out of what the server says; no traceback shows what a function knows
+
+    @property
+    def body(self) -> bytes:
+        """What it holds, read from disk where it waits there. Raises OSError."""
+        return self.content.read_bytes() if isinstance(self.content, Path) else self.content
+
+    @property
+    def length(self) -> int:
+        """The bytes of the body."""
+        return self.content.stat().st_size if isinstance(self.content, Path) else len(self.content)
 
 
 def parse_response(response: RawResponse, *, expect: Expect) -> Any:
@@ -53,8 +64,9 @@ def parse_response(response: RawResponse, *, expect: Expect) -> Any:
 
     Raises RetryableError if another attempt may bring the data, LoopReturnsError if none can.
     """
+    content = response.body
     try:
-        body, is_json = decode_json(response.body), True
+        body, is_json = decode_json(content), True
     except ValueError:
         body, is_json = None, False
     message, fields = _error_message(body, response.hide)
@@ -62,7 +74,7 @@ def parse_response(response: RawResponse, *, expect: Expect) -> Any:
         _raise_for_status(response, message=message, fields=fields, is_json=is_json)
     problem = ""
     if not is_json:
-        problem = f"but not with complete JSON ({_defect(response.body)})"
+        problem = f"but not with complete JSON ({_defect(content)})"
     elif _is_error(body):
         if response.path == DETAILS_PATH and _NOT_FOUND.search(message):
             raise NotFoundError(f"Loop has no such return: {_quote(message)}. Check the number that was asked for.")

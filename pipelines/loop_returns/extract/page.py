@@ -93,4 +93,4 @@ def _parts(response: RawResponse) -> Iterator[RawResponse]:
         yield response
         return
     for start in range(0, len(rows), _SLICE):
-        yield replace(response, body=b"[" + b",".join(rows[start : start + _SLICE]) + b"]")
+        yield replace(response, content=b"[" + b",".join(rows[start : start + _SLICE]) + b"]")

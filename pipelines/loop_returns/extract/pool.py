@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from loop_returns.api.response import RawResponse
 from loop_returns.extract.page import PageWriter, ShapedPage
 from loop_returns.extract.worker import GONE, receive, send
 
@@ -53,13 +54,13 @@ class ShapingPool:
         self._most = min(MAX_PROCESSES, (processors or _processors()) - 1)  # one processor is for the run itself
         self._ended = not self._most or not sys.executable
 
-    def shape(self, path: str, body: bytes) -> ShapedPage | None:
-        """The page in a body that `path` answered with HTTP 200, or None: then the caller shapes or refuses it.
+    def shape(self, response: RawResponse) -> ShapedPage | None:
+        """The page in a response with HTTP 200, or None: then the caller shapes or refuses it.
 
         Waits for a process, but never for one that is being started. Raises nothing.
         """
         with self._changing:
-            self._bytes_left -= len(body)
+            self._bytes_left -= response.length
             if self._ended or self._bytes_left > 0:
                 return None
             ready = len(self._workers) - self._starting
@@ -76,7 +77,7 @@ class ShapingPool:
             self._idle.put(None)  # for the next thread that waits
             return None
         try:
-            send(worker.stdin, (path, body, number))  # type: ignore[arg-type] # both ends are pipes
+            send(worker.stdin, (response.path, response.content, number))  # type: ignore[arg-type] # both ends are pipes
             page: ShapedPage | None = receive(worker.stdout)  # type: ignore[arg-type] # as above
         except GONE as error:
             self._lost(worker, error)

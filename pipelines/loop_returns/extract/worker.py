@@ -43,15 +43,15 @@ def main() -> None:
     gc.set_threshold(50_000, 20, 20)  # a page is many objects and no cycles
     while True:
         try:
-            path, body, number = receive(inward)
+            path, content, number = receive(inward)
         except GONE:  # the parent has ended
             return
         try:
-            page = writer.write(RawResponse(path, 200, body), number=number)
+            page = writer.write(RawResponse(path, 200, content), number=number)
         except Exception:  # noqa: BLE001 - the parent tries the same, and says what is wrong
             page = None
         send(outward, page)
-        del body, page  # or they would stay until the next one is there
+        del page  # or they would stay until the next one is there
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ day that may hold a changed row is read again, and which timestamps the answers 
 the warehouse must have appeared in them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, Final
@@ -28,12 +28,12 @@ from loop_returns.runs.session import Session
 from loop_returns.tables.catalog import KEYS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.contents import keys_where
-from loop_returns.warehouse.deduplicate import missing
 from loop_returns.warehouse.reader import Reader
 
 CANDIDATES: Final = ("created_at", "updated_at", "label_updated_at")  # what the range may apply to
 _TIME: Final = pa.timestamp("us", tz="UTC")
 _SEEN: Final = "seen_notices"  # a table in the session's sets
+_EXPECTED: Final = "expected_notices"  # another
 
 
 class _Answers:
@@ -44,8 +44,7 @@ class _Answers:
         self.outside: set[tuple[str, ...]] = set()  # keys of rows that nobody asked for
         self.asked: list[DayWindow] = []  # the days of each answer
         self._sets = sets
-        columns = ", ".join(f"{name} VARCHAR" for name in KEYS[ASN.name])
-        sets.execute(f"CREATE OR REPLACE TABLE {_SEEN} ({columns})")  # there, as they may be millions
+        self._begin(sets, _SEEN)
 
     def __call__(self, event: Event) -> None:
         if not isinstance(event, Answered) or not isinstance(event.task, NoticesTask):
@@ -56,8 +55,7 @@ class _Answers:
         rows, asked = event.page.tables[ASN.name], event.task.asked
         keys = rows.select(KEYS[ASN.name])
         with self._sets.cursor() as cursor:
-            cursor.register("answer", keys)
-            cursor.execute(f"INSERT INTO {_SEEN} FROM answer")
+            self._add(cursor, _SEEN, keys)
         bounds = pa.scalar(utc_midnight(asked.first - DAY), _TIME), pa.scalar(utc_midnight(asked.last + 2 * DAY), _TIME)
         inside_any: Any = pa.scalar(value=False)
         for name in CANDIDATES:
@@ -67,9 +65,26 @@ class _Answers:
                 self.consistent.discard(name)
         self.outside.update(zip(*keys.filter(pc.invert(inside_any)).to_pydict().values(), strict=True))
 
-    def lack(self, rows: pa.Table) -> pa.Table:
-        """Those of the rows, which are keys, that were in no answer."""
-        return missing(self._sets, rows, _SEEN)
+    def lack(self, parts: Iterable[pa.Table]) -> tuple[pa.Table, int]:
+        """Those of the rows, which are keys, that were in no answer, and how many were given."""
+        given = 0
+        with self._sets.cursor() as cursor:
+            self._begin(cursor, _EXPECTED)
+            for part in parts:
+                self._add(cursor, _EXPECTED, part)
+                given += part.num_rows
+            sql = f"FROM {_EXPECTED} ANTI JOIN {_SEEN} USING ({', '.join(KEYS[ASN.name])})"
+            return cursor.sql(sql).to_arrow_table(), given
+
+    @staticmethod
+    def _begin(sets: duckdb.DuckDBPyConnection, name: str) -> None:
+        """An empty table of keys in the database of the run, as they may be millions."""
+        sets.execute(f"CREATE OR REPLACE TABLE {name} ({', '.join(f'{key} VARCHAR' for key in KEYS[ASN.name])})")
+
+    @staticmethod
+    def _add(cursor: duckdb.DuckDBPyConnection, name: str, keys: pa.Table) -> None:
+        cursor.register("keys", keys)
+        cursor.execute(f"INSERT INTO {name} FROM keys")
 
 
 def read_with_notices(
@@ -117,7 +132,7 @@ def read_with_notices(
 def _missing(session: Session, answers: _Answers) -> pa.Table:
     """The keys of rows that should have appeared and did not."""
     with session.warehouse.reader() as reader:
-        return answers.lack(_expected(session, reader, answers, answers.asked))
+        return answers.lack(_expected(session, reader, answers, answers.asked))[0]
 
 
 def _mark_missing(session: Session, answers: _Answers, *, before: ShopState, is_proof: bool) -> int | None:
@@ -167,11 +182,11 @@ def _doubt(session: Session, reader: Reader, answers: _Answers) -> str:
     if session.options.allow_deletions:
         return ""
     for windows in (answers.asked, *([one] for one in answers.asked)):
-        held = _expected(session, reader, answers, windows, listed=True)
-        gone = answers.lack(held).num_rows
-        if gone > usual(held.num_rows):
+        lacking, held = answers.lack(_expected(session, reader, answers, windows, listed=True))
+        gone = lacking.num_rows
+        if gone > usual(held):
             return (
-                f"Loop's report lacks {gone:,} of {counted(held.num_rows, 'shipping notice')} that the warehouse has of "
+                f"Loop's report lacks {gone:,} of {counted(held, 'shipping notice')} that the warehouse has of "
                 f"{min(windows).first} to {max(windows).last}, though the returns still have these items."
             )
         if gone <= ALWAYS and windows is answers.asked:
@@ -187,8 +202,8 @@ def _keep_due(session: Session, before: ShopState, windows: Sequence[DayWindow])
 
 def _expected(
     session: Session, reader: Reader, answers: _Answers, windows: Iterable[DayWindow], *, listed: bool = False
-) -> pa.Table:
-    """Keys of the rows that should have appeared; with `listed` only those whose item the list of returns still has."""
+) -> Iterator[pa.Table]:
+    """Keys of the rows that should have appeared, in parts; with `listed` of items that the returns still have."""
     condition, values = _must_have_appeared(answers, windows)
     if listed and session.state.cursor is not None:  # else the warehouse may have no returns to go by
         items = (

@@ -36,6 +36,7 @@ from loop_returns.warehouse.contents import keys_where, rows_of, without_parent
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
 
 _COMPARED: Final = 10_000  # rows compared at a time: all that the warehouse has of them comes into memory too
+_MEMORY: Final = "SET memory_limit = '200MB'"  # blocks for every column that is compared
 _SYNCED: Final = (  # {0} in the future is a wrong clock's
     "SELECT max({0}) FROM {1} WHERE shop = %s AND command = 'sync' AND outcome IN ('done', 'check_failed') AND {0} <= %s"
 )
@@ -51,6 +52,7 @@ def reconcile(settings: Settings, options: Options, *, days: int, progress: Prog
     with open_session("reconcile", settings, options, progress) as session:
         run, start = session.run, session.clock.earliest - timedelta(days=days)
         run.cursor_before = run.cursor_after = session.state.cursor
+        session.sets.execute(_MEMORY)
         compare = ValueComparison(session)
         if options.wants("returns"):
             seen: list[pa.Table] = []
@@ -77,9 +79,11 @@ def _mark_deleted_returns(session: Session, seen: list[pa.Table], start: datetim
     """Marks returns that no list shows any more and that Loop, asked for each, answers it does not have."""
     with session.warehouse.reader() as reader:
         values = [start, session.clock.latest]
-        stored = keys_where(reader, RETURNS.name, session.shop, "created_at > %s AND created_at < %s", values)
         lost = without_parent(reader, session.shop)
-        undated = pa.concat_tables([lost, keys_where(reader, RETURNS.name, session.shop, "created_at IS NULL", ())])
+        none = lost.slice(0, 0)
+        of_days = keys_where(reader, RETURNS.name, session.shop, "created_at > %s AND created_at < %s", values)
+        stored = pa.concat_tables([none, *of_days])
+        undated = pa.concat_tables([lost, *keys_where(reader, RETURNS.name, session.shop, "created_at IS NULL", ())])
     absent, undated = (missing(session.sets, keys, seen) for keys in (stored, undated))
     limit = max(FEW, usual(stored.num_rows))  # each is asked for by itself, which proves more than a list that lacks it
     if session.options.allow_deletions:

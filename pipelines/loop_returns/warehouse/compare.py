@@ -71,7 +71,7 @@ def _query(db: Connection, sql: str, parameters: dict[str, Any] | None = None, *
     with db.cursor() as cursor:
         for name, table in tables.items():
             cursor.register(name, table)
-        return cursor.execute(sql, parameters).to_arrow_table()
+        return cursor.sql(sql, params=parameters).to_arrow_table()
 
 
 def _comparable(name: str, table: pa.Table, columns: Sequence[str]) -> pa.Table:

@@ -1,6 +1,6 @@
 """What the warehouse holds: what is known of keys that were read, whole rows, keys in a range; and the mark of deletion."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -83,11 +83,11 @@ def rows_of(reader: Reader, table: str, shop: str, values: Iterable[str]) -> pa.
     return _in_batches(reader, sql, shop, by, values, schema=schema)
 
 
-def keys_where(reader: Reader, table: str, shop: str, condition: str, values: Sequence[Any]) -> pa.Table:
-    """The keys of all rows of a table that are not marked as deleted and for which the condition holds."""
+def keys_where(reader: Reader, table: str, shop: str, condition: str, values: Sequence[Any]) -> Iterator[pa.Table]:
+    """The keys of all rows of a table that are not marked as deleted and for which the condition holds, in parts."""
     names = KEYS[table]
     sql = f"SELECT {', '.join(names)} FROM {reader.name(table)} WHERE shop = %s AND _deleted_at IS NULL AND {condition}"
-    return reader.table(sql, shop, *values, schema=pa.schema([(name, pa.string()) for name in names]))
+    return reader.parts(sql, shop, *values, schema=pa.schema([(name, pa.string()) for name in names]))
 
 
 def mark_deleted(reader: Reader, table: str, shop: str, rows: pa.Table, *, at: datetime) -> None:

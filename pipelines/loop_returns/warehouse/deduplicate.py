@@ -94,7 +94,7 @@ def newest_returns(
         chosen, tally = _choose(cursor, pages, RETURNS.name, known, uncertain)
         if not chosen.num_rows:
             return Chunk(tally)
-        changes = cursor.execute(_CHANGES, {"shop": shop, "at": observed_at}).to_arrow_table()
+        changes = cursor.sql(_CHANGES, params={"shop": shop, "at": observed_at}).to_arrow_table()
         times = ["updated_at", COPY]
         cursor.register("returns", columns_of(pages, RETURNS.name, ["created_at", "label_updated_at", *times]))
         cursor.register("labels", columns_of(pages, LABELS.name, times))
@@ -125,14 +125,12 @@ def newest_notices(db: duckdb.DuckDBPyConnection, pages: Sequence[Tables], known
     return Chunk(tally, rows={ASN.name: chosen.num_rows}, pages=pages, copies=chosen) if chosen.num_rows else Chunk(tally)
 
 
-def missing(db: duckdb.DuckDBPyConnection, stored: pa.Table, seen: Sequence[pa.Table] | str) -> pa.Table:
-    """The rows of `stored` that are in none of the tables `seen`, or in no row of the table `seen`."""
+def missing(db: duckdb.DuckDBPyConnection, stored: pa.Table, seen: Sequence[pa.Table]) -> pa.Table:
+    """The rows of `stored` that are in none of the tables `seen`."""
     with db.cursor() as cursor:
         cursor.register("stored", stored)
-        if not isinstance(seen, str):
-            cursor.register("seen", pa.concat_tables([stored.slice(0, 0), *seen], promote_options="default"))
-            seen = "seen"
-        return cursor.execute(f"FROM stored ANTI JOIN {seen} USING ({', '.join(stored.column_names)})").to_arrow_table()
+        cursor.register("seen", pa.concat_tables([stored.slice(0, 0), *seen], promote_options="default"))
+        return cursor.sql(f"FROM stored ANTI JOIN seen USING ({', '.join(stored.column_names)})").to_arrow_table()
 
 
 def _choose(
@@ -146,7 +144,7 @@ def _choose(
     for statement in _CHOOSE.format(key=key).strip().split(";")[:-1]:
         db.execute(statement)
     counts: Any = db.execute("SELECT count(*) FILTER (is_same), count(*) FILTER (is_older) FROM newest").fetchone()
-    chosen = db.execute("SELECT id, number, is_new, is_uncertain, previous FROM chosen ORDER BY number").to_arrow_table()
+    chosen = db.sql("SELECT id, number, is_new, is_uncertain, previous FROM chosen ORDER BY number").to_arrow_table()
     tally = Tally(unchanged=counts[0], older=counts[1])
     if chosen.num_rows:
         tally.count(name, rows=chosen.num_rows, new=pc.sum(chosen["is_new"]).as_py())

@@ -42,7 +42,7 @@ _CONFIGURATION: Final = {  # of our pipeline alone: others in the same process k
     "load.delete_completed_jobs": True,
     "load.truncate_staging_dataset": True,  # or it keeps a copy of rows that are later cleaned of personal data
 }
-_MEMORY: Final = 128  # megabytes for DuckDB: a block for each column and more; a load that needs more gets twice as much
+_MEMORY: Final = 112  # megabytes for DuckDB: a block for each column and more; a load that needs more gets twice as much
 _READ_UP_TO: Final = {RETURNS.name: "cursor", ASN.name: "asn_read"}  # in the state of a shop, by what was read
 _ONE_WRITER: Final = {"load.workers": 1}  # a file is written by one at a time
 T = TypeVar("T")

@@ -21,6 +21,7 @@ from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, has_sql, sql_
 from loop_returns.warehouse.failures import explain
 
 _ROWS: Final = 10_000  # of a result at a time
+_ROWS_OF_DUCKDB: Final = 100_000
 _VALUES: Final = "loop_returns_values"  # a table of one connection
 
 
@@ -74,19 +75,25 @@ class Reader:
 
     def table(self, sql: str, *values: Any, schema: pa.Schema) -> pa.Table:
         """The rows of a query as an Arrow table of that schema; as `rows` otherwise."""
+        return pa.concat_tables([schema.empty_table(), *self.parts(sql, *values, schema=schema)])
+
+    def parts(self, sql: str, *values: Any, schema: pa.Schema) -> Iterator[pa.Table]:
+        """As `table`, in parts: nothing else may be asked between two of them."""
         try:
             with self.sql.execute_query(sql, *values) as cursor:
                 if self.dialect == "duckdb":
-                    return cursor.native_cursor.to_arrow_table().rename_columns(schema.names).cast(schema)
-                parts = [schema.empty_table()]
+                    native = cursor.native_cursor
+                    read = getattr(native, "to_arrow_reader", None) or native.fetch_record_batch  # as DuckDB 1.4 calls it
+                    for batch in read(_ROWS_OF_DUCKDB):
+                        yield pa.Table.from_batches([batch]).rename_columns(schema.names).cast(schema)
+                    return
                 while rows := cursor.fetchmany(_ROWS):  # as Python's objects a million of them take 250 MB
                     arrays = [
                         pa.array(values, one.type) for values, one in zip(zip(*rows, strict=True), schema, strict=True)
                     ]
-                    parts.append(pa.Table.from_arrays(arrays, schema=schema))
-                return pa.concat_tables(parts)
+                    yield pa.Table.from_arrays(arrays, schema=schema)
         except DatabaseUndefinedRelation:
-            return schema.empty_table()
+            return
 
     def run(self, *statements: str) -> None:
         """Runs the statements as one transaction: all or none."""
