@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop_returns.dates import parse_timestamp
+from loop_returns.dates import parse_timestamp, parse_when
 from loop_returns.errors import ConfigurationError
-from loop_returns.settings import parse_when
 from tests.support import SAMPLES
 
 MOMENT = datetime(2023, 8, 22, 14, 8, 31, tzinfo=UTC)

@@ -148,6 +148,7 @@ def test_blank_is_not_set(project: Callable[..., None], monkeypatch: pytest.Monk
         ("orders", "order_lines"),
         ("orders", "shop.order_lines; DROP TABLE x"),
         ("label_rate_unit", "dollars"),
+        ("timezone", "Atlantis"),
         ("shop", "a'b"),
     ],
 )

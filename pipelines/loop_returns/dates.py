@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
 import pendulum
 from pendulum.tz.exceptions import InvalidTimezone
+
+from loop_returns.errors import ConfigurationError
 
 _ISO: Final = re.compile(  # narrower than `datetime.fromisoformat`, which also reads 20240131 and 2024-W05
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)? ?(Z|UTC|[+-]\d\d(:?\d\d)?)?)?", re.ASCII | re.IGNORECASE
@@ -92,3 +95,19 @@ def _php_zone(value: Mapping[str, object]) -> tzinfo | None:
         return pendulum.timezone(name)  # brings its own zone database, where a machine has none
     except (InvalidTimezone, OSError, ValueError):  # unknown, or no name of a zone at all
         raise ValueError(f"unknown time zone: {name!r:.80}") from None
+
+
+def parse_when(text: str) -> datetime:
+    """The moment an operator typed, in UTC: a date means its midnight, a time without an offset is UTC.
+
+    Whole seconds, as the API knows nothing finer; a fraction is cut off. Raises ConfigurationError if it can't be read.
+    """
+    moment = None
+    with suppress(ValueError):
+        moment = parse_timestamp(text, clip=True)
+    if moment is None:
+        raise ConfigurationError(
+            f"“{text:.60}” is not a date. Write it like 2024-01-31, or with a time like 2024-01-31T10:00:00Z "
+            "or “2024-01-31 10:00”; times without an offset such as +02:00 are UTC."
+        )
+    return moment.replace(microsecond=0)

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, time, timedelta
 from operator import methodcaller
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_type_hints
+from zoneinfo import available_timezones
 
 from msgspec import Meta, convert
 
 from loop_returns.api import facts
-from loop_returns.dates import parse_timestamp
+from loop_returns.dates import parse_when
 from loop_returns.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -37,27 +38,17 @@ _NAMED: Final = "the name of a table or view in the warehouse, with its schema"
 _FIRST: Final = datetime.combine(facts.FIRST_DAY, time(), tzinfo=UTC)
 
 
-def parse_when(text: str) -> datetime:
-    """The moment an operator typed, in UTC: a date means its midnight, a time without an offset is UTC.
-
-    Whole seconds, as the API knows nothing finer; a fraction is cut off. Raises ConfigurationError if it can't be read.
-    """
-    moment = None
-    with suppress(ValueError):
-        moment = parse_timestamp(text, clip=True)
-    if moment is None:
-        raise ConfigurationError(
-            f"“{text:.60}” is not a date. Write it like 2024-01-31, or with a time like 2024-01-31T10:00:00Z "
-            "or “2024-01-31 10:00”; times without an offset such as +02:00 are UTC."
-        )
-    return moment.replace(microsecond=0)
-
-
 def _moment(text: str) -> datetime:
     moment = parse_when(text)
     if not _FIRST <= moment <= datetime.now(UTC) + timedelta(days=1):
         raise ValueError(text)
     return moment
+
+
+def _zone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError(text)
+    return text
 
 
 def _duration(text: str) -> timedelta:
@@ -130,6 +121,9 @@ class Settings:
         Meta(pattern=_PII_KEY, description="the key of the fingerprints that `hash` makes; a secret"),
         "at least 32 characters without spaces, unquoted; `loop-returns check` prints a fresh one",
     ] = field(default="", repr=False)
+    timezone: Annotated[
+        str, _zone, Meta(description="in which the days of marts begin"), "a time zone such as UTC or America/New_York"
+    ] = "UTC"
     marts: Annotated[Literal["views", "tables", "off"], str.lower, Meta(description="`views`, `tables`, or `off`")] = "views"
     orders: Annotated[str, Meta(pattern=_TABLE, description="order lines, for `rpt_return_rates`"), _NAMED] = ""
     refunds: Annotated[str, Meta(pattern=_TABLE, description="amounts of refunds, for `fct_refunds`"), _NAMED] = ""

@@ -21,12 +21,13 @@ from dlt.extract import DltResource
 
 from loop_returns.api.facts import FIRST_DAY
 from loop_returns.api.windows import DAY, utc_midnight
+from loop_returns.dates import parse_when
 from loop_returns.extract.api_reader import ApiReader
 from loop_returns.extract.clocks import Clocks
 from loop_returns.extract.planning import changed_plan, notices_plan
 from loop_returns.extract.reading import Limits, Reading
 from loop_returns.extract.state import ShopState
-from loop_returns.settings import Settings, load, parse_when
+from loop_returns.settings import Settings, load
 from loop_returns.tables.catalog import CHILDREN, TABLES, arrow_schema, dlt_hints
 from loop_returns.tables.chunk import Chunk, Tables
 from loop_returns.tables.privacy import Privacy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 
     import dlt
 
+    from loop_returns.marts.outside import Given
+
 MARTS = sorted((file.parent.name, file.stem) for file in ANSWERED.glob("*/*.txt"))  # question and mart
 KEYS = {mart.name: mart.key for mart in marts.all_marts()}
 
 
-def outside(pipeline: dlt.Pipeline, question: str) -> dict[str, str]:
+def outside(pipeline: dlt.Pipeline, question: str) -> Given:
     """Makes the tables that settings name for a question, in a schema of somebody else's; returns the settings."""
     tables = OUTSIDE.get(question, {})
     with pipeline.sql_client() as client:
@@ -39,7 +42,7 @@ def outside(pipeline: dlt.Pipeline, question: str) -> dict[str, str]:
         for name, rows in tables.items():
             client.execute_sql(f"DROP TABLE IF EXISTS platform.{name} CASCADE")
             client.execute_sql(f"CREATE TABLE platform.{name} AS {rows}")
-    return {name: f"platform.{name}" for name in tables} | dict(marts.given_by(Settings(api_key="")))
+    return replace(marts.given_by(Settings(api_key="")), tables={name: f"platform.{name}" for name in tables})
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from loop_returns.api.facts import FIRST_DAY
+from loop_returns.dates import parse_when
 from loop_returns.errors import ConfigurationError
 from loop_returns.runs.session import RESOURCES
-from loop_returns.settings import parse_when
 from loop_returns.tables.catalog import CHILDREN
 from loop_returns.tables.runs import STATE_CHANGES
 

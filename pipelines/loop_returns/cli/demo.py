@@ -32,8 +32,8 @@ _DAYS: Final = 400  # age of the oldest return
 QUESTIONS: Final = (  # of an analyst, in words and in SQL; the names in the SQL are those of the dataset's views
     (
         "Which products come back most, and why?",
-        """SELECT title, units_returned, main_reason, round(returned_value, 2) AS value, currency
-FROM rpt_product_returns
+        """SELECT month, title, units_returned, main_reason, round(returned_value, 2) AS value, currency
+FROM rpt_product_returns WHERE date_basis = 'submitted'
 ORDER BY units_returned DESC, title LIMIT 5""",
     ),
     (

@@ -18,9 +18,9 @@ select
     f.is_void, -- True when the return is cancelled or expired.
     f.return_type, -- standard or warranty.
     f.submitted_at, -- When the return was submitted.
-    f.submitted_date, -- That day, UTC.
+    f.submitted_date, -- That day in the shop's time zone.
     f.ordered_at, -- When the original order was placed; null when not known.
-    f.ordered_date, -- That day, UTC.
+    f.ordered_date, -- That day in the shop's time zone.
     f.provider_order_id, -- The original Shopify order.
     f.customer, -- The shopper, as in fct_returns.
     case when lower(trim(e.exchange_order_id)) not in ('', 'n/a') then e.exchange_order_id end as exchange_order_id, -- The Shopify order of the exchange; null until it is placed.

@@ -116,7 +116,7 @@ select
     j.state, -- open or review.
     case when lower(trim(j.type)) not in ('', 'n/a') then j.type end as return_type, -- standard or warranty.
     j.created_at as submitted_at, -- When the return was submitted.
-    cast(j.created_at at time zone 'UTC' as date) as submitted_date, -- That day, UTC.
+    cast(j.created_at at time zone $zone_of_j as date) as submitted_date, -- That day in the shop's time zone.
     case when lower(trim(j.currency)) not in ('', 'n/a') then j.currency end as currency, -- Currency of the value.
     j.returned_value, -- What the unit is worth: price, less discount, with tax.
     j.evidence is not null as has_arrived, -- True when something tells that the unit has arrived.

@@ -39,7 +39,7 @@ select
     d.provider_refund_id, -- The Shopify refund: the key to join Shopify refunds, which have the amount.
     cast(d.number as bigint) as refund_number, -- 1 for the return's first refund, 2 for the next.
     d.refunded_at, -- When Shopify made the refund; where that is missing, when Loop recorded it.
-    cast(d.refunded_at at time zone 'UTC' as date) as refunded_date, -- That day, UTC.
+    cast(d.refunded_at at time zone $zone_of_d as date) as refunded_date, -- That day in the shop's time zone.
     d.created_at as recorded_at, -- When Loop recorded it.
     r.status as return_status, -- How the return's refunds fit the return; see rpt_refund_reconciliation.
     r.state, -- State of the return.

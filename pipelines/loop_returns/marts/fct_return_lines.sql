@@ -21,9 +21,9 @@ select
     f.is_void, -- True when the return is cancelled or expired.
     f.return_type, -- standard or warranty.
     f.submitted_at, -- When the return was submitted.
-    f.submitted_date, -- That day, UTC.
+    f.submitted_date, -- That day in the shop's time zone.
     f.ordered_at, -- When the order was placed; null when no shipping notice was read.
-    f.ordered_date, -- That day, UTC.
+    f.ordered_date, -- That day in the shop's time zone.
     f.days_from_order, -- Days from order to return.
     f.provider_order_id, -- The Shopify order.
     f.customer, -- The shopper, as in fct_returns.

@@ -92,9 +92,9 @@ select
     f.is_void, -- True when the return is cancelled or expired.
     f.return_type, -- standard or warranty.
     f.submitted_at, -- When the return was submitted.
-    f.submitted_date, -- That day, UTC.
+    f.submitted_date, -- That day in the shop's time zone.
     f.ordered_at, -- When the order was placed; null when not known.
-    f.ordered_date, -- That day, UTC.
+    f.ordered_date, -- That day in the shop's time zone.
     j.carrier, -- The carrier.
     j.service, -- The carrier's service level, by the shipping notices of the label's units.
     j.tracking_number, -- The tracking number, as the setting `pii` lets it land.

@@ -87,6 +87,6 @@ select
     f.outcome, -- The outcome in Loop's words.
     f.currency, -- Currency of the return.
     f.submitted_at, -- When the return was submitted.
-    f.submitted_date -- That day, UTC.
+    f.submitted_date -- That day in the shop's time zone.
 from ordered as o
 join firsts as f on f.shop = o.shop and f.return_id = o.return_id

@@ -77,14 +77,18 @@ select
     j.calc_words like '%credit%' or j.calc_words like '%gift%' or coalesce(j.gift_card, 0) > 0 as has_credit, -- True when store credit is issued.
     j.calc_words like '%upsell%' or coalesce(j.upsell, 0) > 0 as has_upsell, -- True when the shopper paid extra for a dearer exchange.
     j.created_at as submitted_at, -- When the shopper submitted the return.
-    cast(j.created_at at time zone 'UTC' as date) as submitted_date, -- That day, UTC.
+    cast(j.created_at at time zone $zone_of_j as date) as submitted_date, -- That day in the shop's time zone.
+    cast(j.created_at at time zone 'UTC' as date) as submitted_date_utc, -- That day in UTC.
     j.calc_ordered_at as ordered_at, -- When the order was placed; null when no shipping notice was read for the return.
-    cast(j.calc_ordered_at at time zone 'UTC' as date) as ordered_date, -- That day, UTC.
+    cast(j.calc_ordered_at at time zone $zone_of_j as date) as ordered_date, -- That day in the shop's time zone.
+    cast(j.calc_ordered_at at time zone 'UTC' as date) as ordered_date_utc, -- That day in UTC.
     j.updated_at, -- When Loop last changed the return.
     j.edited_at, -- When the merchant last edited it.
     j.calc_delivered_at as delivered_at, -- When the first package arrived: the notice's date, else the last scan of a delivered label.
     j.calc_refunded_at as refunded_at, -- When money first went back: the earlier of Shopify's refund (else of its record at Loop) and Loop's processing.
+    cast(j.calc_refunded_at at time zone $zone_of_j as date) as refunded_date, -- That day in the shop's time zone.
     j.calc_closed_at as closed_at, -- When the return was closed; known from the shipping notices only. Null while it is open or in review, also after it was reopened.
+    cast(j.calc_closed_at at time zone $zone_of_j as date) as closed_date, -- That day in the shop's time zone.
     case when lower(trim(j.provider_order_id)) not in ('', 'n/a') then j.provider_order_id end as provider_order_id, -- The Shopify order id: the key to join Shopify orders.
     case when lower(trim(j.order_name)) not in ('', 'n/a') then j.order_name end as order_name, -- The order's name on the commerce platform.
     case when lower(trim(j.order_id)) not in ('', 'n/a') then j.order_id end as loop_order_id, -- Loop's own id of the order.

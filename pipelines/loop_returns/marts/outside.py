@@ -1,5 +1,10 @@
-"""What marts read besides the mirror: tables that settings name, as if they were raw ones, and values for a `$name`."""
+"""What marts read besides the mirror: tables that settings name, as if they were raw ones, and values for a `$name`.
 
+`$zone_of_x` is the time zone of the shop `x.shop`, in which its days begin.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dlt.destinations.exceptions import DatabaseException
@@ -7,37 +12,80 @@ from sqlglot import exp
 
 from loop_returns.errors import ConfigurationError
 from loop_returns.settings import Settings
+from loop_returns.tables.runs import RUNS
 from loop_returns.warehouse.reader import Reader
 
-Given = dict[str, str]  # what settings say, by the name that stands for it in a mart
 OUTSIDE: Final = {  # the columns of such a table; marts cast them
     "orders": "shop, order_id, order_line_id, product_id, variant_id, units, amount, currency, ordered_at",
     "refunds": "shop, refund_id, amount",
     "rates": "currency, day, rate",
 }
-DEFAULTS: Final[Given] = {"label_rates_in_one": "1"}  # where no setting says anything
+_ZONE_OF: Final = "zone_of_"
+_UTC: Final = "UTC"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What settings say.
+
+    Attributes:
+        tables: the table or view that stands for one of `OUTSIDE`.
+        label_rates_in_one: how many of the labels' unit are one of their currency.
+        zones: the time zones of shops; without one it is UTC.
+    """
+
+    tables: Mapping[str, str] = field(default_factory=dict)
+    label_rates_in_one: int = 1
+    zones: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING: Final = Given()  # where no setting says anything
 
 
 def given_by(settings: Settings) -> Given:
     """What the settings say to the marts."""
     tables = {name: str(place) for name in OUTSIDE if (place := getattr(settings, name))}
-    return DEFAULTS | tables | ({"label_rates_in_one": "100"} if settings.label_rate_unit == "cents" else {})
+    return Given(tables, 100 if settings.label_rate_unit == "cents" else 1, {settings.shop: settings.timezone})
+
+
+def with_other_shops(given: Given, reader: Reader) -> Given:
+    """The same with the time zones of the shops that other runs have synced: a run knows only its own shop's settings."""
+    ledger = reader.name(RUNS.name)
+    there = "timezone" in reader.columns([RUNS.name]).get(RUNS.name, ())
+    place = "row_number() OVER (PARTITION BY shop ORDER BY started_at DESC) AS place"
+    zoned = f"SELECT shop, timezone, {place} FROM {ledger} WHERE timezone IS NOT NULL"  # noqa: S608 - a table of our own
+    known = reader.rows(f"SELECT shop, timezone FROM ({zoned}) AS t WHERE place = 1") if there else []  # noqa: S608 - as above
+    zones = {shop: zone for shop, zone in sorted((dict(known) | dict(given.zones)).items()) if zone != _UTC}
+    return replace(given, zones=zones)
+
+
+def value(name: str, given: Given) -> exp.Expr:
+    """What stands for `$name` in a mart."""
+    if not name.startswith(_ZONE_OF):
+        return exp.Literal.number(getattr(given, name))
+    zone: exp.Expr = exp.Literal.string(_UTC)
+    if given.zones:
+        shop = exp.column("shop", table=name.removeprefix(_ZONE_OF))
+        zone = exp.Case(this=shop, default=zone)
+        for one, its in given.zones.items():
+            zone = zone.when(exp.Literal.string(one), exp.Literal.string(its))
+    return zone
 
 
 def outside(name: str, alias: str, given: Given) -> exp.Expr:
     """The table that the setting of that name names; where it names none, the same columns without rows."""
-    if place := given.get(name):
+    if place := given.tables.get(name):
         return exp.select(*OUTSIDE[name].split(", ")).from_(place).subquery(alias)
     return exp.select(*(f"null as {column}" for column in OUTSIDE[name].split(", "))).where("1 = 0").subquery(alias)
 
 
 def refuse_unreadable(reader: Reader, given: Given) -> None:
     """Raises ConfigurationError when a table that a setting names cannot be read, or lacks a column."""
-    for name in OUTSIDE.keys() & given.keys():
+    for name, place in given.tables.items():
         try:
-            reader.execute(f"SELECT {OUTSIDE[name]} FROM {given[name]} WHERE 1 = 0")  # noqa: S608 - names, as `Settings` checks
+            reader.execute(f"SELECT {OUTSIDE[name]} FROM {place} WHERE 1 = 0")  # noqa: S608 - names, as `Settings` checks
         except DatabaseException as error:
             raise ConfigurationError(
-                f"The setting `{name}` names {given[name]}, which cannot be read with the columns {OUTSIDE[name]}. Name a "
+                f"The setting `{name}` names {place}, which cannot be read with the columns {OUTSIDE[name]}. Name a "
                 "table or view of the warehouse that has them, or take the setting away."
             ) from error

@@ -6,7 +6,7 @@
 select
     s.shop, -- The shop, as configured.
     coalesce(s.carrier, '(unknown)') as carrier, -- The carrier.
-    cast(date_trunc('month', s.submitted_date) as date) as month, -- First day of the month in which the return was submitted, UTC.
+    cast(date_trunc('month', s.submitted_date) as date) as month, -- First day of the month in which the return was submitted, in the shop's time zone.
     coalesce(s.return_type, '(none)') as return_type, -- standard or warranty, or '(none)'.
     coalesce(s.currency, '(none)') as currency, -- Currency of the returns, or '(none)'.
     count(*) as labels, -- Labels made.

@@ -6,7 +6,7 @@
 with dated as (
     select
         c.*,
-        cast(date_trunc('month', c.exchanged_at at time zone 'UTC') as date) as calc_month,
+        cast(date_trunc('month', c.exchanged_at at time zone $zone_of_c) as date) as calc_month,
         coalesce(c.return_type, '(none given)') as calc_type,
         coalesce(c.currency, '(none given)') as calc_currency,
         c.is_settled and c.days_to_next_return <= 60 as calc_returned
@@ -15,7 +15,7 @@ with dated as (
 )
 select
     d.shop, -- The shop, as configured.
-    d.calc_month as month, -- First day of the month in which the exchange order was placed, UTC.
+    d.calc_month as month, -- First day of the month in which the exchange order was placed, in the shop's time zone.
     d.calc_type as return_type, -- standard or warranty, of the first return.
     d.calc_currency as currency, -- Currency of the amounts.
     count(*) as exchanges, -- Returns of ordinary orders that led to an exchange order.

@@ -32,7 +32,7 @@ priced as (
 select
     p.shop, -- The shop, as configured.
     p.date_basis, -- submitted or ordered, as in rpt_returns_daily.
-    p.day, -- The day, UTC.
+    p.day, -- The day, in the shop's time zone.
     p.currency, -- Currency of the shop's amounts, which were converted.
     p.rate_day, -- Day of the rate: the latest that is not after the day. Null where there is none: then the amounts are null.
     p.rate, -- What one of that currency is worth in the group's.

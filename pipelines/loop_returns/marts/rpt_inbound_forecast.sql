@@ -44,14 +44,14 @@ coming as (
 select
     c.shop, -- The shop, as configured.
     c.shop || ':' || coalesce(cast(c.expected_date as text), '(none)') || ':' || c.destination_id || ':' || c.carrier || ':' || c.stage || ':' || c.return_type || ':' || c.currency as forecast_key, -- All that tells the rows apart, in one column.
-    c.expected_date, -- Day of the return plus the carrier's middle delivery time (else the shop's), UTC; null when nothing has ever been delivered.
+    c.expected_date, -- Day of the return plus the carrier's middle delivery time (else the shop's), in the shop's time zone; null when nothing has ever been delivered.
     c.destination_id, -- Where the goods go, or '(none)'.
     max(p.destination_name) as destination_name, -- Name of that place, by the shipping notices.
     c.carrier, -- The carrier of the package they are in; '(none)' when there is no label yet.
     c.stage, -- not sent, on its way or problem, as in fct_expected_units; not sent also when there is no label yet.
     c.return_type, -- standard or warranty, or '(none)'.
     c.currency, -- Currency of the value, or '(none)'.
-    coalesce(c.expected_date < cast(current_timestamp at time zone 'UTC' as date), false) as is_overdue, -- True when that day has passed, UTC.
+    coalesce(c.expected_date < cast(current_timestamp at time zone $zone_of_c as date), false) as is_overdue, -- True when that day has passed, in the shop's time zone.
     count(distinct c.return_id) as returns, -- Returns with such units; one in two packages can be in two rows.
     count(*) as units, -- Units to come; units the shopper keeps are left out.
     sum(c.returned_value) as returned_value -- What they are worth.

@@ -44,11 +44,11 @@ spans as ( /* what counts from a moment on until another, that one not included 
     where s.state not in ('cancelled', 'expired') and s.exchange > 0
 ),
 steps as ( /* each span adds its amount in the month in which it begins, and takes it away in that in which it ends */
-    select p.shop, p.currency, p.kind, cast(date_trunc('month', p.begins_at at time zone 'UTC') as date) as month, p.amount, 1 as begun, 0 as ended
+    select p.shop, p.currency, p.kind, cast(date_trunc('month', p.begins_at at time zone $zone_of_p) as date) as month, p.amount, 1 as begun, 0 as ended
     from spans as p
     where p.ends_at is null or p.ends_at > p.begins_at
     union all
-    select p.shop, p.currency, p.kind, cast(date_trunc('month', p.ends_at at time zone 'UTC') as date) as month, -p.amount as amount, 0 as begun, 1 as ended
+    select p.shop, p.currency, p.kind, cast(date_trunc('month', p.ends_at at time zone $zone_of_p) as date) as month, -p.amount as amount, 0 as begun, 1 as ended
     from spans as p
     where p.ends_at > p.begins_at
 ),
@@ -89,7 +89,7 @@ months as ( /* every month from the first on, also those in which nothing change
     from firsts as f
     cross join numbers as n
     join dim_shops as k on k.shop = f.shop
-    where cast(f.month + (n.n + 1) * interval '1 month' as date) <= cast(k.read_up_to at time zone 'UTC' as date)
+    where cast(f.month + (n.n + 1) * interval '1 month' as date) <= cast(k.read_up_to at time zone $zone_of_k as date)
 ),
 sums as (
     select
@@ -113,13 +113,13 @@ judged as (
     select
         s.*,
         s.next_month - 1 as month_end,
-        coalesce(cast(o.observed_from at time zone 'UTC' as timestamp) <= cast(s.next_month as timestamp), false) as is_known
+        coalesce(cast(o.observed_from at time zone $zone_of_o as timestamp) <= cast(s.next_month as timestamp), false) as is_known
     from sums as s
     left join dim_shops as o on o.shop = s.shop
 )
 select
     j.shop, -- The shop, as configured.
-    j.month_end, -- Last day of the month; the numbers are those of its last moment, UTC.
+    j.month_end, -- Last day of the month; the numbers are those of its last moment, in the shop's time zone.
     j.currency, -- Currency of the amounts.
     case when j.is_known then 'observed' else 'before the first sync' end as known, -- observed, or before the first sync: then nobody knows how the shop stood, and all numbers are null.
     cast(case when j.is_known then j.opens end as bigint) as returns_open, -- Returns that were open.

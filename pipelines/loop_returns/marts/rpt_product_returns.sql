@@ -1,11 +1,19 @@
--- What comes back by product variant: units, value, refunds, exchanges, the main reason and the days since the order.
--- grain: one row per variant, return type and currency; cancelled and expired returns are left out
--- key: shop, currency, return_type, product_id, variant_id, sku
+-- What comes back by product variant and month, once by the month of the return and once by that of the order: units, value, refunds, exchanges, the main reason and the days since the order.
+-- grain: one row per month, date basis, variant, return type and currency, without cancelled and expired returns; pick one `date_basis`, or everything counts twice
+-- key: shop, date_basis, month, currency, return_type, product_id, variant_id, sku
 -- answers: Which products come back most, and why?
+-- answers: Of what was ordered in a month, which products came back? (date_basis = 'ordered', as in Loop's own dashboard)
 -- answers: Which products are exchanged rather than refunded?
-with lines as (
+with bases as (
+    select 'submitted' as date_basis
+    union all
+    select 'ordered' as date_basis
+),
+lines as (
     select
         l.shop,
+        b.date_basis,
+        cast(date_trunc('month', case when b.date_basis = 'submitted' then l.submitted_date else l.ordered_date end) as date) as month,
         coalesce(l.currency, '(none)') as currency,
         coalesce(l.return_type, '(none)') as return_type,
         coalesce(l.product_id, '(none)') as product_id,
@@ -25,11 +33,14 @@ with lines as (
         l.submitted_at,
         l.submitted_date
     from fct_return_lines as l
-    where not l.is_void
+    cross join bases as b
+    where not l.is_void and case when b.date_basis = 'submitted' then l.submitted_date else l.ordered_date end is not null
 ),
 variants as (
     select
         l.shop,
+        l.date_basis,
+        l.month,
         l.currency,
         l.return_type,
         l.product_id,
@@ -49,11 +60,13 @@ variants as (
         min(l.submitted_date) as first_returned,
         max(l.submitted_date) as last_returned
     from lines as l
-    group by l.shop, l.currency, l.return_type, l.product_id, l.variant_id, l.sku
+    group by l.shop, l.date_basis, l.month, l.currency, l.return_type, l.product_id, l.variant_id, l.sku
 ),
 titles as ( /* by reason, as that is needed too */
     select
         l.shop,
+        l.date_basis,
+        l.month,
         l.currency,
         l.return_type,
         l.product_id,
@@ -65,24 +78,28 @@ titles as ( /* by reason, as that is needed too */
     from lines as l
     join variants as v
         on v.shop = l.shop
+        and v.date_basis = l.date_basis
+        and v.month = l.month
         and v.currency = l.currency
         and v.return_type = l.return_type
         and v.product_id = l.product_id
         and v.variant_id = l.variant_id
         and v.sku = l.sku
-    group by l.shop, l.currency, l.return_type, l.product_id, l.variant_id, l.sku, l.top_reason
+    group by l.shop, l.date_basis, l.month, l.currency, l.return_type, l.product_id, l.variant_id, l.sku, l.top_reason
 ),
 placed as (
     select
         r.*,
         row_number() over (
-            partition by r.shop, r.currency, r.return_type, r.product_id, r.variant_id, r.sku order by r.units desc, r.top_reason
+            partition by r.shop, r.date_basis, r.month, r.currency, r.return_type, r.product_id, r.variant_id, r.sku order by r.units desc, r.top_reason
         ) as place
     from titles as r
 ),
 named as (
     select
         p.shop,
+        p.date_basis,
+        p.month,
         p.currency,
         p.return_type,
         p.product_id,
@@ -92,16 +109,18 @@ named as (
         max(case when p.place = 1 then p.top_reason end) as main_reason,
         max(case when p.place = 1 then p.units end) as main_reason_units
     from placed as p
-    group by p.shop, p.currency, p.return_type, p.product_id, p.variant_id, p.sku
+    group by p.shop, p.date_basis, p.month, p.currency, p.return_type, p.product_id, p.variant_id, p.sku
 )
 select
     v.shop, -- The shop, as configured.
+    v.date_basis, -- submitted: the month of the return. ordered: the month of the order; units whose order date is not known are missing there.
+    v.month, -- Its first day, in the shop's time zone.
     v.currency, -- Currency of the amounts, or '(none)'.
     v.return_type, -- standard or warranty, or '(none)'.
     v.product_id, -- The Shopify product, or '(none)'.
     v.variant_id, -- The Shopify variant, or '(none)'.
     v.sku, -- Stock keeping unit, or '(none)'.
-    n.title, -- Its title on the latest return.
+    n.title, -- Its title on the latest of these returns.
     v.units as units_returned, -- Units returned.
     v.returns, -- Returns they came with.
     v.returned_value, -- What they are worth.
@@ -114,11 +133,13 @@ select
     v.days as avg_days_from_order, -- Mean days from order to return.
     v.dated as units_with_order_date, -- Units for which that is known.
     v.impossible as units_impossible, -- Units returned before they were ordered, it says; they are not in the mean.
-    v.first_returned, -- Day of the first return, UTC.
-    v.last_returned -- Day of the latest return, UTC.
+    v.first_returned, -- Day of the first return, in the shop's time zone.
+    v.last_returned -- Day of the latest return, in the shop's time zone.
 from variants as v
 join named as n
     on n.shop = v.shop
+    and n.date_basis = v.date_basis
+    and n.month = v.month
     and n.currency = v.currency
     and n.return_type = v.return_type
     and n.product_id = v.product_id

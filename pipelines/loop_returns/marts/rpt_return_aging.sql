@@ -18,7 +18,7 @@ with units as (
 aged as (
     select
         f.*,
-        cast(current_timestamp at time zone 'UTC' as date) - f.submitted_date as age_days,
+        cast(current_timestamp at time zone $zone_of_f as date) - f.submitted_date as age_days,
         case
             when u.arrived = u.units or (u.units is null and coalesce(f.delivered_at is not null or f.label_status = 'delivered', false))
             then 'delivered'
@@ -51,7 +51,7 @@ bucketed as (
 select
     b.shop, -- The shop, as configured.
     b.state, -- open or review.
-    b.age_bucket, -- Days since the return was submitted, in UTC days.
+    b.age_bucket, -- Days since the return was submitted, in days of the shop's time zone.
     b.stage, -- no label, not sent, on its way, problem, partly delivered (some of its units) or delivered, by every sign of arrival in fct_expected_units.
     coalesce(b.return_type, '(none)') as return_type, -- standard or warranty, or '(none)'.
     coalesce(b.currency, '(none)') as currency, -- Currency of the amounts, or '(none)'.

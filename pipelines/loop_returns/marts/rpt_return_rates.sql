@@ -22,7 +22,7 @@ sold as (
     from orders as o
 ),
 sales as (
-    select s.*, cast(date_trunc('month', s.ordered_at at time zone 'UTC') as date) as month
+    select s.*, cast(date_trunc('month', s.ordered_at at time zone $zone_of_s) as date) as month
     from sold as s
     left join exchange_orders as e on e.shop = s.shop and e.exchange_order_id = s.order_id
     where e.exchange_order_id is null and s.units > 0 and s.ordered_at is not null
@@ -91,7 +91,7 @@ judged as (
         coalesce(r.revenue_60, 0) as revenue_60,
         coalesce(r.revenue_90, 0) as revenue_90,
         cast(t.month + interval '1 month' as date) as calc_over,
-        cast(k.read_up_to at time zone 'UTC' as date) as calc_read
+        cast(k.read_up_to at time zone $zone_of_k as date) as calc_read
     from totals as t
     left join returned as r
         on r.shop = t.shop
@@ -104,7 +104,7 @@ judged as (
 select
     j.shop, -- The shop, as configured.
     j.shop || ':' || cast(j.month as varchar) || ':' || j.product_id || ':' || j.variant_id || ':' || j.currency as rate_key, -- All of the key in one text, for tools that need a single key.
-    j.month, -- First day of the month in which the orders were placed, UTC.
+    j.month, -- First day of the month in which the orders were placed, in the shop's time zone.
     j.product_id, -- The Shopify product; joins dim_products.
     j.variant_id, -- The Shopify variant.
     j.currency, -- Currency of the amounts.

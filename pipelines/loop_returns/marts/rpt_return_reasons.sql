@@ -5,7 +5,7 @@
 -- answers: Which reasons end in refunds, and which in exchanges?
 select
     l.shop, -- The shop, as configured.
-    cast(date_trunc('month', l.submitted_date) as date) as month, -- First day of the month in which the return was submitted, UTC.
+    cast(date_trunc('month', l.submitted_date) as date) as month, -- First day of the month in which the return was submitted, in the shop's time zone.
     coalesce(l.currency, '(none)') as currency, -- Currency of the amounts, or '(none)'.
     coalesce(l.return_type, '(none)') as return_type, -- standard or warranty, or '(none)'.
     l.reason_key, -- Joins dim_return_reasons.

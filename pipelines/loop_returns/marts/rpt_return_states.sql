@@ -6,14 +6,14 @@
 with dated as (
     select
         s.*,
-        cast(date_trunc('month', s.submitted_at at time zone 'UTC') as date) as calc_month,
+        cast(date_trunc('month', s.submitted_at at time zone $zone_of_s) as date) as calc_month,
         coalesce(s.return_type, '(none given)') as calc_type
     from fct_return_states as s
     where s.submitted_at is not null
 )
 select
     d.shop, -- The shop, as configured.
-    d.calc_month as month, -- First day of the month in which the returns were submitted, UTC.
+    d.calc_month as month, -- First day of the month in which the returns were submitted, in the shop's time zone.
     d.state, -- open, closed, cancelled, expired or review.
     d.calc_type as return_type, -- standard or warranty.
     count(distinct d.return_id) as returns, -- Returns that were in the state.

@@ -1,23 +1,36 @@
--- Returns, value, retained revenue and refunds by day, once by the day of the return and once by the day of the order.
+-- Returns, value, retained revenue and refunds by day, once each by the day on which they were submitted, ordered, refunded and closed.
 -- grain: one row per day, date basis, return type and currency; pick one `date_basis`, or everything counts twice
 -- key: shop, date_basis, day, return_type, currency
 -- answers: How do returns, refunds and the retained share develop?
 -- answers: Of the orders placed in a month, what came back? (date_basis = 'ordered', as in Loop's own dashboard)
+-- answers: How much was refunded, or closed, on a day? (date_basis = 'refunded' or 'closed')
 -- answers: How long did delivery, refund and closing take, and for how many returns is that known?
 with bases as (
     select 'submitted' as date_basis
     union all
     select 'ordered' as date_basis
+    union all
+    select 'refunded' as date_basis
+    union all
+    select 'closed' as date_basis
 ),
 dated as (
-    select f.*, b.date_basis, case when b.date_basis = 'submitted' then f.submitted_date else f.ordered_date end as day
+    select
+        f.*,
+        b.date_basis,
+        case b.date_basis
+            when 'submitted' then f.submitted_date
+            when 'ordered' then f.ordered_date
+            when 'refunded' then f.refunded_date
+            else f.closed_date
+        end as day
     from fct_returns as f
     cross join bases as b
 )
 select
     d.shop, -- The shop, as configured.
-    d.date_basis, -- submitted: the day of the return. ordered: the day of the order; returns whose order date is not known are missing there.
-    d.day, -- The day, UTC.
+    d.date_basis, -- submitted: the day of the return. ordered, refunded, closed: the day of the order, the first refund, the closing; returns for which that is not known are missing there.
+    d.day, -- The day, in the shop's time zone.
     coalesce(d.return_type, '(none)') as return_type, -- standard or warranty, or '(none)'.
     coalesce(d.currency, '(none)') as currency, -- Currency of the amounts, or '(none)'.
     count(case when not d.is_void then 1 end) as returns, -- Returns, without cancelled and expired ones.

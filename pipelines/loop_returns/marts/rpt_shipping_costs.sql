@@ -11,7 +11,7 @@ with labels as (
 returned as (
     select
         f.shop,
-        cast(date_trunc('month', f.submitted_at at time zone 'UTC') as date) as month,
+        cast(date_trunc('month', f.submitted_at at time zone $zone_of_f) as date) as month,
         coalesce(
             case when lower(trim(r.return_method_provider)) not in ('', 'n/a') then r.return_method_provider end, case when lower(trim(r.return_method)) not in ('', 'n/a') then r.return_method end, '(none given)'
         ) as method,
@@ -45,7 +45,7 @@ summed as (
 )
 select
     s.shop, -- The shop, as configured.
-    s.month, -- First day of the month in which the returns were submitted, UTC.
+    s.month, -- First day of the month in which the returns were submitted, in the shop's time zone.
     s.method, -- Who runs the way of return, such as happy_returns, or the way in one word; (none given) where Loop names neither.
     s.return_type, -- standard or warranty.
     s.currency, -- Currency of the returns and their fees; labels are taken to be priced in it, which the API does not say.

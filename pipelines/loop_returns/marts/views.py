@@ -11,7 +11,7 @@ from dlt.destinations.exceptions import DatabaseException
 from sqlglot import exp
 
 from loop_returns.marts.files import Mart, all_marts
-from loop_returns.marts.outside import DEFAULTS, OUTSIDE, Given, outside, refuse_unreadable
+from loop_returns.marts.outside import NOTHING, OUTSIDE, Given, outside, refuse_unreadable, value, with_other_shops
 from loop_returns.tables.catalog import TABLES
 from loop_returns.tables.schema import PRECISION, SCALE, Type
 from loop_returns.warehouse import comments
@@ -37,7 +37,7 @@ class _Planned:
         return self.translate(self.mart)
 
 
-def refresh(pipeline: dlt.Pipeline, *, as_tables: bool = False, given: Given = DEFAULTS) -> list[str]:
+def refresh(pipeline: dlt.Pipeline, *, as_tables: bool = False, given: Given = NOTHING) -> list[str]:
     """Creates the marts, or replaces them when their text or the columns under them have changed.
 
     With `as_tables` the facts are tables, which are filled anew every time, and all else reads them. `given` is what
@@ -64,14 +64,14 @@ def is_depended_on(error: DatabaseException) -> bool:
     return type(cause).__name__ in {"DependentObjectsStillExist", "InsufficientPrivilege"}
 
 
-def are_current(pipeline: dlt.Pipeline, *, as_tables: bool = False, given: Given = DEFAULTS) -> bool:
+def are_current(pipeline: dlt.Pipeline, *, as_tables: bool = False, given: Given = NOTHING) -> bool:
     """True when each is there, of its kind and with its text, as far as comments tell; also where there is no SQL."""
     with connected(pipeline) as reader:
         return reader is None or _is_current(reader, _plan(reader, given, as_tables=as_tables), unless_unknown=True)
 
 
 def _plan(reader: Reader, given: Given, *, as_tables: bool) -> list[_Planned]:
-    columns = reader.columns(TABLES)
+    columns, given = reader.columns(TABLES), with_other_shops(given, reader)
     mark = _mark(reader, columns, given)
     return [
         _Planned(
@@ -180,8 +180,8 @@ def _translated(mart: Mart, reader: Reader, stored: Mapping[str, Collection[str]
             continue
         name = exp.to_table(reader.name(table.name), dialect=reader.dialect)
         table.replace(outside(table.name, table.alias, given) if table.name in OUTSIDE else _source(table, name, stored))
-    for value in list(tree.find_all(exp.Placeholder)):
-        value.replace(exp.Literal.number(given[value.name]))
+    for place in list(tree.find_all(exp.Placeholder)):
+        place.replace(value(place.name, given))
     return tree.sql(dialect=reader.dialect, comments=False)
 
 

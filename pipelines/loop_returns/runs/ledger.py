@@ -59,6 +59,7 @@ class Run:
     notices_up_to: datetime | None = None  # the same of the shipping notices
     cursor_before: datetime | None = None
     cursor_after: datetime | None = None
+    timezone: str | None = None  # the setting
 
     ahead: timedelta = timedelta()  # this machine's clock, of the one that the times go by
 

@@ -60,6 +60,7 @@ RUNS: Final = Table(
         ),
         own("cursor_before", Type.TIMESTAMP, "The sync cursor before the run."),
         own("cursor_after", Type.TIMESTAMP, "The sync cursor after the run."),
+        own("timezone", Type.TEXT, "The setting `timezone`: where the days of the shop's reports begin."),
         own("seconds", Type.DECIMAL, "How long it took."),
         own("host", Type.TEXT, "The machine it ran on."),
         own("version", Type.TEXT, "Version of loop-returns."),
