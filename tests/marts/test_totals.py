@@ -152,8 +152,8 @@ def test_units(shop: tuple[dlt.Pipeline, Tables], mart: str):
             sums = expected.setdefault((row["shop"], parent["currency"] or "(none)"), [0, 0])
             sums[0] += 1
             sums[1] += Decimal(row["price"])
-    basis = " WHERE date_basis = 'submitted'" if mart == "rpt_product_returns" else ""
-    found = select(pipeline, f"SELECT shop, currency, sum(units_returned), sum(returned_value) FROM {mart}{basis} GROUP BY 1, 2")
+    rows = f"{mart} WHERE date_basis = 'submitted'" if mart == "rpt_product_returns" else mart
+    found = select(pipeline, f"SELECT shop, currency, sum(units_returned), sum(returned_value) FROM {rows} GROUP BY 1, 2")
     assert {row[:2]: row[2:] for row in found} == {key: tuple(sums) for key, sums in expected.items()}
 
 
