@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from loop_returns import __version__
+from loop_returns import __version__, marts
 from loop_returns.errors import CancelledError, LockedError, LoopReturnsError
 from loop_returns.tables.catalog import arrow_schema
 from loop_returns.tables.chunk import Tally
@@ -101,6 +101,7 @@ class Run:
             "seconds": round(self.seconds, 3),
             "host": socket.gethostname(),
             "version": __version__,
+            "marts_version": marts.VERSION,
             "dlt_version": version("dlt"),
             "python_version": platform.python_version(),
         }

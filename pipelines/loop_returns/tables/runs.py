@@ -64,6 +64,7 @@ RUNS: Final = Table(
         own("seconds", Type.DECIMAL, "How long it took."),
         own("host", Type.TEXT, "The machine it ran on."),
         own("version", Type.TEXT, "Version of loop-returns."),
+        _count("marts_version", "Version of the marts: another one where a column, a key or a meaning of them has changed."),
         own("dlt_version", Type.TEXT, "Version of dlt."),
         own("python_version", Type.TEXT, "Version of Python."),
         LOAD_ID,
