@@ -28,11 +28,10 @@ from loop_returns.extract.planning import changed_plan, notices_plan
 from loop_returns.extract.reading import Limits, Reading
 from loop_returns.extract.state import ShopState
 from loop_returns.settings import Settings, load
-from loop_returns.tables.catalog import CHILDREN, TABLES, arrow_schema, dlt_hints
+from loop_returns.tables.catalog import CHILDREN, HISTORY, TABLES, arrow_schema, dlt_hints
 from loop_returns.tables.chunk import Chunk, Tables
 from loop_returns.tables.privacy import Privacy
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.runs import STATE_CHANGES
 from loop_returns.tables.schema import LOAD_ID, Type
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.deduplicate import newest_notices, newest_returns
@@ -148,7 +147,7 @@ def _changed_notices(settings: Settings, updated_at: dlt.sources.incremental[dat
         plan = notices_plan(settings, first, last, due=_state(settings).days_due)
 
         def compare(_: str, pages: Sequence[Tables]) -> Chunk:
-            return newest_notices(sets, pages, None)
+            return newest_notices(sets, pages, None, shop=settings.shop, observed_at=clock.now)
 
         yield from _items(Reading(api, ShopState(), compare, notices=plan, limits=_AT_ONCE))
     _remember(settings, _state(settings).with_notices(state.days_due))
@@ -176,7 +175,7 @@ def _items(reading: Reading) -> Iterator[Any]:
         while reading.advance():
             for chunk in reading.chunks:
                 for name in chunk.rows:
-                    if name != STATE_CHANGES.name:
+                    if name not in {one.name for one in HISTORY}:
                         yield from (_item(name, part) for part in chunk.parts(name))
 
 
@@ -215,17 +214,17 @@ def chunks_source(reading: Reading, *, may_append: bool) -> Iterator[DltResource
     What the warehouse has nothing of is appended, unless a load that failed may have left something.
     """
 
-    def rows(chunk: Chunk, names: Sequence[str]) -> Iterator[Any]:
+    def rows(chunks: Sequence[Chunk], names: Sequence[str]) -> Iterator[Any]:
         _remember(reading.api.settings, reading.state)
-        for name in names:
-            yield from (dlt.mark.with_table_name(part, name) for part in chunk.parts(name))
+        for chunk in chunks:
+            for name in names:
+                yield from (dlt.mark.with_table_name(part, name) for part in chunk.parts(name))
 
-    for chunk in reading.chunks:
-        append = may_append and chunk.is_new
-        if RETURNS.name in chunk.rows:
-            names = [name for name in _RETURNS if name in chunk.rows]
-            resource = dlt.resource(rows, **dlt_hints(RETURNS, append=append))(chunk, names)
+    for table in (RETURNS, *HISTORY, ASN):  # the history stands by itself: `refresh` of `returns` must not drop it
+        chunks = [chunk for chunk in reading.chunks if table.name in chunk.rows]
+        append = may_append and all(chunk.is_new for chunk in chunks)
+        if chunks and table is RETURNS:
+            resource = dlt.resource(rows, **dlt_hints(table, append=append))(chunks, _RETURNS)
             yield _with_children(resource, append=append)
-        for table in (STATE_CHANGES, ASN):  # the history stands by itself: `refresh` of `returns` must not drop it
-            if table.name in chunk.rows:
-                yield dlt.resource(rows, **dlt_hints(table, append=append))(chunk, (table.name,))
+        elif chunks:
+            yield dlt.resource(rows, **dlt_hints(table, append=append))(chunks, (table.name,))

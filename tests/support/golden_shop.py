@@ -52,6 +52,19 @@ def notice(of: str, ordered: str, *, shop: str = "north", number: str = "N1", **
     return base | {"updated_at": at("02-01 00:00")} | more
 
 
+def scan(
+    of: str, before: str | None, since: str | None, now: str, reported: str, *, shop: str = "north", unit: str = ""
+) -> dict[str, Any]:
+    """A report of a carrier that a run saw in place of another, on a return or in the notice of a unit."""
+    source = "advanced_shipping_notices" if unit else "returns"
+    seen = {"shop": shop, "source": source, "return_id": of, "line_item_id": unit, "from_status": before, "to_status": now}
+    return seen | {
+        "from_updated_at": at(since) if since else None,
+        "updated_at": at(reported),
+        "observed_at": at("02-10 00:00"),
+    }
+
+
 def west(one: str, state: str, outcome: str, created: str, **more: Any) -> dict[str, Any]:
     return ret(one, state, outcome, created, shop="west", order_id=f"O{one}", **more)
 
@@ -185,6 +198,19 @@ LABELS: Rows = [
      "carrier": "DHL", "tracking_number": "T12"},
 ]  # fmt: skip
 
+LABEL_CHANGES: Rows = [
+    # R3 was scanned twice on its way; of R1 a return cannot tell which of its two labels moved
+    scan("R3", "pre_transit", "02-02 08:00", "in_transit", "02-03 12:00"),
+    scan("R3", "in_transit", "02-03 12:00", "in_transit", "02-05 12:00"),
+    scan("R3", "in_transit", "02-05 12:00", "delivered", "02-07 12:00"),
+    scan("R1", "pre_transit", "01-10 23:31", "in_transit", "01-11 08:00"),
+    # the notices of K1 tell of W1's first package, which came three days after its first scan
+    scan("W1", None, None, "out_for_delivery", "01-11 07:00", shop="west", unit="K1"),
+    scan("W1", "out_for_delivery", "01-11 07:00", "delivered", "01-14 07:00", shop="west", unit="K1"),
+    # W7 was scanned as delivered only: when it began its way is not known
+    scan("W7", "new", "01-11 08:00", "delivered", "01-12 08:00", shop="west"),
+]
+
 REFUNDS: Rows = [
     {"shop": "north", "return_id": "R1", "refund_id": "F1", "provider_created_at": at("01-20 11:30")},
     {"shop": "north", "return_id": "R1", "refund_id": "F2", "provider_created_at": at("01-25 11:30")},
@@ -231,6 +257,7 @@ SHOP: dict[str, Rows] = {
     "return_exchanges": EXCHANGES,
     "return_labels": LABELS,
     "return_refunds": REFUNDS,
+    "return_label_changes": LABEL_CHANGES,
     "advanced_shipping_notices": NOTICES,
     "_loop_sync_runs": RUNS,
 }

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 DAYS = timedelta(days=1)
 RETURNS = ["returns", "return_line_items", "return_exchanges", "return_labels", "return_refunds"]
-TABLES = [*RETURNS, "advanced_shipping_notices", "return_state_changes", "_loop_sync_runs"]
-HISTORY = {"return_state_changes", "_loop_sync_runs"}  # Loop keeps none
+TABLES = [*RETURNS, "advanced_shipping_notices", "return_state_changes", "return_label_changes", "_loop_sync_runs"]
+HISTORY = {"return_state_changes", "return_label_changes", "_loop_sync_runs"}  # Loop keeps none
 OWN = ["_dlt_loads", "_dlt_pipeline_state", "_dlt_version"]
 COLUMNS = [
     "returns.total", "returns._row_hash", "returns._dlt_load_id", "return_labels.carrier", "return_refunds._removed",

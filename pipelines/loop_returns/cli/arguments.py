@@ -8,10 +8,9 @@ from loop_returns.api.facts import FIRST_DAY
 from loop_returns.dates import parse_when
 from loop_returns.errors import ConfigurationError
 from loop_returns.runs.session import RESOURCES
-from loop_returns.tables.catalog import CHILDREN
-from loop_returns.tables.runs import STATE_CHANGES
+from loop_returns.tables.catalog import CHILDREN, HISTORY
 
-CAME_WITH_RETURNS: Final = tuple(table.name for table in (*CHILDREN, STATE_CHANGES))  # in the same answers of the API
+CAME_WITH_RETURNS: Final = tuple(table.name for table in (*CHILDREN, *HISTORY))  # in the same answers of the API
 _DATE_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DAY: Final = timedelta(days=1)
 

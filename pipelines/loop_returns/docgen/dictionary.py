@@ -8,7 +8,7 @@ from typing import Final
 
 from loop_returns.docgen import write_page
 from loop_returns.marts import all_marts
-from loop_returns.tables.catalog import CHILDREN, TABLES
+from loop_returns.tables.catalog import CHILDREN, HISTORY, TABLES
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.schema import HIDDEN, Column, Table
 
@@ -32,7 +32,8 @@ def _diagram() -> Iterator[str]:
     yield from ("## How the tables hang together", "", "```mermaid", "erDiagram")
     for child in CHILDREN:
         yield f'    {RETURNS.name} ||--o{{ {child.name} : "id = return_id"'
-    yield f'    {RETURNS.name} ||--o{{ return_state_changes : "id = return_id"'
+    for table in HISTORY:
+        yield f'    {RETURNS.name} ||--o{{ {table.name} : "id = return_id"'
     yield '    return_line_items ||--o{ advanced_shipping_notices : "line_item_id = return_line_item_id"'
     for table in TABLES.values():
         yield f"    {table.name} {{"

@@ -2,7 +2,7 @@
 -- grain: one row per label of a return
 -- key: shop, return_id, label_index
 -- answers: Which packages are on their way, and which labels were never used?
--- answers: When did a package arrive, and how long did it take?
+-- answers: When did a package arrive, and how long did it take, from the return and from the first scan?
 with labels as (
     select
         b.shop,
@@ -36,6 +36,7 @@ told as (
         n.line_item_id,
         n.delivered_at,
         n.scanned_at,
+        n.label_status,
         n.service,
         n.destination_name
     from labels as b
@@ -73,14 +74,52 @@ notices as (
     where c.place = 1
     group by c.shop, c.return_id, c.label_index
 ),
+reports as ( /* of carriers: what runs saw replaced, what replaced it, and what stands there now */
+    select c.shop, c.source, c.return_id, c.line_item_id, c.from_status as status, c.from_updated_at as reported_at
+    from return_label_changes as c
+    union all
+    select c.shop, c.source, c.return_id, c.line_item_id, c.to_status as status, c.updated_at as reported_at
+    from return_label_changes as c
+),
+scans as (
+    select c.shop, c.return_id, c.label_index, r.status, r.reported_at
+    from candidates as c
+    join reports as r
+        on r.shop = c.shop
+        and r.source = 'advanced_shipping_notices'
+        and r.return_id = c.notice_id
+        and r.line_item_id = c.line_item_id
+    where c.place = 1
+    union all
+    select c.shop, c.return_id, c.label_index, c.label_status as status, c.scanned_at as reported_at
+    from candidates as c
+    where c.place = 1
+    union all /* a return shows its latest label only, so with several it is not known which */
+    select b.shop, b.return_id, b.label_index, r.status, r.reported_at
+    from labels as b
+    join reports as r on r.shop = b.shop and r.source = 'returns' and r.return_id = b.return_id
+    left join several as s on s.shop = b.shop and s.return_id = b.return_id
+    where s.shop is null
+    union all
+    select b.shop, b.return_id, b.label_index, b.status, b.updated_at as reported_at
+    from labels as b
+),
+firsts as (
+    select s.shop, s.return_id, s.label_index, min(s.reported_at) as first_scanned_at
+    from scans as s
+    where lower(trim(s.status)) in ('in_transit', 'out_for_delivery')
+    group by s.shop, s.return_id, s.label_index
+),
 joined as (
     select
         b.*,
+        t.first_scanned_at,
         n.service,
         n.destination_name,
         coalesce(n.delivered_at, case when b.status = 'delivered' then b.updated_at end) as delivered_at
     from labels as b
     left join notices as n on n.shop = b.shop and n.return_id = b.return_id and n.label_index = b.label_index
+    left join firsts as t on t.shop = b.shop and t.return_id = b.return_id and t.label_index = b.label_index
 )
 select
     j.shop, -- The shop, as configured.
@@ -108,8 +147,10 @@ select
     end as stage, -- not sent, on its way, delivered, problem or unknown.
     j.units, -- Units the label is for; null when the API does not say.
     j.updated_at as scanned_at, -- Last time the carrier reported something.
+    j.first_scanned_at, -- When the carrier first had it on its way, as far as runs saw; null when none saw it on its way. Later than it was when no run came in between.
     j.delivered_at, -- When the package arrived: the date in its units' notices, else the last scan of a delivered label.
     case when j.delivered_at >= f.submitted_at then cast(round(cast(date_diff('second', f.submitted_at at time zone 'UTC', j.delivered_at at time zone 'UTC') / 86400.0 as decimal(18, 9)) + 0.000000001, 2) as decimal(18, 2)) end as days_to_deliver, -- Days from submitting to delivery, the shopper's own included; null until delivered, and when that is before submitting.
+    case when j.delivered_at >= j.first_scanned_at then cast(round(cast(date_diff('second', j.first_scanned_at at time zone 'UTC', j.delivered_at at time zone 'UTC') / 86400.0 as decimal(18, 9)) + 0.000000001, 2) as decimal(18, 2)) end as days_in_transit, -- Days from that first scan to delivery: the carrier's own, without the shopper's; null when either is not known.
     coalesce(j.delivered_at < f.submitted_at, false) as is_impossible, -- True when it was delivered before the return was submitted, so that the days are null.
     f.currency, -- Currency of the return; the API does not say in which currency a label is priced.
     j.rate as label_rate, -- Price of the label as the API gives it; its unit is not documented.

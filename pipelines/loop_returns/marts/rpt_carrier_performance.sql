@@ -2,6 +2,7 @@
 -- grain: one row per carrier, month, return type and currency; labels of cancelled and expired returns count as void unless delivered
 -- key: shop, carrier, month, return_type, currency
 -- answers: How long does each carrier take, and for how many packages is that known?
+-- answers: How long does the carrier itself take, from its first scan on: the middle package, and nine of ten?
 -- answers: How many labels are never used, and what do labels cost?
 select
     s.shop, -- The shop, as configured.
@@ -23,6 +24,15 @@ select
     ) as median_days_to_deliver, -- The middle one.
     max(s.days_to_deliver) as max_days_to_deliver, -- The longest.
     count(s.days_to_deliver) as measured, -- Labels for which the days are known.
+    cast(
+        round(cast(percentile_cont(0.5) within group (order by cast(s.days_in_transit as double)) as decimal(18, 6)) + 0.0001, 2)
+        as decimal(18, 2)
+    ) as median_days_in_transit, -- Days from the first scan that a run saw to delivery: half of the packages take no longer.
+    cast(
+        round(cast(percentile_cont(0.9) within group (order by cast(s.days_in_transit as double)) as decimal(18, 6)) + 0.0001, 2)
+        as decimal(18, 2)
+    ) as p90_days_in_transit, -- Nine of ten take no longer.
+    count(s.days_in_transit) as measured_in_transit, -- Labels for which these days are known.
     count(case when s.is_impossible then 1 end) as impossible, -- Labels delivered before their return was submitted; they are in no mean.
     sum(s.label_rate) as label_rate_total, -- Sum of label prices as the API gives them; unit not documented.
     count(s.label_rate) as labels_with_rate -- Labels that have a price.

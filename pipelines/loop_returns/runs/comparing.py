@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 
 from loop_returns.api.windows import DAY
 from loop_returns.runs.session import Session
-from loop_returns.tables.catalog import CHILDREN
+from loop_returns.tables.catalog import CHILDREN, HISTORY
 from loop_returns.tables.chunk import Chunk, Tables, columns_of
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.runs import STATE_CHANGES
+from loop_returns.tables.runs import LABEL_CHANGES
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.contents import has_rows, incomplete_returns, known_rows, returns_with_children
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
@@ -32,7 +32,7 @@ class Comparison:
             at = session.now
             chunk = newest_returns(session.sets, pages, known, shop=session.shop, observed_at=at, uncertain=uncertain)
         else:
-            chunk = newest_notices(session.sets, pages, known)
+            chunk = newest_notices(session.sets, pages, known, shop=session.shop, observed_at=session.now)
         return replace(chunk, is_new=not chunk.tally.changed[table] and table not in self._filled_before)
 
     def known(self, table: str, pages: Sequence[Tables]) -> pa.Table:
@@ -69,6 +69,6 @@ class Comparison:
     @cached_property
     def _filled_before(self) -> set[str]:
         """Of returns, with what lands with them, and notices: those that the warehouse had any of before this run."""
-        together = {RETURNS.name: (RETURNS, *CHILDREN, STATE_CHANGES), ASN.name: (ASN,)}
+        together = {RETURNS.name: (RETURNS, *CHILDREN, *HISTORY), ASN.name: (ASN, LABEL_CHANGES)}
         with self.session.warehouse.reader() as reader:
             return {name for name, tables in together.items() if has_rows(reader, self.session.shop, tables)}

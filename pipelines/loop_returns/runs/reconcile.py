@@ -156,7 +156,8 @@ class ValueComparison(Comparison):
     def _notices(self, pages: Sequence[Tables]) -> Chunk:
         session, sets = self.session, self.session.sets
         known = self.known(ASN.name, pages)
-        first = newest_notices(sets, pages, self._landed(known))
+        choose = partial(newest_notices, sets, pages, shop=session.shop, observed_at=session.now)
+        first = choose(self._landed(known))
         if not first.rows:
             return first
         newest = first.table(ASN.name)
@@ -164,7 +165,7 @@ class ValueComparison(Comparison):
             theirs = rows_of(reader, ASN.name, session.shop, newest.column("id").to_pylist())
         differs = differing(sets, ASN.name, newest, theirs, by=KEYS[ASN.name])
         self._count(ASN.name, differs, newest, known)
-        return newest_notices(sets, pages, known_by_value(sets, known, differs, newest))
+        return choose(known_by_value(sets, known, differs, newest))
 
     def _landed(self, known: pa.Table) -> pa.Table:
         """What this run itself has loaded: only there an older copy was read by Loop's clock before a newer one."""

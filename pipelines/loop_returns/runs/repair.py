@@ -6,8 +6,8 @@ from loop_returns.api.windows import DAY
 from loop_returns.extract.clocks import Clocks
 from loop_returns.extract.state import ShopState
 from loop_returns.settings import Settings
-from loop_returns.tables.catalog import TABLES
-from loop_returns.tables.runs import RUNS, STATE_CHANGES
+from loop_returns.tables.catalog import HISTORY, TABLES
+from loop_returns.tables.runs import RUNS
 from loop_returns.warehouse.load import Warehouse
 
 
@@ -21,9 +21,9 @@ def set_right(warehouse: Warehouse, state: ShopState, settings: Settings, clock:
         stored = ShopState.read(warehouse.state(settings.shop))
         state = replace(state, cursor=stored.cursor, notices_read=stored.notices_read, backfills={}, verified=None)
         names = ", ".join(_named(name, columns) for name, columns in sorted(lost.items()))
-        history = lost.keys() & {STATE_CHANGES.name, RUNS.name}
+        history = lost.keys() & {one.name for one in (*HISTORY, RUNS)}
         fate = " Syncs of each shop in the dataset read again what Loop still has of it." if lost.keys() - history else ""
-        fate += " What was seen of states and runs in the past cannot be read again." if history else ""
+        fate += " What was seen of states, labels and runs in the past cannot be read again." if history else ""
         notices.append(f"Missing in the warehouse, and made again: {names}.{fate}")
     since = min(state.since or settings.start_date, settings.start_date)
     if state.cursor is not None and state.cursor > clock.latest:

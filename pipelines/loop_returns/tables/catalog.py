@@ -8,11 +8,12 @@ import pyarrow as pa
 
 from loop_returns.tables.children import EXCHANGES, LABELS, LINE_ITEMS, REFUNDS
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.runs import RUNS, STATE_CHANGES
+from loop_returns.tables.runs import LABEL_CHANGES, RUNS, STATE_CHANGES
 from loop_returns.tables.schema import PRECISION, SCALE, Column, Table, Type
 from loop_returns.tables.shipping import ASN
 
 CHILDREN: Final = (LINE_ITEMS, EXCHANGES, LABELS, REFUNDS)
+HISTORY: Final = (STATE_CHANGES, LABEL_CHANGES)  # what runs saw, and the API keeps nothing of
 DATA: Final = (RETURNS, *CHILDREN, ASN)  # what the API gives
 ARRAYS: Final = {  # the field of a return that holds each child table's rows
     "line_items": LINE_ITEMS,
@@ -21,7 +22,7 @@ ARRAYS: Final = {  # the field of a return that holds each child table's rows
     "shopify_refund_object": REFUNDS,
 }
 KEYS: Final = {RETURNS.name: ("id",), ASN.name: ("id", "return_line_item_id")}  # of what the API lists, without the shop
-TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (*DATA, STATE_CHANGES, RUNS)}
+TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (*DATA, *HISTORY, RUNS)}
 
 ARROW: Final = {  # the Arrow type that carries a column of each kind; JSON travels as text
     Type.TEXT: pa.string(),

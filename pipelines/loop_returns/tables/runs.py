@@ -1,4 +1,4 @@
-"""The project's own tables: the ledger of runs and the history of states, which the API does not offer."""
+"""The project's own tables: the ledger of runs and the history of states and labels, which the API does not offer."""
 
 from datetime import timedelta
 from typing import Final
@@ -18,6 +18,33 @@ STATE_CHANGES: Final = Table(
         own("to_state", Type.TEXT, "The state it is in now.", nullable=False),
         own("observed_at", Type.TIMESTAMP, "When the run saw it, by Loop's clock."),
         own("updated_at", Type.TIMESTAMP, "The return's `updated_at` in the new state.", nullable=False),
+        LOAD_ID,
+    ),
+)
+
+
+LABEL_CHANGES: Final = Table(
+    name="return_label_changes",
+    description=(
+        "One row per report of a carrier that a run saw in place of an earlier one, on a return or in the shipping notices. "
+        "The API itself keeps only the latest."
+    ),
+    key=("shop", "source", "return_id", "line_item_id", "updated_at"),
+    columns=(
+        SHOP,
+        own("source", Type.TEXT, "`returns` or `advanced_shipping_notices`: where it was seen.", nullable=False),
+        own("return_id", Type.TEXT, "The return; in notices their `id`, which may be the return's or not.", nullable=False),
+        own(
+            "line_item_id",
+            Type.TEXT,
+            "The unit, in notices; empty on returns, which show their latest label.",
+            nullable=False,
+        ),
+        own("from_status", Type.TEXT, "The status of the label before."),
+        own("from_updated_at", Type.TIMESTAMP, "When the carrier had reported that."),
+        own("to_status", Type.TEXT, "The status now."),
+        own("observed_at", Type.TIMESTAMP, "When the run saw it, by Loop's clock."),
+        own("updated_at", Type.TIMESTAMP, "When the carrier reported it.", nullable=False),
         LOAD_ID,
     ),
 )

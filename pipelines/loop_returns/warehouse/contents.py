@@ -27,6 +27,7 @@ def known_rows(reader: Reader, table: str, shop: str, ids: Iterable[str]) -> pa.
     keys = ", ".join(f"r.{name}" for name in KEYS[table])
     sql = (
         f"SELECT {keys}, {reader.time('r.updated_at')}, {reader.time('r.label_updated_at')}, r.state, {previous},"
+        " r.label_status,"
         " CASE WHEN l.status = 0 THEN r._row_hash END, r._deleted_at IS NOT NULL, r._dlt_load_id"
         f" FROM {reader.name(table)} r LEFT JOIN {reader.name(LOADS_TABLE)} l ON l.load_id = r._dlt_load_id"
         " WHERE r.shop = %s AND {among}"

@@ -17,7 +17,7 @@ from loop_returns.tables.catalog import CHILDREN, KEYS, TABLES, arrow_schema
 from loop_returns.tables.children import LABELS
 from loop_returns.tables.chunk import COPY, Chunk, Tables, Tally, columns_of
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.runs import STATE_CHANGES
+from loop_returns.tables.runs import LABEL_CHANGES, STATE_CHANGES
 from loop_returns.tables.shipping import ASN
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
@@ -26,19 +26,22 @@ _TIME: Final = pa.timestamp("us", tz="UTC")
 KNOWN: Final = {
     name: pa.schema(
         [*((one, pa.string()) for one in key), ("updated_at", _TIME), ("label_updated_at", _TIME), ("state", pa.string()),
-         ("previous_state", pa.string()), ("row_hash", pa.string()), ("outdated", pa.bool_()),
+         ("previous_state", pa.string()), ("label_status", pa.string()), ("row_hash", pa.string()), ("outdated", pa.bool_()),
          ("load_id", pa.string())]
     )
     for name, key in KEYS.items()
 }  # fmt: skip
 IDS: Final = pa.schema([("id", pa.string())])
 
+_LOOKED_AT: Final = ("state", "label_status", "label_updated_at", "_row_hash", COPY, "updated_at")
 _CHOOSE: Final = """
 CREATE TEMP TABLE copies AS
-SELECT {key}, state, _row_hash AS hash, _copy AS number, coalesce(epoch_us(updated_at), -4611686018427387904) AS time
+SELECT {key}, state, label_status, label_updated_at, _row_hash AS hash, _copy AS number,
+       coalesce(epoch_us(updated_at), -4611686018427387904) AS time
 FROM rows;
 CREATE TEMP TABLE newest AS
-SELECT c.*, k.id IS NULL AS is_new, k.state AS previous, k.updated_at, k.label_updated_at,
+SELECT c.*, k.id IS NULL AS is_new, k.state AS previous, k.updated_at,
+       k.label_updated_at AS previous_scan, k.label_status AS previous_status,
        u.id IS NOT NULL AS is_uncertain,
        NOT is_new AND NOT k.outdated AND k.updated_at IS NOT NULL AND c.time < epoch_us(k.updated_at) AS is_older,
        NOT is_new AND NOT k.outdated AND NOT is_older AND NOT is_uncertain
@@ -63,11 +66,19 @@ SELECT $shop AS shop, id AS return_id, before AS from_state, state AS to_state, 
        CASE WHEN is_back THEN $at ELSE make_timestamptz(greatest(time, 0)) END AS updated_at -- a step back comes last
 FROM pairs SEMI JOIN chosen USING (id) WHERE before <> state ORDER BY id, rank, time, number
 """
+_LABEL_CHANGES: Final = """
+SELECT $shop AS shop, $source AS source, id AS return_id, {item} AS line_item_id, previous_status AS from_status,
+       previous_scan AS from_updated_at, label_status AS to_status, $at AS observed_at, label_updated_at AS updated_at
+FROM chosen
+WHERE NOT is_new AND label_updated_at IS NOT NULL
+      AND (label_status, label_updated_at) IS DISTINCT FROM (previous_status, previous_scan)
+ORDER BY number
+"""
 # The days by which the notices of the chosen copies may be found now and were before, whichever time the report filters on;
 # and when the latest of these copies was updated, null where one does not say.
 _DAYS: Final = """
 WITH moments AS (
-    SELECT number, unnest([updated_at, label_updated_at]) AS moment FROM chosen
+    SELECT number, unnest([updated_at, previous_scan]) AS moment FROM chosen
     UNION ALL SELECT _copy, unnest([created_at, updated_at, label_updated_at]) FROM returns
     UNION ALL SELECT _copy, updated_at FROM labels
 )
@@ -95,6 +106,7 @@ def newest_returns(
         if not chosen.num_rows:
             return Chunk(tally)
         changes = cursor.sql(_CHANGES, params={"shop": shop, "at": observed_at}).to_arrow_table()
+        scans = _label_changes(cursor, RETURNS.name, shop, observed_at)
         times = ["updated_at", COPY]
         cursor.register("returns", columns_of(pages, RETURNS.name, ["created_at", "label_updated_at", *times]))
         cursor.register("labels", columns_of(pages, LABELS.name, times))
@@ -111,18 +123,21 @@ def newest_returns(
         rows[child.name] = found.num_rows + len(without)
         if len(without):
             made[child.name] = _tombstones(child.name, without, shop)
-    if changes.num_rows:
-        made[STATE_CHANGES.name] = changes.cast(arrow_schema(STATE_CHANGES.name))
-        rows[STATE_CHANGES.name] = changes.num_rows
-        tally.count(STATE_CHANGES.name, rows=changes.num_rows, new=changes.num_rows)
+    made |= _history({STATE_CHANGES.name: changes, LABEL_CHANGES.name: scans}, rows, tally)
     return Chunk(tally, days, {name: count for name, count in rows.items() if count}, pages, chosen, made)
 
 
-def newest_notices(db: duckdb.DuckDBPyConnection, pages: Sequence[Tables], known: pa.Table | None) -> Chunk:
-    """The newest copy of every row of the shipping notice report that says something new."""
+def newest_notices(
+    db: duckdb.DuckDBPyConnection, pages: Sequence[Tables], known: pa.Table | None, *, shop: str, observed_at: datetime
+) -> Chunk:
+    """The newest copy of every row of the shipping notice report that says something new, and changes of labels."""
     with db.cursor() as cursor:
         chosen, tally = _choose(cursor, pages, ASN.name, known, None)
-    return Chunk(tally, rows={ASN.name: chosen.num_rows}, pages=pages, copies=chosen) if chosen.num_rows else Chunk(tally)
+        if not chosen.num_rows:
+            return Chunk(tally)
+        scans = _label_changes(cursor, ASN.name, shop, observed_at)
+    rows = {ASN.name: chosen.num_rows}
+    return Chunk(tally, rows=rows, pages=pages, copies=chosen, made=_history({LABEL_CHANGES.name: scans}, rows, tally))
 
 
 def missing(db: duckdb.DuckDBPyConnection, stored: pa.Table, seen: Sequence[pa.Table]) -> pa.Table:
@@ -138,7 +153,7 @@ def _choose(
 ) -> tuple[pa.Table, Tally]:
     """The copies to load, and the counts; leaves `copies`, `known` and `chosen` in the database."""
     key = ", ".join(KEYS[name])
-    db.register("rows", columns_of(pages, name, [*KEYS[name], "state", "_row_hash", COPY, "updated_at"]))
+    db.register("rows", columns_of(pages, name, [*KEYS[name], *_LOOKED_AT]))
     db.register("known", KNOWN[name].empty_table() if known is None else known)
     db.register("uncertain", IDS.empty_table() if uncertain is None else uncertain)
     for statement in _CHOOSE.format(key=key).strip().split(";")[:-1]:
@@ -149,6 +164,21 @@ def _choose(
     if chosen.num_rows:
         tally.count(name, rows=chosen.num_rows, new=pc.sum(chosen["is_new"]).as_py())
     return chosen, tally
+
+
+def _label_changes(cursor: duckdb.DuckDBPyConnection, name: str, shop: str, observed_at: datetime) -> pa.Table:
+    """What carriers report of the chosen copies, where the warehouse has something else of the row."""
+    sql = _LABEL_CHANGES.format(item="return_line_item_id" if name == ASN.name else "''")
+    return cursor.sql(sql, params={"shop": shop, "source": name, "at": observed_at}).to_arrow_table()
+
+
+def _history(seen: Tables, rows: dict[str, int], tally: Tally) -> dict[str, pa.Table]:
+    """The rows as their tables take them, those without any left out; adds them to both counts."""
+    made = {name: table.cast(arrow_schema(name)) for name, table in seen.items() if table.num_rows}
+    for name, table in made.items():
+        rows[name] = table.num_rows
+        tally.count(name, rows=table.num_rows, new=table.num_rows)
+    return made
 
 
 def _tombstones(name: str, returns: pa.ChunkedArray, shop: str) -> pa.Table:

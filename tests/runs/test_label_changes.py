@@ -1,0 +1,91 @@
+"""What carriers report between runs is kept: each report that a run saw replaced is one row, and the first scan is known."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from loop_returns.sandbox import Shop
+from tests.support.driving import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.driving import Driver
+
+STEPS = 3  # of parcels between syncs
+ON_ITS_WAY = {"in_transit", "out_for_delivery"}
+Report = tuple[str | None, datetime | None]
+
+
+def notices(driver: Driver) -> dict[tuple[str, str], Report]:
+    """The report of the carrier in each row of the shipping notices, as the warehouse has it."""
+    rows = driver.query("SELECT id, return_line_item_id, label_status, label_updated_at FROM advanced_shipping_notices")
+    return {row[:2]: row[2:] for row in rows}
+
+
+def returns(driver: Driver) -> dict[tuple[str, str], Report]:
+    """The same in each return, of its latest label."""
+    return {(id_, ""): tuple(row) for id_, *row in driver.query("SELECT id, label_status, label_updated_at FROM returns")}
+
+
+def history(driver: Driver, source: str) -> list[tuple[Any, ...]]:
+    sql = "SELECT return_id, line_item_id, from_status, from_updated_at, to_status, updated_at FROM return_label_changes"
+    return sorted(driver.query(f"{sql} WHERE source = '{source}'"), key=repr)
+
+
+@pytest.mark.parametrize("touch_return", [True, False])
+@pytest.mark.parametrize("notice_ids", ["return", "row"])
+def test_history(drive: Callable[..., Driver], notice_ids: Any, touch_return: bool):
+    """Every report that differs from the one before is a row, also where a scan does not move the return."""
+    shop = Shop.generate(seed=4, returns=40, days=30, now=NOW, notice_ids=notice_ids)
+    driver = drive(shop, settings={"marts": "views"})
+    driver.sync()
+    assert driver.count("return_label_changes") == 0
+    expected: dict[str, list[tuple[Any, ...]]] = {"returns": [], "advanced_shipping_notices": []}
+    seen: dict[tuple[str, str], set[Report]] = {}
+    for _ in range(STEPS):
+        before = {"returns": returns(driver), "advanced_shipping_notices": notices(driver)}
+        shop.tick(3600)
+        shop.change_label(15, touch_return=touch_return)
+        shop.tick(3600)
+        driver.sync()
+        now = {"returns": returns(driver), "advanced_shipping_notices": notices(driver)}
+        for source, rows in now.items():
+            for key, report in rows.items():
+                if report != before[source].get(key, report):
+                    expected[source].append((*key, *before[source][key], *report))
+        for key, report in (*before["advanced_shipping_notices"].items(), *now["advanced_shipping_notices"].items()):
+            seen.setdefault(key, set()).add(report)
+    for source, rows in expected.items():
+        assert history(driver, source) == sorted(rows, key=repr), source
+    assert expected["advanced_shipping_notices"]
+    assert expected["returns"] or not touch_return
+    driver.backfill(NOW - timedelta(days=60), shop.now)
+    for source, rows in expected.items():
+        assert len(history(driver, source)) >= len(rows), source
+    if touch_return:
+        assert {source: len(history(driver, source)) for source in expected} == {k: len(v) for k, v in expected.items()}
+    assert_first_scans(driver, seen)
+
+
+def assert_first_scans(driver: Driver, seen: dict[tuple[str, str], set[Report]]) -> None:
+    """A label's first scan is the earliest report of its units' notices, of it, and of its return, that it is on its way."""
+    units: dict[str, set[datetime]] = {}
+    for notice, line, of in driver.query("SELECT notice_id, line_item_id, return_id FROM fct_return_notices"):
+        times = {at for status, at in seen[notice, line] if status in ON_ITS_WAY and at is not None}
+        units.setdefault(of, set()).update(times)
+    alone = {of for of, n in driver.query("SELECT return_id, count(*) FROM return_labels GROUP BY 1") if n == 1}
+    found = driver.query("SELECT return_id, first_scanned_at, days_in_transit, delivered_at FROM fct_return_shipments")
+    known = 0
+    for of, first, days, delivered in found:
+        if of not in alone or not units.get(of):
+            continue
+        known += 1
+        assert first is not None, of
+        assert first <= min(units[of]), of
+        if delivered is not None and delivered >= first:
+            assert float(days) == pytest.approx((delivered - first) / timedelta(days=1), abs=0.0051), of
+    assert known >= 5
