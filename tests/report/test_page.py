@@ -7,16 +7,23 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from datetime import date, timedelta
+from decimal import Decimal
 from html import unescape
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 pytest.importorskip("altair", reason="the report's extra is not installed: pip install -e '.[report]'")
 
+import pyarrow as pa
+
 from loop_returns import marts
 from loop_returns.errors import ConfigurationError
 from loop_returns.report import write_report
+from loop_returns.report.data import plain
+from loop_returns.report.packing import packed
 from loop_returns.runs.session import Options
 from loop_returns.warehouse.destination import Target, find_target
 from tests.support.golden_shop import SHOP, at, line, ret
@@ -48,6 +55,30 @@ def record(page: str) -> dict[str, Any]:
     return embedded
 
 
+def unpacked(column: dict[str, Any]) -> list[Any]:
+    """The values of a column as the page reads them."""
+    if "numbers" in column:
+        return [number * column["unit"] for number in column["numbers"]]
+    steps = [step for step, times in zip(*[iter(column["runs"])] * 2, strict=True) for _ in range(times)]
+    return [column["words"][place] for place in accumulate(steps)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [3, 9, -6, 0], [0, 0], [5], [], [None, 7, None],
+        ["b", None, "a", "a", None, "b"], [Decimal("1.5"), None, Decimal("-0.25")],
+        [date(2026, 1, 1) + timedelta(days=n % 40) for n in range(400)],
+    ],
+)  # fmt: skip
+def test_columns_come_back(values: list[Any]):
+    """What is packed for the page is unpacked to the same values, days in ISO format and decimals as ten-thousandths."""
+    packed_ = json.loads(json.dumps(packed(pa.table({"column": values}))["column"]))
+    assert unpacked(packed_) == [plain(value) for value in values]
+    if len(values) > 100:
+        assert len(json.dumps(packed_)) < 10 * 100
+
+
 def frame(page: str) -> str:
     """The page without what is inside its script elements."""
     return re.sub(r"(<script[^>]*>).*?(</script>)", r"\1\2", page, flags=re.DOTALL)
@@ -60,7 +91,7 @@ def test_titles_stay_text(tmp_path: Path):
     """Whatever a product is called, its name comes back as it was, and no character of it can end the data."""
     lines = [line(f"L{n}", "R1", f"P{n}", f"V{n}", "5", title=title, sku="") for n, title in enumerate(TITLES)]
     page = written(tmp_path, {"returns": [ret("R1", "closed", "refund", "01-10 00:00")], "return_line_items": lines})
-    assert {cell for table in record(page)["datasets"].values() for row in table["rows"] for cell in row} >= set(TITLES)
+    assert set(record(page)["names"]["north"].values()) >= set(TITLES)
     assert Counter(re.findall(r"</?script\b", page)) == {"<script": 3, "</script": 3}
     assert "<" not in page.split('id="data">')[1].split("</script>")[0]
 
@@ -121,6 +152,16 @@ def test_empty(tmp_path: Path):
     page = written(tmp_path, {})
     assert "charts" not in record(page)
     assert '<body class="empty">' in page
+
+
+def test_the_warehouse_is_not_written_to(tmp_path: Path):
+    """The database file is the same, to the byte, and nothing lies beside it but the page."""
+    written(tmp_path, SHOP)
+    before = {file: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
+    write_report(target(tmp_path), output=tmp_path / "report.html", days=EVER)
+    after = {file: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
+    assert after.keys() == before.keys()
+    assert after[tmp_path / "test.duckdb"] == before[tmp_path / "test.duckdb"]
 
 
 def test_no_marts(tmp_path: Path):

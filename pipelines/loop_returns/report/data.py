@@ -1,67 +1,111 @@
 """Reads what the report shows: counts and exact sums by day, from the marts and the ledger, and nobody's name.
 
-The queries are the files in `queries`, in SQL that every destination understands. In them `{name}` stands for a table, and
-`{since}` for the first day. Sums can be added up for any range of days; means and medians could not.
+The queries are the files in `queries`, in SQL that every destination understands. In them `{name}` stands for a table,
+`{since}` for the first day, `{sum:x}` for a sum of amounts or days in whole ten-thousandths, `{country}` and `{destination}`
+for those with most returns and one for all others. Sums can be added up for any range of days; means and medians could not.
 """
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from importlib.resources import files
+from itertools import takewhile
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from loop_returns.errors import ConfigurationError
 from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.reader import Reader, looking
 
-QUERIES: Final = ("daily", "durations", "reasons", "products", "carriers", "coming", "waiting", "freshness", "runs")
+QUERIES: Final = (
+    "daily", "durations", "reasons", "products", "names", "carriers", "shipping", "states", "coming", "waiting",
+    "problems", "stock", "refunds", "retention", "month_ends", "rates", "group", "mismatches", "destinations",
+    "freshness", "runs",
+)  # fmt: skip
 SCALE: Final = 10_000  # decimals travel as whole ten-thousandths: a browser adds them up exactly to 900 billion
-_PLACE: Final = re.compile(r"\{(\w+)\}")
-
-
-Rows = list[dict[str, Any]]
+_PLACE: Final = re.compile(r"\{(\w+)(?::([^}]+))?\}")
+_MOST: Final = {"country_code": 12, "destination_id": 8}  # so many can be chosen; the others are one more
+OTHER: Final = "(other)"
+_MEGABYTES: Final = 110  # for DuckDB
 
 
 @dataclass(frozen=True)
 class Data:
-    """Everything the report says: the rows that each of `QUERIES` found."""
+    """Everything the report says: what each of `QUERIES` found."""
 
     made_at: datetime
     since: date
-    tables: dict[str, Rows] = field(default_factory=lambda: {name: [] for name in QUERIES})
+    tables: dict[str, pa.Table] = field(default_factory=lambda: dict.fromkeys(QUERIES, pa.table({})))
+    is_named: bool = False  # charts name the table they draw, and do not hold its rows
 
-    @property
+    def column(self, table: str, name: str) -> list[Any]:
+        """The values of a column, row by row."""
+        found = self.tables[table]
+        return found[name].to_pylist() if name in found.column_names else []
+
+    def plain(self, table: str) -> list[dict[str, Any]]:
+        """The rows of a table as JSON can hold them: days in ISO format, decimals as whole ten-thousandths."""
+        return [{name: plain(value) for name, value in row.items()} for row in self.tables[table].to_pylist()]
+
+    @cached_property
     def first(self) -> date:
-        """The first day with a return."""
-        days: list[date] = [row["day"] for row in self.tables["daily"]]
-        return min(days, default=self.since)
+        """The first day with a return, of those that the page has."""
+        return min(self._days, default=self.since)
 
-    @property
+    @cached_property
     def last(self) -> date:
         """The last day that can be chosen."""
-        days: list[date] = [row["day"] for row in self.tables["daily"]]
-        return max([self.made_at.date(), *days])
+        return max([self.made_at.date(), *self._days])
+
+    @cached_property
+    def start(self) -> date:
+        """The day with which the page opens: a year back, or less where there would be no year before to compare it with."""
+        newest = max(self._days, default=self.last)
+        starts = (self.last - timedelta(days=days - 1) for days in (365, 90, 30))
+        return next((one for one in starts if one <= newest and one - (self.last - one) > self.first), self.first)
+
+    @property
+    def _days(self) -> list[date]:
+        """The first and the last day with a return."""
+        return (
+            [day for day in pc.min_max(self.tables["daily"]["day"]).as_py().values() if day]
+            if self.column("daily", "day")
+            else []
+        )
 
     @property
     def shops(self) -> list[str]:
         """The shops that have returns or runs."""
-        return [row["shop"] for row in self.tables["freshness"]]
+        return self.column("freshness", "shop")
 
-    def currencies(self, shop: str = "") -> list[str]:
-        """The currencies of a shop, or of all, the one with most returns first."""
+    def most(self, what: str, shop: str = "") -> list[str]:
+        """The currencies, countries or destinations of a shop, or of all, the one with most returns first."""
         counts: Counter[str] = Counter()
-        for row in self.tables["daily"] + self.tables["waiting"]:
-            if shop in {"", row["shop"]}:
-                counts[row["currency"]] += row["returns"]
-        return [currency for currency, _ in counts.most_common()]
+        for whose, value, returns in self._counts[what]:
+            if shop in {"", whose}:
+                counts[value] += returns
+        return [value for value, _ in counts.most_common()]
 
-    def plain(self, name: str) -> Rows:
-        """The rows of a table as JSON can hold them: days in ISO format, decimals as whole ten-thousandths."""
-        return [{column: _plain(value) for column, value in row.items()} for row in self.tables[name]]
+    @cached_property
+    def _counts(self) -> dict[str, list[tuple[str, str, int]]]:
+        return {what: list(self._counted(what)) for what in ("currency", "country", "destination")}
+
+    def _counted(self, what: str) -> Iterator[tuple[str, str, int]]:
+        for name in ("daily", "waiting") if what == "currency" else ("daily",):
+            if self.tables[name].num_rows:
+                sums = self.tables[name].group_by(["shop", what], use_threads=False).aggregate([("returns", "sum")])
+                yield from zip(*(sums[one].to_pylist() for one in ("shop", what, "returns_sum")), strict=True)
 
 
 def read_data(target: Target, *, days: int) -> Data:
@@ -80,8 +124,10 @@ def read_data(target: Target, *, days: int) -> Data:
         raise unsynced
     with looking(target) as reader:
         try:
-            return Data(now, since, {name: _read(reader, name, since) for name in QUERIES})
-        except DatabaseUndefinedRelation as error:
+            with _within_bounds(reader):
+                asked = _Asked(reader, since)
+                return Data(now, since, dict(zip(QUERIES, asked.tables(QUERIES), strict=True)))
+        except (DatabaseUndefinedRelation, duckdb.CatalogException) as error:
             if not reader.columns(["returns"]):
                 raise unsynced from error
             raise ConfigurationError(
@@ -90,17 +136,92 @@ def read_data(target: Target, *, days: int) -> Data:
             ) from error
 
 
-def _read(reader: Reader, name: str, since: date) -> Rows:
-    def fill(match: re.Match[str]) -> str:
-        return f"date '{since.isoformat()}'" if match[1] == "since" else reader.name(match[1])
+@contextmanager
+def _within_bounds(reader: Reader) -> Iterator[None]:
+    """DuckDB keeps to little memory, and puts what does not fit into a folder that is removed, not beside the file."""
+    if reader.dialect != "duckdb":
+        yield
+        return
+    with TemporaryDirectory() as folder:
+        reader.execute(f"SET temp_directory = {reader.literal(folder)}")
+        reader.execute(f"SET memory_limit = '{_MEGABYTES}MB'")
+        reader.execute("SET threads = 1")
+        reader.execute("SET preserve_insertion_order = false")  # every query says its order
+        yield
 
-    sql = (files(__package__) / "queries" / f"{name}.sql").read_text(encoding="utf-8")
-    with reader.sql.execute_query(_PLACE.sub(fill, sql)) as cursor:
-        columns = [column[0] for column in cursor.description]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+def _take_more_memory(connection: duckdb.DuckDBPyConnection) -> None:
+    """Sets the limit to DuckDB's default; RESET alone changes the setting, and not what is allocated."""
+    connection.execute("RESET memory_limit")
+    ((default,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+    connection.execute(f"SET memory_limit = '{default}'")
 
 
-def _plain(value: Any) -> Any:
+class _Asked:
+    """The queries, with what stands for their placeholders."""
+
+    def __init__(self, reader: Reader, since: date) -> None:
+        self._reader = reader
+        self._words = {"since": f"date '{since.isoformat()}'"}
+        found = self._fetched("places").to_pydict()
+        for name, column in (("country", "country_code"), ("destination", "destination_id")):
+            most: Counter[str] = Counter()
+            for value, returns in zip(found[column], found["returns"], strict=True):
+                most[value or ""] += returns
+            values = ", ".join(reader.literal(value) for value, _ in most.most_common(_MOST[column]) if value)
+            one = f"when {column} in ({values}) then {column} " if values else ""
+            none = f"case when {column} is null or {column} = '(none)' then '(none)'"
+            self._words[name] = f"{none} {one}else '{OTHER}' end"
+
+    def tables(self, names: Sequence[str]) -> list[pa.Table]:
+        """What the queries find; DuckDB is asked two at a time, each by one processor: quicker than one by both."""
+        if self._reader.dialect != "duckdb":
+            return [self._fetched(name) for name in names]
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(self._fetched, names))
+
+    def _fetched(self, name: str) -> pa.Table:
+        if self._reader.dialect == "duckdb":
+            return self._fetched_from_duckdb(self._sql(name))
+        with self._reader.sql.execute_query(self._sql(name)) as cursor:
+            names, rows = [column[0] for column in cursor.description], cursor.fetchall()
+            return pa.table({name: pa.array([row[place] for row in rows]) for place, name in enumerate(names)})
+
+    def _fetched_from_duckdb(self, sql: str) -> pa.Table:
+        connection = self._reader.sql.native_connection.cursor()
+        try:
+            found: pa.Table = connection.execute(sql).to_arrow_table()
+        except duckdb.OutOfMemoryException:  # facts that are views are worked out whole
+            _take_more_memory(connection)
+            found = connection.execute(sql).to_arrow_table()
+        return found
+
+    def _sql(self, name: str) -> str:
+        return _PLACE.sub(self._fill, (files(__package__) / "queries" / f"{name}.sql").read_text(encoding="utf-8"))
+
+    def _fill(self, match: re.Match[str]) -> str:
+        if match[1] == "sum":
+            return f"cast(coalesce(sum({match[2]}), 0) * {SCALE} as bigint)"
+        return self._words.get(match[1]) or self._reader.name(match[1])
+
+
+def product_names(data: Data) -> dict[tuple[str, str], str]:
+    """A name for each product: what the titles of its variants begin with, as Loop has titles of variants only."""
+    named = {}
+    for shop, product, first, last in zip(
+        *(data.column("names", name) for name in ("shop", "product", "title_from", "title_to")), strict=True
+    ):
+        alike = "".join(
+            one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first or "", last or "", strict=False))
+        )
+        if alike != first:  # not within a word
+            alike = re.sub(r"\w+$", "", alike)
+        named[shop, product] = re.sub(r"[\s\-–—/|·,(:]+$", "", alike) or last or product
+    return named
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
     if isinstance(value, date):
         return value.isoformat()
     return int(value * SCALE) if isinstance(value, Decimal) else value

@@ -8,8 +8,9 @@ Each function takes `Data` and returns an Altair chart that shows itself at the 
 
     returns_over_time(read_data(find_target(file="loop.duckdb"), days=365))
 
-Shop, currency and dates are parameters of each chart, with fields to set them, and all sums are made inside the chart: of
-whole ten-thousandths, so that they are exact, and of one currency only. The page binds the parameters to its own fields.
+Shop, currency, country, destination, date basis and days are parameters of each chart, with fields to set them, and all sums
+are made inside the chart: of whole ten-thousandths, so that they are exact, and of one currency only. The page binds
+the parameters to its own fields.
 """
 
 from datetime import timedelta
@@ -18,36 +19,21 @@ from typing import Any, Final
 import altair as alt
 
 from loop_returns.report import parts
-from loop_returns.report.data import SCALE, Data
+from loop_returns.report.data import Data
 from loop_returns.report.parts import amount, chosen, counts, tip
 
-MEASURES: Final = ("returns", "units", "returned", "retained", "refunded", "close_days", "closed")
-
-
-def headlines(data: Data) -> alt.Chart:
-    """Sums of the chosen days and, where the data go back so far, of as many days before.
-
-    Amounts and days are whole ten-thousandths. The page writes them in its tiles; by itself it is a table of text.
-    """
-    earliest = f"utcFormat(2 * toDate(from) - toDate(to) - {parts.DAY}, '%Y-%m-%d')"
-    first = max(data.first, data.since).isoformat()
-    sums: Any = {name: f"sum({name})" for name in MEASURES}
-    chart = (
-        chosen(data, "daily", dated=False)
-        .transform_filter(f"datum.day <= to && (datum.day >= from || (datum.day >= {earliest} && {earliest} >= '{first}'))")
-        .transform_calculate(period="datum.day >= from ? 'chosen' : 'before'")
-        .transform_aggregate(**sums, groupby=["period"])
-        .transform_fold(list(MEASURES), as_=["measure", "value"])
-        .mark_text()
-    )
-    y = alt.Y("measure:N", sort=list(MEASURES))
-    return parts.finish(chart.encode(x="period:N", y=y, text=alt.Text("value:Q", format=",.0f")))
+_AGE: Final = "replace(replace(datum.label, ' days', ''), regexp('(^|-)0', 'g'), '$1')"  # 00-07 days -> 0-7
+_FEWEST: Final = 10  # returns that a share has to be of
 
 
 def returns_over_time(data: Data) -> alt.Chart:
     """Returns by day, week or month and by what the shopper takes."""
-    chart = parts.by_period(chosen(data, "daily"), "outcome", returns="sum(returns)")
-    return parts.over_time(chart, "outcome", parts.OUTCOMES, "returns", tip("returns", ","))
+    kinds = dict(zip(("exchange", "credit", "refund", "several", "none_yet"), parts.OUTCOMES, strict=True))
+    folded = chosen(data, "daily").transform_fold(list(kinds), as_=["column", "part"])
+    chart = parts.by_period(folded, "column", returns="sum(part)").transform_calculate(outcome=f"{kinds}[datum.column]")
+    return parts.over_time(
+        chart.transform_filter("datum.returns > 0"), "outcome", parts.OUTCOMES, "returns", tip("returns", ",")
+    )
 
 
 def value_over_time(data: Data) -> alt.Chart:
@@ -63,52 +49,64 @@ def value_over_time(data: Data) -> alt.Chart:
     return parts.over_time(chart, "kind", {kind: parts.OUTCOMES[kind] for kind in kinds.values()}, "amount", *tips)
 
 
+def retained_share(data: Data) -> alt.LayerChart:
+    """The share of the returned value that was retained, of each day, week or month together with the three before it.
+
+    Those without returns do not count. Without ten returns in four there is no point: a share of a few says nothing.
+    """
+    sums: Any = {name: f"sum({name})" for name in ("retained", "returned", "returns")}
+    over: Any = {f"{name}_in_4": f"sum({name})" for name in ("retained", "returned", "returns")}
+    chart = (
+        parts.by_period(chosen(data, "daily", by="window"), **sums)
+        .transform_window(**over, sort=[alt.SortField("start")], frame=[-3, 0])
+        .transform_filter(f"datum.end >= toDate(from) && datum.returned_in_4 > 0 && datum.returns_in_4 >= {_FEWEST}")
+        .transform_calculate(share="datum.retained_in_4 / datum.returned_in_4")
+    )
+    tips = [tip("share", ".1%"), tip("returns", ","), tip("returns_in_4", ",", "returns it is of")]
+    return parts.shares(chart, parts.times("start"), "returns", color=alt.value(parts.BLUE), tooltip=["period:N", *tips])
+
+
+def return_rates(data: Data) -> alt.LayerChart:
+    """The share of units sold that came back within 30, 60 and 90 days of the order, by month of the order."""
+    days: list[Any] = ["30", "60", "90"]
+    sums: Any = {f"{name}_{one}": f"sum({name}_{one})" for name in ("sold", "returned") for one in days}
+    chart = (
+        chosen(data, "rates", by="month")
+        .transform_aggregate(**sums, groupby=["month"])
+        .transform_calculate(start="toDate(datum.month)", period="utcFormat(toDate(datum.month), '%B %Y')")
+        .transform_fold(days, as_=["days", "nothing"])
+        .transform_calculate(sold="datum['sold_' + datum.days]", back="datum['returned_' + datum.days]")
+        .transform_filter("datum.sold > 0")
+        .transform_calculate(share="datum.back / datum.sold", within="'within ' + datum.days + ' days'")
+    )
+    colour = parts.colours("within", {f"within {one} days": ink for one, ink in zip(days, parts.SHADES, strict=True)})[
+        "color"
+    ]
+    tips = ["period:N", "within:N", tip("share", ".1%"), tip("sold", ",", "units sold"), tip("back", ",", "came back")]
+    return parts.shares(chart, parts.times("start", months=True), "sold", color=colour, tooltip=tips)
+
+
 def durations(data: Data) -> alt.Chart:
     """The share of returns that were delivered, refunded and closed within so many days, of those that ever were."""
+    ends = ["3", "5", "7", "10", "14", "21", "30", "60"]
+    sums: Any = {one: f"sum({one})" for one in (*(f"to_{end}" for end in ends), "more")}
     chart = (
         chosen(data, "durations")
-        .transform_aggregate(returns="sum(returns)", groupby=["step", "up_to"])
-        .transform_joinaggregate(known="sum(returns)", groupby=["step"])
-        .transform_window(so_far="sum(returns)", sort=[alt.SortField("up_to")], groupby=["step"])
-        .transform_calculate(share="datum.so_far / datum.known")
-        .transform_filter("datum.up_to < 999")
+        .transform_aggregate(**sums, groupby=["step"])
+        .transform_calculate(known=" + ".join(f"datum.{one}" for one in sums))
+        .transform_fold([*sums], as_=["within", "part"])
+        .transform_window(so_far="sum(part)", groupby=["step"])
+        .transform_filter("datum.within != 'more' && datum.known > 0")
+        .transform_calculate(share="datum.so_far / datum.known", up_to="slice(datum.within, 3)")
         .mark_line(point=alt.OverlayMarkDef(size=45), strokeWidth=2.5)
     )
-    scale, axis = alt.Scale(domain=[3, 5, 7, 10, 14, 21, 30, 60]), alt.Axis(labelAngle=0, grid=False)
-    encoded = chart.encode(
-        x=alt.X("up_to:O", title="within days", scale=scale, axis=axis),
+    encoded: alt.Chart = chart.encode(
+        x=alt.X("up_to:O", title="within days", sort=ends, axis=alt.Axis(labelAngle=0, grid=False)),
         y=alt.Y("share:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5)),
         color=parts.colours("step", parts.STEPS)["color"],
         tooltip=["step:N", "up_to:O", tip("share", ".1%"), tip("known", ",", "returns for which it is known")],
     )
     return parts.finish(encoded)
-
-
-def reasons(data: Data) -> alt.Chart:
-    """The reasons given for most units."""
-    parent, own = "datum.parent_reason", "datum.reason"
-    name = f"{parent} == {own} ? {own} : {parent} + ' › ' + {own}"
-    return parts.ranking(chosen(data, "reasons").transform_calculate(name=name))
-
-
-def products(data: Data) -> alt.Chart:
-    """The products that came back most; the reason in a tooltip is the one most often given in a product's whole history."""
-    return parts.ranking(chosen(data, "products").transform_calculate(name="datum.product"), "main_reason")
-
-
-def carriers(data: Data) -> alt.Chart:
-    """Labels by carrier and by how far the package is."""
-    chart = (
-        chosen(data, "carriers")
-        .transform_joinaggregate(days="sum(deliver_days)", known="sum(measured)", total="sum(labels)", groupby=["carrier"])
-        .transform_aggregate(labels="sum(labels)", groupby=["carrier", "stage", "days", "known", "total"])
-        .transform_calculate(mean=f"datum.known ? datum.days / datum.known / {SCALE} : null")
-        .mark_bar(height=10, yOffset=7)
-    )
-    tips = ["carrier:N", "stage:N", tip("labels", ","), tip("mean", ".1f", "mean days to deliver")]
-    encoding = {"x": counts(alt.X, "labels"), "y": parts.names("carrier", "total"), "tooltip": tips}
-    carriers = {row["carrier"] for row in data.tables["carriers"]}
-    return parts.by_stage(data, "carriers", chart, parts.ROW * (len(carriers) + 1), **encoding)
 
 
 def coming(data: Data) -> alt.Chart:
@@ -117,7 +115,7 @@ def coming(data: Data) -> alt.Chart:
     rank = f"datum.overdue ? '0' : !datum.day ? '9999' : datum.day > '{until}' ? '9998' : datum.day"
     words = "{'0': 'overdue', '9998': 'later', '9999': 'no date'}[datum.rank]"
     chart = (
-        chosen(data, "coming", dated=False)
+        chosen(data, "coming", by="")
         .transform_calculate(rank=rank)
         .transform_calculate(expected=f"{words} || utcFormat(toDate(datum.rank), '%-d %b')")
         .transform_aggregate(units="sum(units)", groupby=["rank", "expected", "stage"])
@@ -134,15 +132,15 @@ def waiting(data: Data) -> alt.Chart:
     """Returns that are open or in review, by age in days and by where the goods are; the chosen dates do not matter."""
     sums: Any = {"returns": "sum(returns)", "returned": "sum(returned)", "due": "sum(refund_due)"}
     chart = (
-        chosen(data, "waiting", dated=False)
+        chosen(data, "waiting", by="")
         .transform_aggregate(**sums, groupby=["age", "stage"])
         .transform_calculate(value=amount("datum.returned"), refund=amount("datum.due"))
         .mark_bar()
     )
-    x = alt.X("age:N", title=None, axis=alt.Axis(labelAngle=0, grid=False, labelExpr="replace(datum.label, ' days', '')"))
+    x = alt.X("age:N", title=None, axis=alt.Axis(labelAngle=0, grid=False, labelExpr=_AGE))
     amounts = [tip("value", ",.2f", "returned value"), tip("refund", ",.2f", "refunds")]
     tips = ["age:N", "stage:N", tip("returns", ","), *amounts]
     return parts.by_stage(data, "waiting", chart, x=x, y=counts(alt.Y, "returns"), tooltip=tips)
 
 
-FIGURES: Final = (headlines, returns_over_time, value_over_time, durations, carriers, reasons, products, coming, waiting)
+FIGURES: Final = (returns_over_time, value_over_time, retained_share, return_rates, durations, coming, waiting)

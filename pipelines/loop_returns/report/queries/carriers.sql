@@ -1,4 +1,4 @@
--- Labels by day, carrier and how far the package is.
+-- Labels by day of submission and carrier, and how far the packages are.
 with staged as (
     select s.*, case when stage <> 'delivered' and is_void then 'void' else stage end as stands
     from {fct_return_shipments} as s
@@ -6,13 +6,19 @@ with staged as (
 )
 select
     shop,
-    submitted_date as day,
     coalesce(currency, '(none)') as currency,
+    {destination} as destination,
     coalesce(carrier, '(unknown)') as carrier,
-    stands as stage,
+    submitted_date as day,
     count(*) as labels,
-    coalesce(sum(days_to_deliver), 0) as deliver_days,
+    count(case when stands = 'delivered' then 1 end) as delivered,
+    count(case when stands = 'on its way' then 1 end) as on_its_way,
+    count(case when stands = 'not sent' then 1 end) as not_sent,
+    count(case when stands = 'problem' then 1 end) as problem,
+    count(case when stands = 'void' then 1 end) as void,
+    count(case when stands not in ('delivered', 'on its way', 'not sent', 'problem', 'void') then 1 end) as unknown,
+    {sum:days_to_deliver} as deliver_days,
     count(days_to_deliver) as measured
 from staged
-group by shop, submitted_date, coalesce(currency, '(none)'), coalesce(carrier, '(unknown)'), stands
-order by shop, currency, day, labels desc
+group by shop, coalesce(currency, '(none)'), {destination}, coalesce(carrier, '(unknown)'), submitted_date
+order by shop, currency, destination, carrier, day

@@ -1,38 +1,41 @@
--- Returns by the day they were submitted and by what the shopper takes, without cancelled and expired ones.
+-- Returns by day, once by that of the return and once by that of the order, without cancelled and expired ones.
 with kinds as (
     select
         r.*,
         case when has_exchange then 1 else 0 end + case when has_credit then 1 else 0 end
             + case when has_refund then 1 else 0 end as takes
     from {fct_returns} as r
-    where not is_void and submitted_date >= {since}
+    where not is_void and (submitted_date >= {since} or ordered_date >= {since})
 ),
-named as (
-    select
-        k.*,
-        case
-            when takes = 0 then 'None yet'
-            when takes > 1 then 'Several'
-            when has_exchange then 'Exchange'
-            when has_credit then 'Store credit'
-            else 'Refund'
-        end as takes_what
-    from kinds as k
+dated as (
+    select 'submitted' as basis, submitted_date as day, k.* from kinds as k where submitted_date >= {since}
+    union all
+    select 'ordered' as basis, ordered_date as day, k.* from kinds as k where ordered_date >= {since}
 )
 select
     shop,
-    submitted_date as day,
     coalesce(currency, '(none)') as currency,
-    takes_what as outcome,
+    {country} as country,
+    {destination} as destination,
+    basis,
+    day,
     count(*) as returns,
+    count(case when takes = 1 and has_exchange then 1 end) as exchange,
+    count(case when takes = 1 and has_credit then 1 end) as credit,
+    count(case when takes = 1 and has_refund then 1 end) as refund,
+    count(case when takes > 1 then 1 end) as several,
+    count(case when takes = 0 then 1 end) as none_yet,
     cast(sum(units_returned) as bigint) as units,
-    coalesce(sum(returned_value), 0) as returned,
-    coalesce(sum(retained_revenue), 0) as retained,
-    coalesce(sum(retained_as_exchange), 0) as as_exchange,
-    coalesce(sum(retained_as_credit), 0) as as_credit,
-    coalesce(sum(refunded), 0) as refunded,
-    coalesce(sum(days_to_close), 0) as close_days,
+    {sum:returned_value} as returned,
+    {sum:retained_revenue} as retained,
+    {sum:retained_as_exchange} as as_exchange,
+    {sum:retained_as_credit} as as_credit,
+    {sum:refunded} as refunded,
+    {sum:refunded_evidenced} as evidenced,
+    {sum:upsell} as upsell,
+    {sum:handling_fee} as fees,
+    {sum:days_to_close} as close_days,
     count(days_to_close) as closed
-from named
-group by shop, submitted_date, coalesce(currency, '(none)'), takes_what
-order by shop, currency, day, outcome
+from dated
+group by shop, coalesce(currency, '(none)'), {country}, {destination}, basis, day
+order by basis desc, shop, currency, country, destination, day

@@ -1,44 +1,44 @@
--- Units by day and product, of the ten products that came back most in each month; all of a large catalogue would be too much.
-with lines as (
-    select
-        l.*,
-        coalesce(currency, '(none)') || '/' || coalesce(product_id, '(none)') || '/'
-            || coalesce(variant_id, '(none)') || '/' || coalesce(sku, '(none)') as product
-    from {fct_return_lines} as l
-    where not is_void and submitted_date >= {since}
-),
-monthly as (
+-- Units by day and product, of the 200 products that came back most; the others together are `(other products)`.
+with counted as (
     select
         shop,
-        product,
-        row_number() over (
-            partition by shop, currency, extract(year from submitted_date), extract(month from submitted_date)
-            order by count(*) desc, product
-        ) as place
-    from lines
-    group by shop, currency, product, extract(year from submitted_date), extract(month from submitted_date)
+        coalesce(product_id, '(none)') as product_id,
+        row_number() over (partition by shop order by count(*) desc, product_id) as place
+    from {fct_return_lines}
+    where not is_void and submitted_date >= {since}
+    group by shop, product_id
 ),
-top as (select distinct shop, product from monthly where place <= 10),
-named as (
+lines as (
     select
-        p.*,
-        currency || '/' || product_id || '/' || variant_id || '/' || sku as product,
-        row_number() over (
-            partition by shop, currency, product_id, variant_id, sku order by units_returned desc, return_type
-        ) as place
-    from {rpt_product_returns} as p
+        l.shop,
+        coalesce(l.currency, '(none)') as currency,
+        {country} as country,
+        case when c.place <= 200 then c.product_id else '(other products)' end as product,
+        l.submitted_date,
+        l.ordered_date,
+        case when l.outcome = 'exchange' or l.exchange_variant_id is not null then 1 end as swapped,
+        l.returned_value,
+        l.refunded
+    from {fct_return_lines} as l
+    left join counted as c on c.shop = l.shop and c.product_id = coalesce(l.product_id, '(none)')
+    where not l.is_void and (l.submitted_date >= {since} or l.ordered_date >= {since})
+),
+dated as (
+    select 'submitted' as basis, submitted_date as day, l.* from lines as l where submitted_date >= {since}
+    union all
+    select 'ordered' as basis, ordered_date as day, l.* from lines as l where ordered_date >= {since}
 )
 select
-    l.shop,
-    l.submitted_date as day,
-    coalesce(l.currency, '(none)') as currency,
-    coalesce(n.title, nullif(n.product_id, '(none)'), '(no title)') || coalesce(' · ' || nullif(n.sku, '(none)'), '') as product,
-    n.main_reason,
+    shop,
+    currency,
+    country,
+    basis,
+    product,
+    day,
     count(*) as units,
-    count(case when l.outcome = 'exchange' or l.exchange_variant_id is not null then 1 end) as swapped,
-    coalesce(sum(l.returned_value), 0) as returned
-from lines as l
-join top as t on t.shop = l.shop and t.product = l.product
-join named as n on n.shop = l.shop and n.product = l.product and n.place = 1
-group by l.shop, l.submitted_date, l.currency, n.product, n.title, n.product_id, n.sku, n.main_reason
-order by l.shop, currency, day, units desc
+    count(swapped) as swapped,
+    {sum:returned_value} as returned,
+    {sum:refunded} as refunded
+from dated
+group by shop, currency, country, basis, product, day
+order by basis desc, shop, currency, country, product, day

@@ -1,15 +1,15 @@
--- Units by day and reason.
+-- Units by day of submission and reason, without cancelled and expired returns.
 select
     shop,
-    submitted_date as day,
     coalesce(currency, '(none)') as currency,
+    {country} as country,
     top_reason as parent_reason,
     coalesce(reason, '(none given)') as reason,
+    submitted_date as day,
     count(*) as units,
-    coalesce(sum(returned_value), 0) as returned,
-    coalesce(sum(refunded), 0) as refunded
+    {sum:returned_value} as returned,
+    {sum:refunded} as refunded
 from {fct_return_lines}
 where not is_void and submitted_date >= {since}
-group by
-    shop, submitted_date, coalesce(currency, '(none)'), top_reason, coalesce(reason, '(none given)')
-order by shop, currency, day, units desc
+group by shop, coalesce(currency, '(none)'), {country}, top_reason, coalesce(reason, '(none given)'), submitted_date
+order by shop, currency, country, parent_reason, reason, day

@@ -5,9 +5,10 @@ select
     state,
     age_bucket as age,
     stage,
-    returns,
-    units,
-    returned_value as returned,
-    refund_due
+    cast(sum(returns) as bigint) as returns,
+    cast(sum(units) as bigint) as units,
+    {sum:returned_value} as returned,
+    {sum:refund_due} as refund_due
 from {rpt_return_aging}
+group by shop, coalesce(currency, '(none)'), state, age_bucket, stage
 order by shop, currency, age, stage, state
