@@ -7,6 +7,7 @@ golden_shop   two small shops whose marts were worked out by hand
 killing       kills a run at a moment that can be named
 loopback      a server on a real socket that answers what a test scripted
 mirror        what a warehouse must hold of a shop, worked out without the project's code
+oracle        what every mart must say of a shop, worked out without the project's code
 shop_life     a random shop between random runs under random faults
 warehouses    a DuckDB file or a real PostgreSQL, loaded through dlt
 """

@@ -1,0 +1,148 @@
+"""Labels and packages: which units are in which, what has arrived, what is still to come, what it costs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tests.support.oracle.items import AnyOf
+from tests.support.oracle.links import ordered_at
+from tests.support.oracle.money import mean, middle, ratio, total
+from tests.support.oracle.parsed import add, day_of, days_between, known, month_of, or_none
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from tests.support.oracle.parsed import Label, Notice, Return, Row
+    from tests.support.oracle.shops import Group, Shop
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def latest(label: Label) -> tuple[datetime, int]:
+    """To sort labels by their last scan."""
+    return label.scanned or EPOCH, label.index
+
+
+def notices_of(ret: Return, label: Label) -> list[Notice]:
+    """The notices of a label's units; of several labels the one scanned when the notice says, else the latest."""
+    found = []
+    for notice in ret.notices:
+        own = [one for one in ret.labels if one.units is None or notice.unit in one.units]
+        own.sort(key=lambda one: (one.scanned is not None and one.scanned == notice.scanned, *latest(one)))
+        found += [notice] if own and own[-1] is label else []
+    return found
+
+
+def arrived(told: list[Notice], label: Label) -> datetime | None:
+    """When a package arrived: the date of its units' notices, else the last scan of a delivered label."""
+    return min(known(one.delivered for one in told), default=label.scanned if label.stage == "delivered" else None)
+
+
+def fct_return_shipments(shop: Shop) -> list[Row]:
+    return [_shipment(shop, ret, label) for ret in shop.returns for label in ret.labels]
+
+
+def _shipment(shop: Shop, ret: Return, label: Label) -> Row:
+    ordered, told = ordered_at(ret), notices_of(ret, label)
+    delivered = arrived(told, label)
+    days = days_between(ret.submitted, delivered)
+    return {
+        "shop": shop.name,
+        "return_id": ret.id,
+        "label_index": label.index,
+        "state": ret.state,
+        "is_void": ret.is_void,
+        "return_type": ret.type,
+        "submitted_at": ret.submitted,
+        "submitted_date": day_of(ret.submitted),
+        "ordered_at": ordered,
+        "ordered_date": day_of(ordered),
+        "carrier": label.carrier,
+        "service": _one(one.word("service") for one in told),
+        "tracking_number": label.tracking,
+        "status": label.status,
+        "stage": label.stage if delivered is None else "delivered",
+        "units": None if label.units is None else len(label.units),
+        "scanned_at": label.scanned,
+        "delivered_at": delivered,
+        "days_to_deliver": None if days is None or days < 0 else days,
+        "is_impossible": delivered is not None and delivered < ret.submitted,
+        "currency": ret.currency,
+        "label_rate": label.rate,
+        "destination_id": ret.word("destination_id"),
+        "destination_name": _one(one.word("destination_name") for one in told),
+    }
+
+
+def _one(values: Any) -> Any:
+    """One of the texts, where there is any."""
+    return AnyOf(found) if (found := set(known(values))) else None
+
+
+def rpt_carrier_performance(shop: Shop) -> list[Row]:
+    groups = defaultdict(list)
+    for row in fct_return_shipments(shop):
+        key = (
+            row["carrier"] or "(unknown)",
+            month_of(row["submitted_at"]),
+            *map(or_none, (row["return_type"], row["currency"])),
+        )
+        groups[key].append(row)
+    names = ("carrier", "month", "return_type", "currency")
+    return [{"shop": shop.name, **dict(zip(names, key, strict=True)), **_carrier(rows)} for key, rows in groups.items()]
+
+
+def _carrier(rows: list[Row]) -> Row:
+    void = [row for row in rows if row["is_void"] and row["stage"] != "delivered"]
+    rest = [row for row in rows if row not in void]
+    days = known(row["days_to_deliver"] for row in rows)
+    rates = known(row["label_rate"] for row in rows)
+    stages = {"delivered": "delivered", "on its way": "on_the_way", "problem": "problems", "not sent": "not_sent"}
+    stages["unknown"] = "unknown"
+    return {
+        "labels": len(rows),
+        **{column: sum(row["stage"] == stage for row in rest) for stage, column in stages.items()},
+        "void": len(void),
+        "avg_days_to_deliver": mean(days),
+        "median_days_to_deliver": middle(days),
+        "max_days_to_deliver": max(days, default=None),
+        "measured": len(days),
+        "impossible": sum(row["is_impossible"] for row in rows),
+        "label_rate_total": add(rates) if rates else None,
+        "labels_with_rate": len(rates),
+    }
+
+
+def rpt_shipping_costs(shop: Shop, group: Group) -> list[Row]:
+    groups = defaultdict(list)
+    for ret in shop.returns:
+        groups[month_of(ret.submitted), ret.method or "(none given)", ret.type or "(none given)", ret.currency].append(ret)
+    names = ("month", "method", "return_type", "currency")
+    return [
+        {"shop": shop.name, **dict(zip(names, key, strict=True)), **_costs(rows, group.labels_in_one)}
+        for key, rows in groups.items()
+    ]
+
+
+def _costs(rows: list[Return], in_one: int) -> Row:
+    counted = [ret for ret in rows if not ret.is_void]
+    rates = [rate for ret in counted for rate in _prices(ret)]
+    void = [rate for ret in rows if ret.is_void for rate in _prices(ret)]
+    cost, fees = add(rates) / in_one, total(counted, "handling_fee")
+    return {
+        "returns": len(counted),
+        "labels": sum(len(ret.labels) or len(_prices(ret)) for ret in counted),
+        "labels_priced": len(rates),
+        "label_cost": cost,
+        "handling_fees": fees,
+        "net_cost": cost - fees,
+        "net_cost_per_return": ratio(cost - fees, len(counted)),
+        "label_cost_void": add(void) / in_one,
+    }
+
+
+def _prices(ret: Return) -> list[Decimal]:
+    """Those of its labels; where none has one, that of the latest label, which the return tells."""
+    return known(label.rate for label in ret.labels) or known([ret.amount_if_any("label_rate")])

@@ -1,0 +1,95 @@
+"""What share of what was sold came back, and the money of all shops in one currency."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tests.support.oracle.compared import Near
+from tests.support.oracle.exchanges import orders_of
+from tests.support.oracle.money import ratio, rpt_returns_daily
+from tests.support.oracle.months import next_month
+from tests.support.oracle.parsed import ZERO, add, month_of, or_none
+
+if TYPE_CHECKING:
+    from tests.support.oracle.parsed import Row
+    from tests.support.oracle.shops import Group, Shop
+
+SPANS = (30, 60, 90)
+GROUP_MONEY = ("returned_value", "retained_revenue", "upsell", "handling_fees")
+
+
+def rpt_return_rates(shop: Shop, group: Group) -> list[Row]:
+    """A unit of an order line costs its part of the line; a return's unit is one of its line, by Shopify's id of it."""
+    sent = {order for ret in shop.returns for order in orders_of(ret)}
+    back = defaultdict(list)
+    for ret in shop.counted:
+        for line in ret.lines:
+            if line.provider_id is not None:
+                back[line.provider_id].append(ret.submitted)
+    groups = defaultdict(list)
+    for sold in group.orders:
+        if sold["shop"] == shop.name and sold["order_id"] not in sent:
+            key = month_of(sold["ordered_at"]), or_none(sold["product_id"]), or_none(sold["variant_id"])
+            groups[(*key, or_none(sold["currency"]))].append((sold, sorted(back[sold["order_line_id"]])))
+    names = ("month", "product_id", "variant_id", "currency")
+    return [{"shop": shop.name, **dict(zip(names, key, strict=True)), **_rates(rows, shop)} for key, rows in groups.items()]
+
+
+def _rates(rows: list[tuple[Row, list[Any]]], shop: Shop) -> Row:
+    units, revenue = sum(sold["units"] for sold, _ in rows), add(sold["amount"] for sold, _ in rows)
+    all_back = [(sold, min(len(times), sold["units"])) for sold, times in rows]
+    found: Row = {
+        "units_sold": units,
+        "revenue": revenue,
+        "units_returned": sum(count for _, count in all_back),
+        "revenue_returned": _revenue(all_back),
+    }
+    for span in SPANS:
+        days = timedelta(days=span)
+        ended = next_month(rows[0][0]["ordered_at"]) + days <= shop.read_up_to
+        within = [(sold, min(sum(at < sold["ordered_at"] + days for at in times), sold["units"])) for sold, times in rows]
+        count = sum(count for _, count in within)
+        found |= {
+            f"units_returned_{span}": count if ended else None,
+            f"item_rate_{span}": ratio(count, units) if ended else None,
+            f"revenue_rate_{span}": ratio(_exact(within), revenue) if ended else None,
+        }
+    return found
+
+
+def _exact(rows: list[tuple[Row, int]]) -> Decimal:
+    return sum((sold["amount"] * count / sold["units"] for sold, count in rows if sold["units"]), ZERO)
+
+
+def _revenue(rows: list[tuple[Row, int]]) -> Any:
+    return Near(_exact(rows), "0.0051")
+
+
+def rpt_group_daily(shop: Shop, group: Group) -> list[Row]:
+    if not group.rates:
+        return []
+    groups = defaultdict(list)
+    for row in rpt_returns_daily(shop):
+        groups[row["date_basis"], row["day"], row["currency"]].append(row)
+    found = []
+    for (basis, day, currency), rows in groups.items():
+        at = max((one["day"] for one in group.rates if one["currency"] == currency and one["day"] <= day), default=None)
+        rate = next((one["rate"] for one in group.rates if (one["currency"], one["day"]) == (currency, at)), None)
+        money = {name: sum((row[name] for row in rows), ZERO) for name in GROUP_MONEY}
+        found.append(
+            {
+                "shop": shop.name,
+                "date_basis": basis,
+                "day": day,
+                "currency": currency,
+                "rate_day": at,
+                "rate": rate,
+                "returns": sum(row["returns"] for row in rows),
+                "units_returned": sum(row["units_returned"] for row in rows),
+                **{name: None if rate is None else Near(value * rate, "0.0051") for name, value in money.items()},
+            }
+        )
+    return found

@@ -1,0 +1,64 @@
+"""A shop as the warehouse should know it, its history, and what else a warehouse holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.support.oracle.parsed import known
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from decimal import Decimal
+
+    from tests.support.oracle.parsed import Notice, Return, Row
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of state that a run saw."""
+
+    return_id: str
+    before: str
+    after: str
+    at: datetime  # the return's `updated_at` in the new state
+    seen: datetime
+
+
+@dataclass
+class Shop:
+    """A shop as the warehouse should know it."""
+
+    name: str
+    returns: list[Return]
+    gone: Sequence[Return]  # which Loop no longer has
+    notices: list[Notice]
+    changes: Sequence[Change]
+    runs: Sequence[Any]  # what the commands answered, oldest first
+
+    @property
+    def counted(self) -> list[Return]:
+        """Without cancelled and expired ones."""
+        return [one for one in self.returns if not one.is_void]
+
+    @property
+    def read_up_to(self) -> datetime:
+        syncs = [run.synced_up_to for run in self.runs if run.synced_up_to is not None]
+        return max(syncs or known(one.updated for one in self.returns))
+
+    @property
+    def observed_from(self) -> datetime | None:
+        return min((run.started_at for run in self.runs if run.command == "sync" and run.exit_code == 0), default=None)
+
+
+@dataclass
+class Group:
+    """Shops of one warehouse, and the tables beside them that settings name."""
+
+    shops: list[Shop]
+    orders: list[Row]
+    refunds: dict[tuple[str, str], Decimal]  # amount by shop and Shopify refund
+    rates: list[Row]
+    labels_in_one: int  # label rates per unit of currency
+    now: datetime
