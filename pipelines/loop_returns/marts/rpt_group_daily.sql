@@ -11,12 +11,27 @@ with spans as ( /* a rate holds until the day of the next one */
     from rates as r
     where r.rate is not null
 ),
+daily as ( /* of all return types */
+    select
+        d.shop,
+        d.date_basis,
+        d.day,
+        d.currency,
+        cast(sum(d.returns) as bigint) as returns,
+        cast(sum(d.units_returned) as bigint) as units_returned,
+        sum(d.returned_value) as returned_value,
+        sum(d.retained_revenue) as retained_revenue,
+        sum(d.upsell) as upsell,
+        sum(d.handling_fees) as handling_fees
+    from rpt_returns_daily as d
+    group by d.shop, d.date_basis, d.day, d.currency
+),
 priced as (
     select
         d.shop,
         d.date_basis,
         d.day,
-        coalesce(d.currency, '(none given)') as currency,
+        d.currency,
         s.day as rate_day,
         s.rate,
         d.returns,
@@ -25,7 +40,7 @@ priced as (
         cast(d.retained_revenue as decimal(18, 4)) as retained_revenue,
         cast(d.upsell as decimal(18, 4)) as upsell,
         cast(d.handling_fees as decimal(18, 4)) as handling_fees
-    from rpt_returns_daily as d
+    from daily as d
     left join spans as s on s.currency = d.currency and s.day <= d.day and (s.next_day is null or s.next_day > d.day)
     where exists (select 1 as one from spans)
 )

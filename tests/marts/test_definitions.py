@@ -1,0 +1,52 @@
+"""What a mart means where two readings are possible, each in the smallest shop that tells them apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from loop_returns import marts
+from loop_returns.settings import Settings
+from tests.support.golden_shop import at, ret
+from tests.support.warehouses import duckdb_pipeline, load, select
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Answer = Any  # a function, see below
+
+
+@pytest.fixture
+def answer(tmp_path: Path) -> Answer:
+    """The rows of a query on a shop of these tables, with these tables beside it."""
+
+    def of(sql: str, *, beside: dict[str, str] | None = None, **tables: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+        pipeline = duckdb_pipeline(tmp_path)
+        load(pipeline, tables)
+        given = dict(marts.given_by(Settings(api_key="")))
+        with pipeline.sql_client() as client:
+            client.execute_sql("CREATE SCHEMA beside")
+            for name, rows in (beside or {}).items():
+                client.execute_sql(f"CREATE TABLE beside.{name} AS {rows}")
+                given[name] = f"beside.{name}"
+        marts.refresh(pipeline, given=given)
+        return select(pipeline, sql)
+
+    return of
+
+
+READ = {"shop": "north", "run_id": "1", "command": "sync", "exit_code": 0, "synced_up_to": at("06-01 00:00")}
+
+
+def test_a_day_of_the_group_is_one_row(answer: Answer):
+    """A warranty and a standard return of one day are one row of the group's money, as its key says."""
+    returns = [
+        ret("R1", "closed", "refund", "01-10 10:00", return_total="10"),
+        ret("R2", "closed", "refund", "01-10 11:00", return_total="5", type="warranty"),
+    ]
+    rates = "SELECT 'USD' AS currency, DATE '2026-01-01' AS day, 2.0 AS rate"
+    rows = answer(
+        "SELECT day, currency, returns, returned_value FROM rpt_group_daily", returns=returns, beside={"rates": rates}
+    )
+    assert rows == [(at("01-10 00:00").date(), "USD", 2, 30)]
