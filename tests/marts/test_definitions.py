@@ -50,3 +50,23 @@ def test_a_day_of_the_group_is_one_row(answer: Answer):
         "SELECT day, currency, returns, returned_value FROM rpt_group_daily", returns=returns, beside={"rates": rates}
     )
     assert rows == [(at("01-10 00:00").date(), "USD", 2, 30)]
+
+
+def test_the_middle_of_two_stays(answer: Answer):
+    """The median of an even number of stays is rounded as people do, not cut: 0.01 and 0.02 days give 0.02."""
+    returns = [ret(one, "closed", "refund", "01-10 00:00") for one in ("R1", "R2")]
+    ends = (at("01-10 00:14"), at("01-10 00:29"))
+    changes = [
+        {
+            "shop": "north",
+            "return_id": one,
+            "from_state": "open",
+            "to_state": "closed",
+            "updated_at": end,
+            "observed_at": end,
+        }
+        for one, end in zip(("R1", "R2"), ends, strict=True)
+    ]
+    sql = "SELECT avg_days, median_days FROM rpt_return_states WHERE state = 'open'"
+    rows = answer(sql, returns=returns, return_state_changes=changes)
+    assert [[str(value) for value in row] for row in rows] == [["0.02", "0.02"]]

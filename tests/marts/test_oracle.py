@@ -25,7 +25,7 @@ KEYS = {"rpt_inbound_forecast": ("shop", "expected_date", "destination_id", "car
 # the grade where Loop sends an object whose keys nobody documents; one of several names of a place.
 WRONG = {
     "fct_expected_units", "rpt_inbound_forecast", "rpt_return_aging", "fct_refunds", "fct_return_lines",
-    "rpt_product_returns", "rpt_month_end", "rpt_return_rates", "rpt_return_states", "rpt_returns_daily",
+    "rpt_product_returns", "rpt_month_end", "rpt_return_rates", "rpt_returns_daily",
 }  # fmt: skip
 NOT_WORKED_OUT = {"hours_behind", "condition_grade", "destination_name"}
 

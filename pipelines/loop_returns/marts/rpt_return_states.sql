@@ -21,7 +21,7 @@ select
     count(case when d.is_current then 1 end) as stays_current, -- Of them, those that are in it now.
     count(case when d.days >= 0 then 1 end) as stays_measured, -- Of them, those that are over and whose beginning is known: the days below are theirs.
     round(cast(avg(case when d.days >= 0 then d.days end) as decimal(18, 6)), 2) as avg_days, -- Mean days in the state.
-    round(cast(percentile_cont(0.5) within group (order by case when d.days >= 0 then d.days end) as decimal(18, 6)), 2) as median_days, -- The middle one.
+    round(cast(percentile_cont(0.5) within group (order by case when d.days >= 0 then cast(d.days as double) end) as decimal(18, 6)), 2) as median_days, -- The middle one.
     count(case when d.is_reopened then 1 end) as stays_reopened, -- Stays in closed, cancelled or expired that ended with open or review.
     count(distinct case when d.is_reopened then d.return_id end) as returns_reopened, -- Returns for which that is so.
     round(
