@@ -8,7 +8,7 @@ import pytest
 
 from loop_returns import marts
 from loop_returns.settings import Settings
-from tests.support.golden_shop import at, ret
+from tests.support.golden_shop import at, line, notice, ret
 from tests.support.warehouses import duckdb_pipeline, load, select
 
 if TYPE_CHECKING:
@@ -70,3 +70,22 @@ def test_the_middle_of_two_stays(answer: Answer):
     sql = "SELECT avg_days, median_days FROM rpt_return_states WHERE state = 'open'"
     rows = answer(sql, returns=returns, return_state_changes=changes)
     assert [[str(value) for value in row] for row in rows] == [["0.02", "0.02"]]
+
+
+@pytest.mark.parametrize("second", ["new", "error"])
+def test_a_second_package_that_has_not_arrived(answer: Answer, second: str):
+    """Of two packages one arrived; what the return, its notices and its drop-off say of that is not said of the other."""
+    more = {"label_status": "delivered", "label_updated_at": at("01-14 00:00"), "return_method_state": "delivered"}
+    labels = [
+        {"shop": "north", "return_id": "R1", "label_index": 0, "status": "delivered", "line_items": '["L1"]'},
+        {"shop": "north", "return_id": "R1", "label_index": 1, "status": second, "line_items": '["L2"]'},
+    ]
+    told = {"label_status": "delivered", "return_method_state": "delivered"}
+    rows = answer(
+        "SELECT line_item_id, has_arrived, stage FROM fct_expected_units ORDER BY 1",
+        returns=[ret("R1", "open", "refund", "01-10 00:00", **more)],
+        return_line_items=[line(one, "R1", "A", "A1", "10") for one in ("L1", "L2")],
+        return_labels=labels,
+        advanced_shipping_notices=[notice(one, "01-01 00:00", number="R1", **told) for one in ("L1", "L2")],
+    )
+    assert rows == [("L1", True, "delivered"), ("L2", False, "not sent" if second == "new" else "problem")]

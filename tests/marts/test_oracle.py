@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 MARTS = {mart.name: mart for mart in marts.all_marts()}
 KEYS = {"rpt_inbound_forecast": ("shop", "expected_date", "destination_id", "carrier", "stage", "return_type", "currency")}
+WRONG = {
+    "fct_refunds",
+    "fct_return_lines",
+    "rpt_product_returns",
+    "rpt_month_end",
+    "rpt_return_rates",
+    "rpt_returns_daily",
+}
 # Columns that are not worked out: texts made of a key, which are proven to tell rows apart and to join; hours until now;
 # the grade where Loop sends an object whose keys nobody documents; one of several names of a place.
-WRONG = {
-    "fct_expected_units", "rpt_inbound_forecast", "rpt_return_aging", "fct_refunds", "fct_return_lines",
-    "rpt_product_returns", "rpt_month_end", "rpt_return_rates", "rpt_returns_daily",
-}  # fmt: skip
 NOT_WORKED_OUT = {"hours_behind", "condition_grade", "destination_name"}
 
 
@@ -120,7 +124,7 @@ MUTANTS = [
     ("fct_return_notices", "coalesce(n.calc_order_id = ", "coalesce(true or n.calc_order_id = "),
     ("fct_return_notices", "case when r.created_at <= n.created_at then 0 else 1 end, ", ""),
     ("fct_return_lines", "and n.return_id = l.return_id", ""),
-    ("fct_expected_units", "when p.stage = 'on its way' then null", ""),
+    ("fct_expected_units", "when p.is_one_of_several then null", ""),
     ("fct_exchange_chains", "interval '1440 hours'", "interval '2400 hours'"),
     ("fct_refunds", "coalesce(b.provider_created_at, b.created_at)", "coalesce(b.created_at, b.provider_created_at)"),
     ("fct_return_states", "f.closed_at >= f.submitted_at", "true"),

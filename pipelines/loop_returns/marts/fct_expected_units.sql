@@ -37,6 +37,7 @@ labels as (
         b.label_index,
         b.carrier,
         b.updated_at,
+        count(*) over (partition by b.shop, b.return_id) > 1 as is_one_of_several,
         case
             when lower(trim(b.status)) = 'delivered' then 'delivered'
             when lower(trim(b.status)) in ('in_transit', 'out_for_delivery') then 'on its way'
@@ -58,6 +59,7 @@ ranked as (
         b.label_index,
         b.carrier,
         b.stage,
+        b.is_one_of_several,
         row_number() over (
             partition by u.shop, u.return_id, u.line_item_id
             order by
@@ -71,7 +73,7 @@ ranked as (
     where b.unit_ids is null or strpos(b.unit_ids, concat(',', u.line_item_id, ',')) > 0
 ),
 packages as (
-    select k.shop, k.return_id, k.line_item_id, k.label_index, k.carrier, k.stage
+    select k.shop, k.return_id, k.line_item_id, k.label_index, k.carrier, k.stage, k.is_one_of_several
     from ranked as k
     where k.place = 1
 ),
@@ -100,6 +102,7 @@ judged as (
             when t.delivered = 1 then 'notice'
             when p.stage = 'on its way' then null
             when p.stage = 'delivered' or (p.label_index is null and u.label_status = 'delivered') then 'label'
+            when p.is_one_of_several then null /* the notices and the drop-off may tell of another package */
             when t.label_delivered = 1 then 'notice'
             when t.handed_in = 1 or u.return_method_state = 'delivered' then 'drop-off'
         end as evidence
@@ -120,7 +123,7 @@ select
     case when lower(trim(j.currency)) not in ('', 'n/a') then j.currency end as currency, -- Currency of the value.
     j.returned_value, -- What the unit is worth: price, less discount, with tax.
     j.evidence is not null as has_arrived, -- True when something tells that the unit has arrived.
-    j.evidence as arrival_evidence, -- What tells it: inspection (also one that found it missing), notice (the shipping notice), label (all packages it can be in that were sent are delivered) or drop-off (the return method's state). Neither restocking nor processing tells it.
+    j.evidence as arrival_evidence, -- What tells it: inspection (also one that found it missing), notice (the shipping notice), label (a package that can hold it is delivered, and none is on its way) or drop-off (the return method's state; like the state of the label in a notice, it tells nothing where the return has several packages). Neither restocking nor processing tells it.
     case
         when j.evidence is not null then 'delivered'
         when j.package_stage is not null then j.package_stage
@@ -128,7 +131,7 @@ select
         when j.label_status in ('error', 'failure') then 'problem'
         when j.label_status in ('new', 'pre_transit', 'pending') then 'not sent'
         else 'no label'
-    end as stage, -- delivered, on its way, problem, not sent or no label: of the package it is in; of the latest label where the return lists no label for it.
+    end as stage, -- delivered (as soon as something tells so), on its way, problem, not sent or no label: of the package it is in; of the latest label where the return lists no label for it.
     j.label_index, -- The label of that package; null when the return lists none for the unit.
     case when lower(trim(j.package_carrier)) not in ('', 'n/a') then j.package_carrier end as carrier, -- Its carrier.
     case when lower(trim(j.unit_destination_id)) not in ('', 'n/a') then j.unit_destination_id end as destination_id -- Where the unit goes, by its notice, else by the return.
