@@ -89,3 +89,18 @@ def test_a_second_package_that_has_not_arrived(answer: Answer, second: str):
         advanced_shipping_notices=[notice(one, "01-01 00:00", number="R1", **told) for one in ("L1", "L2")],
     )
     assert rows == [("L1", True, "delivered"), ("L2", False, "not sent" if second == "new" else "problem")]
+
+
+def test_no_more_comes_back_than_was_sold(answer: Answer):
+    """Of an order line of one unit that is on two returns one unit came back."""
+    orders = """SELECT 'north' AS shop, 'P1' AS order_id, 'A' AS product_id, 'A1' AS variant_id, 'X1' AS order_line_id,
+        1 AS units, 10.0 AS amount, 'USD' AS currency, TIMESTAMPTZ '2026-01-05 00:00:00+00' AS ordered_at"""
+    rows = answer(
+        "SELECT units_sold, units_returned, revenue_returned, units_returned_30, item_rate_30, revenue_rate_30"
+        " FROM rpt_return_rates",
+        returns=[ret("R1", "closed", "refund", "01-10 00:00"), ret("R2", "open", "refund", "01-20 00:00")],
+        return_line_items=[line(f"L{one}", one, "A", "A1", "10", provider_line_item_id="X1") for one in ("R1", "R2")],
+        _loop_sync_runs=[READ],
+        beside={"orders": orders},
+    )
+    assert rows == [(1, 1, 10, 1, 1, 1)]

@@ -33,7 +33,7 @@ units as ( /* each returned unit with the day it was submitted, by the order lin
     join fct_returns as f on f.shop = l.shop and f.return_id = l.return_id
     where not f.is_void and l.provider_line_item_id is not null
 ),
-hits as ( /* one row for each order line of which something came back */
+hits as ( /* one row for each order line of which something came back; of one unit on two returns one did */
     select
         s.shop,
         s.month,
@@ -42,10 +42,10 @@ hits as ( /* one row for each order line of which something came back */
         s.currency,
         s.order_line_id,
         max(s.amount) / max(s.units) as price,
-        count(*) as units,
-        count(case when u.submitted_at < s.ordered_at + interval '720 hours' then 1 end) as units_30,
-        count(case when u.submitted_at < s.ordered_at + interval '1440 hours' then 1 end) as units_60,
-        count(case when u.submitted_at < s.ordered_at + interval '2160 hours' then 1 end) as units_90
+        least(count(*), max(s.units)) as units,
+        least(count(case when u.submitted_at < s.ordered_at + interval '720 hours' then 1 end), max(s.units)) as units_30,
+        least(count(case when u.submitted_at < s.ordered_at + interval '1440 hours' then 1 end), max(s.units)) as units_60,
+        least(count(case when u.submitted_at < s.ordered_at + interval '2160 hours' then 1 end), max(s.units)) as units_90
     from sales as s
     join units as u on u.shop = s.shop and u.order_line_id = s.order_line_id
     group by s.shop, s.month, s.product_id, s.variant_id, s.currency, s.order_line_id
@@ -110,9 +110,9 @@ select
     j.currency, -- Currency of the amounts.
     cast(j.units_sold as decimal(18, 4)) as units_sold, -- Units ordered; exchange orders are no sales.
     cast(j.revenue as decimal(18, 4)) as revenue, -- What they cost: after discounts, with tax.
-    cast(j.units_returned as bigint) as units_returned, -- Of these units, those on a return so far, without cancelled and expired returns.
+    cast(j.units_returned as bigint) as units_returned, -- Of these units, those on a return so far, without cancelled and expired returns; one that is on two counts once.
     cast(j.revenue_returned as decimal(18, 4)) as revenue_returned, -- What these cost when they were ordered.
-    cast(case when j.calc_over + 30 <= j.calc_read then j.units_30 end as bigint) as units_returned_30, -- Units of returns submitted within 30 days of the order; null while an order of the month has not had its days.
+    cast(case when j.calc_over + 30 <= j.calc_read then j.units_30 end as bigint) as units_returned_30, -- Units of returns submitted within 30 days of the order; null until so many days after the month, when all its orders have had them.
     cast(round(cast(case when j.calc_over + 30 <= j.calc_read then j.units_30 / j.units_sold end as decimal(18, 8)), 4) as decimal(18, 4)) as item_rate_30, -- They by the units sold.
     cast(round(cast(case when j.calc_over + 30 <= j.calc_read then j.revenue_30 / nullif(j.revenue, 0) end as decimal(18, 8)), 4) as decimal(18, 4)) as revenue_rate_30, -- What they cost by the revenue.
     cast(case when j.calc_over + 60 <= j.calc_read then j.units_60 end as bigint) as units_returned_60, -- The same within 60 days.
