@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -104,3 +105,15 @@ def test_no_more_comes_back_than_was_sold(answer: Answer):
         beside={"orders": orders},
     )
     assert rows == [(1, 1, 10, 1, 1, 1)]
+
+
+def test_owed_until_the_first_date_of_a_refund(answer: Answer):
+    """A refund that Loop processed in January is not owed at its end, though Shopify dates it in February."""
+    day = {"outcomes_processed_at_refund_processed": at("01-31 23:00")}
+    rows = answer(
+        "SELECT month_end, refunds_owed FROM rpt_month_end WHERE month_end = '2026-01-31'",
+        returns=[ret("R1", "closed", "refund", "01-10 00:00", refund="10", **day)],
+        return_refunds=[{"shop": "north", "return_id": "R1", "refund_id": "1", "provider_created_at": at("02-01 01:00")}],
+        _loop_sync_runs=[READ | {"synced_up_to": at("01-05 00:00")}],
+    )
+    assert rows == [(date(2026, 1, 31), 0)]

@@ -19,7 +19,10 @@ stays as (
         coalesce(r.refund, 0) as refund,
         coalesce(r.gift_card, 0) as credit,
         coalesce(r.exchange_total, 0) as exchange,
-        coalesce(b.refunded_at, r.outcomes_processed_at_refund_processed) as refunded_at,
+        least(
+            coalesce(b.refunded_at, r.outcomes_processed_at_refund_processed),
+            coalesce(r.outcomes_processed_at_refund_processed, b.refunded_at)
+        ) as refunded_at,
         r.outcomes_processed_at_gift_card_processed as credited_at,
         r.outcomes_processed_at_exchange_processed as exchanged_at
     from fct_return_states as s
