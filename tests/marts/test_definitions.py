@@ -117,3 +117,20 @@ def test_owed_until_the_first_date_of_a_refund(answer: Answer):
         _loop_sync_runs=[READ | {"synced_up_to": at("01-05 00:00")}],
     )
     assert rows == [(date(2026, 1, 31), 0)]
+
+
+def test_not_owed_once_it_is_ordered(answer: Answer):
+    """An exchange with an order, or store credit with one, is not owed, though Loop does not say when it processed it."""
+    more = {"exchange_total": "20", "gift_card": "5"}
+    items = [{"shop": "north", "return_id": one, "exchange_id": f"E{one}"} for one in ("R1", "R2")]
+    items[0]["exchange_order_id"] = "P9"
+    rows = answer(
+        "SELECT exchanges_owed, credit_owed FROM rpt_month_end WHERE month_end = '2026-01-31'",
+        returns=[
+            ret("R1", "closed", "exchange", "01-10 00:00", gift_card_order_id="77", **more),
+            ret("R2", "closed", "exchange", "01-10 00:00", gift_card_order_id="N/A", **more),
+        ],
+        return_exchanges=items,
+        _loop_sync_runs=[READ | {"synced_up_to": at("01-05 00:00")}],
+    )
+    assert rows == [(20, 5)]

@@ -25,7 +25,6 @@ WRONG = {
     "fct_refunds",
     "fct_return_lines",
     "rpt_product_returns",
-    "rpt_month_end",
     "rpt_returns_daily",
 }
 # Columns that are not worked out: texts made of a key, which are proven to tell rows apart and to join; hours until now;

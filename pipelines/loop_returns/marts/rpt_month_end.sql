@@ -8,7 +8,13 @@ with paid_back as (
     from return_refunds as b
     group by b.shop, b.return_id
 ),
-stays as (
+ordered as ( /* returns all of whose exchange items have an order */
+    select e.shop, e.return_id
+    from return_exchanges as e
+    group by e.shop, e.return_id
+    having count(case when lower(trim(e.exchange_order_id)) not in ('', 'n/a') then 1 end) = count(*)
+),
+stays as ( /* what has an order and no date was ordered when the return was submitted, for all that is known */
     select
         s.shop,
         s.return_id,
@@ -23,11 +29,18 @@ stays as (
             coalesce(b.refunded_at, r.outcomes_processed_at_refund_processed),
             coalesce(r.outcomes_processed_at_refund_processed, b.refunded_at)
         ) as refunded_at,
-        r.outcomes_processed_at_gift_card_processed as credited_at,
-        r.outcomes_processed_at_exchange_processed as exchanged_at
+        coalesce(
+            r.outcomes_processed_at_gift_card_processed,
+            case
+                when lower(trim(r.gift_card_order_id)) not in ('', 'n/a') or lower(trim(r.gift_card_order_name)) not in ('', 'n/a')
+                then s.submitted_at
+            end
+        ) as credited_at,
+        coalesce(r.outcomes_processed_at_exchange_processed, case when o.return_id is not null then s.submitted_at end) as exchanged_at
     from fct_return_states as s
     join returns as r on r.shop = s.shop and r.id = s.return_id
     left join paid_back as b on b.shop = s.shop and b.return_id = s.return_id
+    left join ordered as o on o.shop = s.shop and o.return_id = s.return_id
     where s.submitted_at is not null
 ),
 spans as ( /* what counts from a moment on until another, that one not included */
@@ -132,7 +145,7 @@ select
     cast(case when j.is_known then j.expiries end as bigint) as returns_expired, -- Returns that had expired by then.
     cast(case when j.is_known then j.refund_returns end as bigint) as returns_refund_owed, -- Returns with a refund that was chosen and not paid.
     cast(case when j.is_known then j.refunds end as decimal(18, 4)) as refunds_owed, -- Refunds chosen, as the returns say today, that were not paid then; of open, review and closed returns. Closed ones without any date of a refund stay in it.
-    cast(case when j.is_known then j.credits end as decimal(18, 4)) as credit_owed, -- Store credit chosen and not issued then. What shoppers did not spend of issued credit only the commerce platform knows.
-    cast(case when j.is_known then j.exchanges end as decimal(18, 4)) as exchanges_owed, -- Worth of exchange items that were chosen and not ordered then.
+    cast(case when j.is_known then j.credits end as decimal(18, 4)) as credit_owed, -- Store credit chosen and not issued then; with an order and no date it counts as issued from the start. What shoppers did not spend of issued credit only the commerce platform knows.
+    cast(case when j.is_known then j.exchanges end as decimal(18, 4)) as exchanges_owed, -- Worth of exchange items that were chosen and not ordered then; with orders and no date they count as ordered from the start.
     cast(case when j.is_known then j.refunds + j.credits + j.exchanges end as decimal(18, 4)) as owed -- The three together.
 from judged as j
