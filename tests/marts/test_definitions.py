@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -134,3 +134,14 @@ def test_not_owed_once_it_is_ordered(answer: Answer):
         _loop_sync_runs=[READ | {"synced_up_to": at("01-05 00:00")}],
     )
     assert rows == [(20, 5)]
+
+
+def test_inspected_by_what_became_of_it(answer: Answer):
+    """A unit of which only the disposition has a date was inspected then."""
+    when = {"disposition_disposition_outcome": "recycle", "disposition_inspected_at": at("01-20 00:00")}
+    rows = answer(
+        "SELECT inspected_at, units_inspected FROM fct_return_lines CROSS JOIN rpt_product_returns",
+        returns=[ret("R1", "closed", "refund", "01-10 00:00")],
+        return_line_items=[line("L1", "R1", "A", "A1", "10", **when)],
+    )
+    assert [(row[0].astimezone(UTC), row[1]) for row in rows] == [(at("01-20 00:00"), 1)]

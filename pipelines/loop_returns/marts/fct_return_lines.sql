@@ -51,7 +51,7 @@ select
     l.refund_item as refunded_item, -- Refund chosen, without tax.
     l.refund_tax as refunded_tax, -- Tax in it.
     case when lower(trim(l.condition_condition_category)) not in ('', 'n/a') then l.condition_condition_category end as condition_grade, -- Grade on inspection.
-    l.condition_inspected_at as inspected_at, -- When it was inspected.
+    coalesce(l.condition_inspected_at, l.disposition_inspected_at) as inspected_at, -- When it was inspected.
     case when lower(trim(l.disposition_disposition_outcome)) not in ('', 'n/a') then l.disposition_disposition_outcome end as disposition, -- What became of it.
     n.restock_status, -- Whether it is back in stock, by the shipping notice.
     n.delivered_at, -- When the carrier delivered it, by the shipping notice.
