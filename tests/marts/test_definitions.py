@@ -145,3 +145,22 @@ def test_inspected_by_what_became_of_it(answer: Answer):
         return_line_items=[line("L1", "R1", "A", "A1", "10", **when)],
     )
     assert [(row[0].astimezone(UTC), row[1]) for row in rows] == [(at("01-20 00:00"), 1)]
+
+
+def test_the_same_refund_twice(answer: Answer):
+    """Paid is what the first record of a Shopify refund says, by time; two without an id are two."""
+    one = {"shop": "north", "return_id": "R1"}
+    refunds = [
+        one | {"refund_id": "9", "provider_refund_id": "S1", "provider_created_at": at("01-11 00:00")},
+        one | {"refund_id": "10", "provider_refund_id": "S1", "provider_created_at": at("01-12 00:00")},
+        one | {"refund_id": "11", "provider_refund_id": "N/A", "provider_created_at": at("01-13 00:00")},
+        one | {"refund_id": "12", "provider_refund_id": "N/A", "provider_created_at": at("01-14 00:00")},
+    ]
+    rows = answer(
+        "SELECT f.refund_id, f.provider_refund_id, f.refund_paid, r.refunds FROM fct_refunds AS f"
+        " JOIN rpt_refund_reconciliation AS r ON r.return_id = f.return_id ORDER BY f.refund_number",
+        returns=[ret("R1", "closed", "refund", "01-10 00:00", refund="10")],
+        return_refunds=refunds,
+        beside={"refunds": "SELECT 'north' AS shop, 'S1' AS refund_id, 10.0 AS amount"},
+    )
+    assert rows == [("9", "S1", 10, 3), ("10", "S1", None, 3), ("11", None, None, 3), ("12", None, None, 3)]

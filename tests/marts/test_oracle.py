@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MARTS = {mart.name: mart for mart in marts.all_marts()}
 KEYS = {"rpt_inbound_forecast": ("shop", "expected_date", "destination_id", "carrier", "stage", "return_type", "currency")}
 WRONG = {
-    "fct_refunds",
     "rpt_returns_daily",
 }
 # Columns that are not worked out: texts made of a key, which are proven to tell rows apart and to join; hours until now;

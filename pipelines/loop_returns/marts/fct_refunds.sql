@@ -11,25 +11,32 @@ with amounts as ( /* a refund may be paid in several transactions */
     from refunds as a
     group by cast(a.shop as varchar), cast(a.refund_id as varchar)
 ),
-dated as (
+records as (
     select
         b.shop,
         b.return_id,
         b.refund_id,
-        nullif(b.provider_refund_id, '') as provider_refund_id,
+        case when lower(trim(b.provider_refund_id)) not in ('', 'n/a') then b.provider_refund_id end as provider_refund_id,
         coalesce(b.provider_created_at, b.created_at) as refunded_at,
-        b.created_at,
+        b.created_at
+    from return_refunds as b
+),
+numbered as (
+    select
+        b.*,
         row_number() over (
             partition by b.shop, b.return_id
-            order by
-                case when coalesce(b.provider_created_at, b.created_at) is null then 1 else 0 end,
-                coalesce(b.provider_created_at, b.created_at),
-                b.refund_id
-        ) as number,
+            order by case when b.refunded_at is null then 1 else 0 end, b.refunded_at, b.refund_id
+        ) as number
+    from records as b
+),
+dated as (
+    select
+        b.*,
         row_number() over (
-            partition by b.shop, b.return_id, coalesce(nullif(b.provider_refund_id, ''), b.refund_id) order by b.refund_id
+            partition by b.shop, b.return_id, coalesce(b.provider_refund_id, b.refund_id) order by b.number
         ) as record
-    from return_refunds as b
+    from numbered as b
 )
 select
     d.shop, -- The shop, as configured.

@@ -11,16 +11,24 @@ with amounts as ( /* a refund may be paid in several transactions */
     from refunds as a
     group by cast(a.shop as varchar), cast(a.refund_id as varchar)
 ),
+records as (
+    select
+        b.shop,
+        b.return_id,
+        b.refund_id,
+        case when lower(trim(b.provider_refund_id)) not in ('', 'n/a') then b.provider_refund_id end as provider_refund_id,
+        coalesce(b.provider_created_at, b.created_at) as refunded_at
+    from return_refunds as b
+),
 listed as ( /* a refund that Loop recorded twice is one refund */
     select
         b.shop,
         b.return_id,
-        coalesce(nullif(b.provider_refund_id, ''), b.refund_id) as refund_id,
-        max(nullif(b.provider_refund_id, '')) as provider_refund_id,
-        min(coalesce(b.provider_created_at, b.created_at)) as first_at,
-        max(coalesce(b.provider_created_at, b.created_at)) as last_at
-    from return_refunds as b
-    group by b.shop, b.return_id, coalesce(nullif(b.provider_refund_id, ''), b.refund_id)
+        max(b.provider_refund_id) as provider_refund_id,
+        min(b.refunded_at) as first_at,
+        max(b.refunded_at) as last_at
+    from records as b
+    group by b.shop, b.return_id, coalesce(b.provider_refund_id, b.refund_id)
 ),
 made as (
     select
