@@ -164,3 +164,18 @@ def test_the_same_refund_twice(answer: Answer):
         beside={"refunds": "SELECT 'north' AS shop, 'S1' AS refund_id, 10.0 AS amount"},
     )
     assert rows == [("9", "S1", 10, 3), ("10", "S1", None, 3), ("11", None, None, 3), ("12", None, None, 3)]
+
+
+@pytest.mark.parametrize("sign", ["drop-off", "grade"])
+def test_received_by_every_sign(answer: Answer, sign: str):
+    """A return that was dropped off, or graded without a date, is not one that was paid and never received."""
+    graded = {"condition_condition_category": "grade_a"} if sign == "grade" else {}
+    dropped = {"return_method_state": "delivered"} if sign == "drop-off" else {}
+    paid = {"refund_before_inspection": True, "outcomes_processed_at_refund_processed": at("01-11 00:00")}
+    rows = answer(
+        "SELECT status FROM rpt_refund_reconciliation",
+        returns=[ret("R1", "closed", "refund", "01-10 00:00", refund="10", **paid, **dropped)],
+        return_line_items=[line("L1", "R1", "A", "A1", "10", **graded)],
+        _loop_sync_runs=[READ],
+    )
+    assert rows == [("fine",)]

@@ -48,7 +48,11 @@ inspections as (
         l.return_id,
         min(coalesce(l.condition_inspected_at, l.disposition_inspected_at)) as inspected_at
     from return_line_items as l
-    where l.condition_inspected_at is not null or l.disposition_inspected_at is not null
+    where
+        l.condition_inspected_at is not null
+        or l.disposition_inspected_at is not null
+        or lower(trim(l.condition_condition_category)) not in ('', 'n/a')
+        or lower(trim(l.disposition_disposition_outcome)) not in ('', 'n/a')
     group by l.shop, l.return_id
 ),
 joined as (
@@ -73,7 +77,9 @@ joined as (
         coalesce(b.last_at, r.outcomes_processed_at_refund_processed) as last_at,
         b.refunds is not null or r.outcomes_processed_at_refund_processed is not null as is_paid,
         i.inspected_at,
-        f.delivered_at is not null or i.inspected_at is not null as is_received,
+        f.delivered_at is not null
+        or i.return_id is not null
+        or coalesce(lower(trim(r.return_method_state)) = 'delivered', false) as is_received,
         k.read_up_to
     from fct_returns as f
     join returns as r on r.shop = f.shop and r.id = f.return_id
@@ -98,7 +104,7 @@ select
         when j.is_paid then 'fine'
         when j.state = 'closed' and coalesce(j.closed_at, j.updated_at) < j.read_up_to - interval '72 hours' then 'closed without pay'
         else 'waiting'
-    end as status, -- The first of these that fits. paid and never received: paid before inspection, and the return was cancelled or expired, or nothing is known to have arrived 28 days later. paid though cancelled or expired. paid twice: more than one refund, together twice what was chosen or more. more than one refund: may be right, the amounts are not known. paid though none was chosen. differs: another amount was paid. paid before inspection: goods under way. paid without closing. fine: paid and closed. closed without pay: no date of a refund 3 days after closing. waiting: not closed, or not yet 3 days.
+    end as status, -- The first of these that fits. paid and never received: paid before inspection, and the return was cancelled or expired, or nothing is known to have arrived (delivered, dropped off, inspected) 28 days later. paid though cancelled or expired. paid twice: more than one refund, together twice what was chosen or more. more than one refund: may be right, the amounts are not known. paid though none was chosen. differs: another amount was paid. paid before inspection: goods under way. paid without closing. fine: paid and closed. closed without pay: no date of a refund 3 days after closing. waiting: not closed, or not yet 3 days.
     j.state, -- State of the return.
     j.is_void, -- True when the return is cancelled or expired.
     j.return_type, -- standard or warranty.
