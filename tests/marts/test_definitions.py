@@ -179,3 +179,16 @@ def test_received_by_every_sign(answer: Answer, sign: str):
         _loop_sync_runs=[READ],
     )
     assert rows == [("fine",)]
+
+
+@pytest.mark.parametrize("mart", ["rpt_returns_daily", "rpt_customer_returns"])
+def test_nothing_retained_is_a_share_of_nothing(answer: Answer, mart: str):
+    """Where Loop names no credit, nothing was retained, and the ratio is 0, as the columns beside it say."""
+    rows = answer(
+        f"SELECT retained_revenue, returned_value, retained_ratio FROM {mart}",
+        returns=[
+            ret("R1", "closed", "refund", "01-10 00:00", return_total="10", customer="a@example.com")
+            | {"return_credit_total": None}
+        ],
+    )
+    assert rows == [(0, 10, 0)]

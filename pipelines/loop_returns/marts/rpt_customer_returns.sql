@@ -14,7 +14,7 @@ select
     cast(coalesce(sum(case when not f.is_void then f.units_returned end), 0) as bigint) as units_returned, -- Units returned.
     coalesce(sum(case when not f.is_void then f.returned_value end), 0) as returned_value, -- What they are worth.
     coalesce(sum(case when not f.is_void then f.retained_revenue end), 0) as retained_revenue, -- Of that, kept as exchange or store credit.
-    cast(round(cast(sum(case when not f.is_void then f.retained_revenue end) / nullif(sum(case when not f.is_void then f.returned_value end), 0) as decimal(28, 9)) + 0.000000001, 4) as decimal(18, 4)) as retained_ratio, -- Retained revenue by returned value.
+    cast(round(cast(coalesce(sum(case when not f.is_void then f.retained_revenue end), 0) / nullif(sum(case when not f.is_void then f.returned_value end), 0) as decimal(28, 9)) + 0.000000001, 4) as decimal(18, 4)) as retained_ratio, -- Retained revenue by returned value.
     coalesce(sum(case when not f.is_void then f.refunded end), 0) as refunded, -- Refunds chosen, whether paid or not.
     coalesce(sum(case when not f.is_void then f.refunded_evidenced end), 0) as refunded_evidenced, -- Of them, with a date of a refund.
     count(case when not f.is_void and f.has_refund and not f.has_exchange and not f.has_credit then 1 end) as refund_only_returns, -- Returns where all the shopper took was money.

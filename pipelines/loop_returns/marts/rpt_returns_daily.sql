@@ -48,7 +48,7 @@ select
     coalesce(sum(case when not d.is_void then d.retained_revenue end), 0) as retained_revenue, -- Of that, kept as exchange or store credit.
     coalesce(sum(case when not d.is_void then d.retained_as_exchange end), 0) as retained_as_exchange, -- Of that, exchanges.
     coalesce(sum(case when not d.is_void then d.retained_as_credit end), 0) as retained_as_credit, -- Of that, store credit.
-    cast(round(cast(sum(case when not d.is_void then d.retained_revenue end) / nullif(sum(case when not d.is_void then d.returned_value end), 0) as decimal(28, 9)) + 0.000000001, 4) as decimal(18, 4)) as retained_ratio, -- Retained revenue by returned value.
+    cast(round(cast(coalesce(sum(case when not d.is_void then d.retained_revenue end), 0) / nullif(sum(case when not d.is_void then d.returned_value end), 0) as decimal(28, 9)) + 0.000000001, 4) as decimal(18, 4)) as retained_ratio, -- Retained revenue by returned value.
     coalesce(sum(case when not d.is_void then d.refunded end), 0) as refunded, -- Refunds chosen, whether paid or not.
     coalesce(sum(case when not d.is_void then d.refunded_evidenced end), 0) as refunded_evidenced, -- Of them, with a date of a refund.
     count(case when d.is_void and d.refunded_at is not null then 1 end) as void_refunded, -- Cancelled and expired returns that have a date of a refund all the same; their amounts are in the next column only.
