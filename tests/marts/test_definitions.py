@@ -192,3 +192,18 @@ def test_nothing_retained_is_a_share_of_nothing(answer: Answer, mart: str):
         ],
     )
     assert rows == [(0, 10, 0)]
+
+
+def test_within_sixty_days(answer: Answer):
+    """What comes back five minutes after the sixtieth day does not come back within sixty days."""
+    exchange = {"outcomes_processed_at_exchange_processed": at("01-11 00:00"), "provider_order_id": "P1"}
+    rows = answer(
+        "SELECT exchanges_settled, returned_again FROM rpt_exchange_retention",
+        returns=[
+            ret("R1", "closed", "exchange", "01-10 00:00", **exchange),
+            ret("R2", "open", "refund", "03-12 00:05", provider_order_id="P2"),
+        ],
+        return_exchanges=[{"shop": "north", "return_id": "R1", "exchange_id": "E1", "exchange_order_id": "P2"}],
+        _loop_sync_runs=[READ],
+    )
+    assert rows == [(1, 0)]

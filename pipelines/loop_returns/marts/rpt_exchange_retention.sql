@@ -9,7 +9,7 @@ with dated as (
         cast(date_trunc('month', c.exchanged_at at time zone $zone_of_c) as date) as calc_month,
         coalesce(c.return_type, '(none given)') as calc_type,
         coalesce(c.currency, '(none given)') as calc_currency,
-        c.is_settled and c.days_to_next_return <= 60 as calc_returned
+        c.is_settled and c.next_return_at <= c.exchanged_at + interval '1440 hours' as calc_returned
     from fct_exchange_chains as c
     where c.exchanged_at is not null
 )
