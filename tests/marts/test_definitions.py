@@ -207,3 +207,14 @@ def test_within_sixty_days(answer: Answer):
         _loop_sync_runs=[READ],
     )
     assert rows == [(1, 0)]
+
+
+def test_the_newest_return_is_one_that_loop_has(answer: Answer):
+    """A return that Loop no longer has is neither the newest one nor the one that changed last."""
+    gone = ret("R2", "open", "refund", "01-20 00:00") | {"updated_at": at("03-01 00:00"), "_deleted_at": at("03-02 00:00")}
+    rows = answer(
+        "SELECT newest_return_at, newest_change_at, returns, returns_deleted FROM rpt_sync_freshness",
+        returns=[ret("R1", "open", "refund", "01-10 00:00"), gone],
+    )
+    ((newest, change, *counts),) = rows
+    assert [newest.astimezone(UTC), change.astimezone(UTC), *counts] == [at("01-10 00:00"), at("02-10 00:00"), 1, 1]

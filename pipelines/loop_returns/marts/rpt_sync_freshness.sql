@@ -33,8 +33,8 @@ held as (
         r.shop,
         count(case when r._deleted_at is null then 1 end) as returns,
         count(r._deleted_at) as returns_deleted,
-        max(r.created_at) as newest_return_at,
-        max(r.updated_at) as newest_change_at
+        max(case when r._deleted_at is null then r.created_at end) as newest_return_at,
+        max(case when r._deleted_at is null then r.updated_at end) as newest_change_at
     from returns as r
     group by r.shop
 ),
