@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MARTS = {mart.name: mart for mart in marts.all_marts()}
 KEYS = {"rpt_inbound_forecast": ("shop", "expected_date", "destination_id", "carrier", "stage", "return_type", "currency")}
-WRONG = {}
+
 # Columns that are not worked out: texts made of a key, which are proven to tell rows apart and to join; hours until now;
 # the grade where Loop sends an object whose keys nobody documents; one of several names of a place.
 NOT_WORKED_OUT = {"hours_behind", "condition_grade", "destination_name"}
@@ -80,8 +80,7 @@ def test_marts(life: Life, expected: Marts, got: Marts):
         assert expected[mart], mart
         columns = {name for row in expected[mart] for name in row}
         assert {name for name in declared.columns if not name.endswith("_key")} - columns <= NOT_WORKED_OUT, mart
-    assert_none([line for mart in sorted(MARTS) if mart not in WRONG for line in different(expected, got, mart)])
-    assert all(different(expected, got, mart) for mart in WRONG)
+    assert_none([line for mart in sorted(MARTS) for line in different(expected, got, mart)])
 
 
 def test_keys_in_one_column(got: Marts):
@@ -97,7 +96,7 @@ def test_keys_in_one_column(got: Marts):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(2, 8))
+@pytest.mark.parametrize("seed", range(2, 5))
 @pytest.mark.parametrize("warehouse", ["duckdb", "tables", "postgres"])
 def test_other_shops(seed: int, warehouse: str, request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch):
     """The same of other shops, with facts as tables, and in PostgreSQL."""
@@ -106,7 +105,7 @@ def test_other_shops(seed: int, warehouse: str, request: pytest.FixtureRequest, 
     for life in lived(seed, home, monkeypatch, returns=200, address=address, marts=of_marts):
         expected = everything(life.group())
         got = read(life)
-        assert_none([line for mart in sorted(MARTS) if mart not in WRONG for line in different(expected, got, mart)])
+        assert_none([line for mart in sorted(MARTS) for line in different(expected, got, mart)])
         for driver, seen in zip(life.drivers, life.seen, strict=True):
             assert_none(driver.differences(shop=seen.name))
 
@@ -142,4 +141,4 @@ def test_the_oracle_can_fail(life: Life, expected: Marts):
                 found = connection.execute(text)
                 names = [column[0] for column in found.description or ()]
                 rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-                assert mart in WRONG or (different(expected, {mart: rows}, mart) == []) is is_right, (mart, to)
+                assert (different(expected, {mart: rows}, mart) == []) is is_right, (mart, to)
