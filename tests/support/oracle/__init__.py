@@ -7,6 +7,7 @@ arrivals  what has arrived, and what is still to come
 beside    the tables of orders, refunds and rates that settings name
 compared  sets what a mart holds against what it must hold, and names mart, key, column, expected and got
 exchanges exchange items, chains of exchanges, what was kept
+flat      rows of the raw tables, written by hand, as answers of the API
 items     returned units, reasons, products and shoppers
 links     which shipping notice belongs to which return, and what the notices tell of it
 money     what a return is worth, who got what, and how long it took

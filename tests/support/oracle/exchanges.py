@@ -128,7 +128,8 @@ def _chain(shop: Shop, orders: dict[str, list[str]], first: Return, steps: list[
 def rpt_exchange_retention(shop: Shop) -> list[Row]:
     groups = defaultdict(list)
     for row in fct_exchange_chains(shop):
-        groups[month_of(row["exchanged_at"]), row["return_type"] or "(none given)", row["currency"]].append(row)
+        texts = (row[name] or "(none given)" for name in ("return_type", "currency"))
+        groups[month_of(row["exchanged_at"]), *texts].append(row)
     names = ("month", "return_type", "currency")
     return [{"shop": shop.name, **dict(zip(names, key, strict=True)), **_kept(rows)} for key, rows in groups.items()]
 

@@ -150,7 +150,7 @@ def next_month(day: Any) -> datetime:
 
 
 def _month(shop: Shop, end: datetime, currency: str | None, of_return: dict[str, list[Stay]]) -> Row:
-    row: Row = {"shop": shop.name, "month_end": (end - timedelta(days=1)).date(), "currency": currency}
+    row: Row = {"shop": shop.name, "month_end": (end - timedelta(days=1)).date(), "currency": currency or "(none given)"}
     names = ("returns_open", "returns_in_review", "returns_closed", "returns_cancelled", "returns_expired",
              "returns_refund_owed", "refunds_owed", "credit_owed", "exchanges_owed", "owed")  # fmt: skip
     if shop.observed_from is None or shop.observed_from >= end:

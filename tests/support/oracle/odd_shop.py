@@ -85,7 +85,8 @@ def _grow(life: Life, rng: random.Random, end: datetime, marts: str) -> None:
     life.beside = beside.of([(seen.name, driver.shop) for driver, seen in zip(life.drivers, life.seen, strict=True)], rng)
     beside.write(life.drivers[0], life.beside)
     for driver, seen in zip(life.drivers, life.seen, strict=True):
-        seen.look(driver.sync(**(MARTS | {"marts": marts})))
+        is_last = driver is life.drivers[-1]
+        seen.look(driver.sync(**(MARTS | {"marts": marts} if is_last else {})))
 
 
 def _go_on(shop: Shop, rng: random.Random) -> None:

@@ -32,7 +32,7 @@ def different(ret: Return) -> list[Refund]:
 
 
 def paid_for(group: Group, shop: Shop, refund: Refund) -> Decimal | None:
-    return group.refunds.get((shop.name, refund.provider_id or ""))
+    return None if refund.provider_id is None else group.refunds.get((shop.name, refund.provider_id))
 
 
 def paid(group: Group, shop: Shop, ret: Return) -> Decimal | None:

@@ -118,7 +118,9 @@ def _carrier(rows: list[Row]) -> Row:
 def rpt_shipping_costs(shop: Shop, group: Group) -> list[Row]:
     groups = defaultdict(list)
     for ret in shop.returns:
-        groups[month_of(ret.submitted), ret.method or "(none given)", ret.type or "(none given)", ret.currency].append(ret)
+        groups[
+            month_of(ret.submitted), ret.method or "(none given)", ret.type or "(none given)", ret.currency or "(none given)"
+        ].append(ret)
     names = ("month", "method", "return_type", "currency")
     return [
         {"shop": shop.name, **dict(zip(names, key, strict=True)), **_costs(rows, group.labels_in_one)}

@@ -33,7 +33,7 @@ def rpt_return_rates(shop: Shop, group: Group) -> list[Row]:
     for sold in group.orders:
         if sold["shop"] == shop.name and sold["order_id"] not in sent:
             key = month_of(sold["ordered_at"]), or_none(sold["product_id"]), or_none(sold["variant_id"])
-            groups[(*key, or_none(sold["currency"]))].append((sold, sorted(back[sold["order_line_id"]])))
+            groups[(*key, sold["currency"] or "(none given)")].append((sold, sorted(back[sold["order_line_id"]])))
     names = ("month", "product_id", "variant_id", "currency")
     return [{"shop": shop.name, **dict(zip(names, key, strict=True)), **_rates(rows, shop)} for key, rows in groups.items()]
 

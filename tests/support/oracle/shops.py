@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tests.support.oracle.parsed import Notice, Return, Row
 
 
+DONE = (0, 3)  # exit codes
+
+
 @dataclass(frozen=True)
 class Change:
     """A change of state that a run saw."""
@@ -44,12 +47,15 @@ class Shop:
 
     @property
     def read_up_to(self) -> datetime:
-        syncs = [run.synced_up_to for run in self.runs if run.synced_up_to is not None]
-        return max(syncs or known(one.updated for one in self.returns))
+        """The last sync, or the latest change of a return."""
+        changes = [one.updated for one in (*self.returns, *self.gone)]
+        return max(known([*(run.synced_up_to for run in self.runs), *changes]))
 
     @property
     def observed_from(self) -> datetime | None:
-        return min((run.started_at for run in self.runs if run.command == "sync" and run.exit_code == 0), default=None)
+        """The first good sync: the moment up to which it read, else that at which it ended."""
+        good = [run for run in self.runs if run.command == "sync" and run.exit_code in DONE]
+        return min(known(run.synced_up_to or run.finished_at for run in good), default=None)
 
 
 @dataclass

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.oracle import arrivals, exchanges, items, links, money, months, paid, parcels, rates
 from tests.support.oracle.parsed import known
+from tests.support.oracle.shops import DONE
 
 if TYPE_CHECKING:
     from tests.support.oracle.parsed import Row
@@ -45,18 +46,19 @@ def _shop(shop: Shop) -> Row:
 
 
 def _freshness(shop: Shop) -> Row:
-    good = [run for run in shop.runs if run.exit_code in (0, 3)]
-    latest = max(shop.runs, key=lambda run: run.started_at)
+    good = [run for run in shop.runs if run.exit_code in DONE]
+    latest = max(shop.runs, key=lambda run: run.started_at, default=None)
+    ended = {what: known(run.finished_at for run in good if run.command == what) for what in ("sync", "reconcile")}
     return {
         "shop": shop.name,
-        "synced_up_to": max(known(run.synced_up_to for run in shop.runs)),
-        "notices_up_to": max(known(run.notices_up_to for run in shop.runs)),
-        "last_good_sync_at": max(run.finished_at for run in good if run.command == "sync"),
-        "last_reconciled_at": max((run.finished_at for run in good if run.command == "reconcile"), default=None),
-        "last_run_at": latest.started_at,
-        "last_command": latest.command,
-        "last_outcome": latest.outcome,
-        "last_error": latest.error_message,
+        "synced_up_to": max(known(run.synced_up_to or run.cursor_after for run in shop.runs), default=None),
+        "notices_up_to": max(known(run.notices_up_to for run in shop.runs), default=None),
+        "last_good_sync_at": max(ended["sync"], default=None),
+        "last_reconciled_at": max(ended["reconcile"], default=None),
+        "last_run_at": latest and latest.started_at,
+        "last_command": latest and latest.command,
+        "last_outcome": latest and latest.outcome,
+        "last_error": latest and latest.error_message,
         "runs": len(shop.runs),
         "runs_failed": sum(run.outcome in ("failed", "killed", "interrupted") for run in shop.runs),
         "returns": len(shop.returns),
