@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -218,3 +218,29 @@ def test_the_newest_return_is_one_that_loop_has(answer: Answer):
     )
     ((newest, change, *counts),) = rows
     assert [newest.astimezone(UTC), change.astimezone(UTC), *counts] == [at("01-10 00:00"), at("02-10 00:00"), 1, 1]
+
+
+def test_half_a_hundredth_of_a_day(answer: Answer):
+    """9.415 days are 9.42 in DuckDB as in PostgreSQL, and 9.415 days too early are -9.42."""
+    start, paid = at("01-10 00:00"), at("01-19 09:57") + timedelta(seconds=36)
+    change = {"from_state": "open", "to_state": "closed", "updated_at": paid, "observed_at": paid}
+    exchange = {"outcomes_processed_at_exchange_processed": start, "provider_order_id": "P1"}
+    rows = answer(
+        """SELECT f.days_from_submission, f.days_from_closing, r.days_to_refund, r.days_from_delivery_to_refund, s.days,
+                  c.days_to_next_return
+           FROM fct_refunds AS f JOIN rpt_refund_reconciliation AS r ON r.return_id = f.return_id
+           JOIN fct_return_states AS s ON s.return_id = f.return_id AND s.stay = 1
+           JOIN fct_exchange_chains AS c ON c.return_id = f.return_id""",
+        returns=[
+            ret("R1", "closed", "exchange", "01-10 00:00", refund="1", **exchange),
+            ret("R2", "open", "refund", "01-10 00:00", provider_order_id="P2") | {"created_at": paid},
+        ],
+        return_line_items=[line("L1", "R1", "A", "A1", "1")],
+        return_exchanges=[{"shop": "north", "return_id": "R1", "exchange_id": "E1", "exchange_order_id": "P2"}],
+        return_refunds=[{"shop": "north", "return_id": "R1", "refund_id": "1", "provider_created_at": paid}],
+        return_state_changes=[{"shop": "north", "return_id": "R1"} | change],
+        advanced_shipping_notices=[
+            notice("L1", "01-01 00:00", closed_at=paid + (paid - start), date_delivered=paid + (paid - start))
+        ],
+    )
+    assert [[str(value) for value in row] for row in rows] == [["9.42", "-9.42", "9.42", "-9.42", "9.42", "9.42"]]

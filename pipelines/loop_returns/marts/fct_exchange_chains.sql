@@ -82,7 +82,7 @@ select
     cast(coalesce(l.longest, 0) + 1 as bigint) as chain_length, -- Returns that follow on one another; 1 when nothing came back.
     o.exchange_orders, -- Exchange orders of the chain.
     l.next_at as next_return_at, -- When the first of the later returns was submitted.
-    cast(date_diff('second', coalesce(h.placed_at, h.submitted_at) at time zone 'UTC', l.next_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_next_return, -- Days from the exchange to that return.
+    cast(round(cast(date_diff('second', coalesce(h.placed_at, h.submitted_at) at time zone 'UTC', l.next_at at time zone 'UTC') / 86400.0 as decimal(18, 9)), 2) as decimal(18, 2)) as days_to_next_return, -- Days from the exchange to that return.
     coalesce(h.returned_value, 0) as returned_value, -- What was returned first is worth.
     coalesce(h.retained_revenue, 0) as retained_revenue, -- Of that, kept as exchange or store credit, as the first return says.
     coalesce(l.returned_later, 0) as returned_later, -- What the later returns are worth.

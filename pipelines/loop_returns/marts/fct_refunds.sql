@@ -59,9 +59,9 @@ select
     r.submitted_at, -- When the return was submitted.
     r.delivered_at, -- When the first package arrived; null when that is not known.
     r.closed_at, -- When the return was closed; null when no notice tells.
-    cast(date_diff('second', r.submitted_at at time zone 'UTC', d.refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_from_submission, -- Days from submitting to this refund.
-    cast(date_diff('second', r.delivered_at at time zone 'UTC', d.refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_from_delivery, -- Days from delivery to this refund; below zero when the money went first.
-    cast(date_diff('second', r.closed_at at time zone 'UTC', d.refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_from_closing -- Days from closing to this refund; below zero when the money went first.
+    cast(round(cast(date_diff('second', r.submitted_at at time zone 'UTC', d.refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 9)), 2) as decimal(18, 2)) as days_from_submission, -- Days from submitting to this refund.
+    cast(round(cast(date_diff('second', r.delivered_at at time zone 'UTC', d.refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 9)), 2) as decimal(18, 2)) as days_from_delivery, -- Days from delivery to this refund; below zero when the money went first.
+    cast(round(cast(date_diff('second', r.closed_at at time zone 'UTC', d.refunded_at at time zone 'UTC') / 86400.0 as decimal(18, 9)), 2) as decimal(18, 2)) as days_from_closing -- Days from closing to this refund; below zero when the money went first.
 from dated as d
 join rpt_refund_reconciliation as r on r.shop = d.shop and r.return_id = d.return_id
 left join amounts as a on a.shop = d.shop and a.refund_id = d.provider_refund_id

@@ -81,7 +81,7 @@ select
     o.next_state, -- That state; null while it is in this one.
     o.next_state is null as is_current, -- True for the state in which the return is.
     o.state in ('closed', 'cancelled', 'expired') and coalesce(o.next_state in ('open', 'review'), false) as is_reopened, -- True when the return was over and came back to open or review.
-    cast(date_diff('second', o.entered_at at time zone 'UTC', o.left_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days, -- Days it stayed in the state; null while it is in it, and where the beginning is not known.
+    cast(round(cast(date_diff('second', o.entered_at at time zone 'UTC', o.left_at at time zone 'UTC') / 86400.0 as decimal(18, 9)), 2) as decimal(18, 2)) as days, -- Days it stayed in the state; null while it is in it, and where the beginning is not known.
     f.state_now, -- The state in which the return is.
     f.return_type, -- standard or warranty.
     f.outcome, -- The outcome in Loop's words.

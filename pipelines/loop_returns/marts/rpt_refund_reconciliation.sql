@@ -122,8 +122,8 @@ select
     j.delivered_at, -- When the first package arrived; null when that is not known.
     j.inspected_at, -- When a unit was first inspected; null when none was.
     j.closed_at, -- When the return was closed; null when no notice tells.
-    cast(date_diff('second', j.submitted_at at time zone 'UTC', j.first_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_to_refund, -- Days from submitting to the first refund.
-    cast(date_diff('second', j.delivered_at at time zone 'UTC', j.first_at at time zone 'UTC') / 86400.0 as decimal(18, 2)) as days_from_delivery_to_refund, -- Days from delivery to the first refund; below zero when the money went first.
+    cast(round(cast(date_diff('second', j.submitted_at at time zone 'UTC', j.first_at at time zone 'UTC') / 86400.0 as decimal(18, 9)), 2) as decimal(18, 2)) as days_to_refund, -- Days from submitting to the first refund.
+    cast(round(cast(date_diff('second', j.delivered_at at time zone 'UTC', j.first_at at time zone 'UTC') / 86400.0 as decimal(18, 9)), 2) as decimal(18, 2)) as days_from_delivery_to_refund, -- Days from delivery to the first refund; below zero when the money went first.
     j.read_up_to -- Up to when the warehouse knows the shop; the days of grace end there.
 from joined as j
 where j.is_paid or (j.chosen > 0 and not j.is_void)

@@ -38,7 +38,7 @@ def _exchange_texts(body: Row, rng: random.Random, _at: int) -> None:
 
 def _no_amounts(body: Row, rng: random.Random, _at: int) -> None:
     names = ("return_credit_total", "exchange_credit_total", "gift_card", "refund", "return_total", "handling_fee", "upsell")
-    body[rng.choice(names)] = rng.choice((None, "N/A", "0.00"))
+    body[rng.choice(names)] = rng.choice((None, "", "0.00"))
 
 
 def _other_amounts(body: Row, rng: random.Random, _at: int) -> None:
