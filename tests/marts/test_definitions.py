@@ -244,3 +244,19 @@ def test_half_a_hundredth_of_a_day(answer: Answer):
         ],
     )
     assert [[str(value) for value in row] for row in rows] == [["9.42", "-9.42", "9.42", "-9.42", "9.42", "9.42"]]
+
+
+def test_where_a_unit_goes(answer: Answer):
+    """Of two notices of a unit the newest tells where it goes, in every mart."""
+    told = {"shop": "north", "return_line_item_id": "L1"}
+    rows = answer(
+        "SELECT u.destination_id, l.destination_id FROM fct_expected_units AS u"
+        " JOIN fct_return_lines AS l ON l.line_key = u.line_key",
+        returns=[ret("R1", "open", "refund", "01-10 00:00")],
+        return_line_items=[line("L1", "R1", "A", "A1", "1")],
+        advanced_shipping_notices=[
+            told | {"id": "N1", "updated_at": at("01-11 00:00"), "destination_id": "D9"},
+            told | {"id": "N2", "updated_at": at("01-12 00:00"), "destination_id": "D1"},
+        ],
+    )
+    assert rows == [("D1", "D1")]

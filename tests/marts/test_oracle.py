@@ -101,6 +101,8 @@ def test_keys_in_one_column(got: Marts):
 def test_other_shops(seed: int, warehouse: str, request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch):
     """The same of other shops, with facts as tables, and in PostgreSQL."""
     address = request.getfixturevalue("postgres") if warehouse == "postgres" else None
+    if address is not None:
+        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
     of_marts = "tables" if warehouse == "tables" else "views"
     for life in lived(seed, home, monkeypatch, returns=200, address=address, marts=of_marts):
         expected = everything(life.group())

@@ -77,6 +77,22 @@ packages as (
     from ranked as k
     where k.place = 1
 ),
+notices as ( /* numbered here, as is_newest would have to number those of all returns */
+    select
+        n.shop,
+        n.return_id,
+        n.line_item_id,
+        n.delivered_at,
+        n.label_status,
+        n.return_method_state,
+        n.destination_id,
+        row_number() over (
+            partition by n.shop, n.return_id, n.line_item_id
+            order by coalesce(n.updated_at, n.submitted_at) desc, n.notice_id desc
+        ) as place
+    from fct_return_notices as n
+    join waiting as w on w.shop = n.shop and w.return_id = n.return_id
+),
 told as (
     select
         n.shop,
@@ -85,9 +101,8 @@ told as (
         max(case when n.delivered_at is not null then 1 else 0 end) as delivered,
         max(case when n.label_status = 'delivered' then 1 else 0 end) as label_delivered,
         max(case when n.return_method_state = 'delivered' then 1 else 0 end) as handed_in,
-        max(n.destination_id) as destination_id
-    from fct_return_notices as n
-    join waiting as w on w.shop = n.shop and w.return_id = n.return_id
+        max(case when n.place = 1 then n.destination_id end) as destination_id
+    from notices as n
     group by n.shop, n.return_id, n.line_item_id
 ),
 judged as (
