@@ -37,16 +37,16 @@ def evidence(ret: Return, line: Line) -> str | None:
 
     What notices and the return say of "the" label or drop-off tells nothing of a package that is one of several.
     """
-    notice, label = of_unit(ret, line.id), package(ret, line)
+    notices, label = [one for one in ret.notices if one.unit == line.id], package(ret, line)
     of_package = label.stage if label else stage_of(lower(ret.raw.get("label_status")))
     is_told = not (label and (label.stage == "on its way" or len(ret.labels) > 1))
-    told = [lower(notice.raw.get(name)) if notice else None for name in ("label_status", "return_method_state")]
+    labels, drop_offs = ([lower(one.raw.get(name)) for one in notices] for name in ("label_status", "return_method_state"))
     fits = (
         (line.is_inspected, "inspection"),
-        (notice is not None and notice.delivered is not None, "notice"),
+        (any(one.delivered is not None for one in notices), "notice"),
         (of_package == "delivered", "label"),
-        (is_told and told[0] == "delivered", "notice"),
-        (is_told and "delivered" in (told[1], ret.method_state), "drop-off"),
+        (is_told and "delivered" in labels, "notice"),
+        (is_told and "delivered" in (ret.method_state, *drop_offs), "drop-off"),
     )
     return next((name for does, name in fits if does), None)
 

@@ -11,7 +11,7 @@ from tests.support.oracle.compared import Near
 from tests.support.oracle.exchanges import orders_of
 from tests.support.oracle.money import ratio, rpt_returns_daily
 from tests.support.oracle.months import next_month
-from tests.support.oracle.parsed import ZERO, add, month_of, or_none
+from tests.support.oracle.parsed import ZERO, add, month_of, or_none, rounded
 
 if TYPE_CHECKING:
     from tests.support.oracle.parsed import Row
@@ -23,7 +23,7 @@ GROUP_MONEY = ("returned_value", "retained_revenue", "upsell", "handling_fees")
 
 def rpt_return_rates(shop: Shop, group: Group) -> list[Row]:
     """A unit of an order line costs its part of the line; a return's unit is one of its line, by Shopify's id of it."""
-    sent = {order for ret in shop.returns for order in orders_of(ret)}
+    sent = {order for ret in (*shop.returns, *shop.gone) for order in orders_of(ret)}  # whatever became of the return
     back = defaultdict(list)
     for ret in shop.counted:
         for line in ret.lines:
@@ -45,7 +45,7 @@ def _rates(rows: list[tuple[Row, list[Any]]], shop: Shop) -> Row:
         "units_sold": units,
         "revenue": revenue,
         "units_returned": sum(count for _, count in all_back),
-        "revenue_returned": _revenue(all_back),
+        "revenue_returned": _cost(all_back),
     }
     for span in SPANS:
         days = timedelta(days=span)
@@ -55,17 +55,14 @@ def _rates(rows: list[tuple[Row, list[Any]]], shop: Shop) -> Row:
         found |= {
             f"units_returned_{span}": count if ended else None,
             f"item_rate_{span}": ratio(count, units) if ended else None,
-            f"revenue_rate_{span}": ratio(_exact(within), revenue) if ended else None,
+            f"revenue_rate_{span}": ratio(_cost(within), revenue) if ended else None,
         }
     return found
 
 
-def _exact(rows: list[tuple[Row, int]]) -> Decimal:
-    return sum((sold["amount"] * count / sold["units"] for sold, count in rows if sold["units"]), ZERO)
-
-
-def _revenue(rows: list[tuple[Row, int]]) -> Any:
-    return Near(_exact(rows), "0.0051")
+def _cost(rows: list[tuple[Row, int]]) -> Decimal:
+    """With the four digits that amounts have, line by line."""
+    return add(rounded(sold["amount"] * count / sold["units"], 4) for sold, count in rows)
 
 
 def rpt_group_daily(shop: Shop, group: Group) -> list[Row]:
