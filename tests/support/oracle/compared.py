@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.support.oracle.parsed import Row
-
-
-class Near:
-    """A number that may be off by as much as rounding makes of it; the exact one is not told by the mart."""
-
-    def __init__(self, value: Any, off: str) -> None:
-        self.value, self.off = Decimal(value), Decimal(off)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, int | float | Decimal) and abs(Decimal(str(other)) - self.value) <= self.off
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
-        return f"about {self.value:.6f}"
 
 
 def differences(mart: str, key: Sequence[str], expected: Sequence[Row], got: Sequence[Row]) -> list[str]:
@@ -45,8 +28,6 @@ def differences(mart: str, key: Sequence[str], expected: Sequence[Row], got: Seq
 
 def is_same(expected: Any, got: Any) -> bool:
     """True when both say the same, in whatever type a database says it."""
-    if isinstance(expected, Near):
-        return bool(expected == got)
     if isinstance(expected, datetime) and isinstance(got, datetime):
         return expected.astimezone(UTC) == (got if got.tzinfo else got.replace(tzinfo=UTC)).astimezone(UTC)
     return bool(expected == got) and isinstance(expected, bool) == isinstance(got, bool)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tests.support.oracle.compared import Near
 from tests.support.oracle.exchanges import orders_of
 from tests.support.oracle.money import ratio, rpt_returns_daily
 from tests.support.oracle.months import next_month
@@ -86,7 +85,7 @@ def rpt_group_daily(shop: Shop, group: Group) -> list[Row]:
                 "rate": rate,
                 "returns": sum(row["returns"] for row in rows),
                 "units_returned": sum(row["units_returned"] for row in rows),
-                **{name: None if rate is None else Near(value * rate, "0.0051") for name, value in money.items()},
+                **{name: None if rate is None else rounded(value * rate, 4) for name, value in money.items()},
             }
         )
     return found
