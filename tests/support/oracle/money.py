@@ -49,8 +49,8 @@ def outcomes(ret: Return) -> dict[str, bool]:
 
 
 def ratio(part: Decimal | int | None, whole: Decimal | int) -> Decimal | None:
-    """A share, null where there is no whole."""
-    return rounded(Decimal(part) / whole, 4) if whole and part is not None else None
+    """A share, null where there is no whole; of eight digits, as the databases divide, then of four."""
+    return rounded(rounded(Decimal(part) / whole, 8), 4) if whole and part is not None else None
 
 
 def durations(ret: Return) -> dict[str, Decimal | None]:
