@@ -13,7 +13,6 @@ with labels as (
         b.updated_at,
         case when lower(trim(b.carrier)) not in ('', 'n/a') then b.carrier end as carrier,
         case when lower(trim(b.status)) not in ('', 'n/a') then lower(trim(b.status)) end as status,
-        case when cast(b.line_items as text) like '[%' then json_array_length(cast(b.line_items as json)) end as units,
         case
             when cast(b.line_items as text) like '[%'
             then replace(replace(replace(replace(cast(b.line_items as text), '[', ','), ']', ','), '"', ''), ' ', '')
@@ -145,7 +144,7 @@ select
         when j.status in ('new', 'pre_transit', 'pending') then 'not sent'
         else 'unknown'
     end as stage, -- not sent, on its way, delivered, problem or unknown.
-    j.units, -- Units the label is for; null when the API does not say.
+    case when j.unit_ids = ',,' then 0 else cast(length(j.unit_ids) - length(replace(j.unit_ids, ',', '')) - 1 as integer) end as units, -- Units the label is for; null when the API does not say.
     j.updated_at as scanned_at, -- Last time the carrier reported something.
     j.first_scanned_at, -- When the carrier first had it on its way, as far as runs saw; null when none saw it on its way. Later than it was when no run came in between.
     j.delivered_at, -- When the package arrived: the date in its units' notices, else the last scan of a delivered label.
