@@ -35,7 +35,7 @@ select
     cast(date_trunc('month', d.day) + interval '1 month' as date) - 1 as month_end, -- Last day of its month: the `month_end` of the reports.
     cast(date_trunc('week', d.day) as date) as week_start, -- The Monday of its week.
     cast(extract(week from d.day) as integer) as iso_week, -- Number of its week, ISO 8601.
-    cast(extract(isodow from d.day) as integer) as weekday, -- Day of the week, 1 for Monday to 7 for Sunday.
-    extract(isodow from d.day) > 5 as is_weekend -- True on Saturday and Sunday.
+    cast(date_diff('day', cast(date_trunc('week', d.day) as date), d.day) + 1 as integer) as weekday, -- Day of the week, 1 for Monday to 7 for Sunday.
+    date_diff('day', cast(date_trunc('week', d.day) as date), d.day) > 4 as is_weekend -- True on Saturday and Sunday.
 from days as d
 join years as y on extract(year from d.day) between y.first_year and y.last_year

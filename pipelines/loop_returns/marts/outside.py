@@ -76,7 +76,7 @@ def outside(name: str, alias: str, given: Given) -> exp.Expr:
     """The table that the setting of that name names; where it names none, the same columns without rows."""
     if place := given.tables.get(name):
         return exp.select(*OUTSIDE[name].split(", ")).from_(place).subquery(alias)
-    return exp.select(*(f"null as {column}" for column in OUTSIDE[name].split(", "))).where("1 = 0").subquery(alias)
+    return exp.select(*(f"cast(null as text) as {column}" for column in OUTSIDE[name].split(", "))).limit(0).subquery(alias)
 
 
 def refuse_unreadable(reader: Reader, given: Given) -> None:

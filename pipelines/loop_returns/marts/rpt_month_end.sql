@@ -123,7 +123,7 @@ sums as (
         sum(coalesce(c.exchanges, 0)) over w as exchanges
     from months as m
     left join changes as c on c.shop = m.shop and c.currency = m.currency and c.month = m.month
-    window w as (partition by m.shop, m.currency order by m.month)
+    window w as (partition by m.shop, m.currency order by m.month rows unbounded preceding)
 ),
 judged as (
     select

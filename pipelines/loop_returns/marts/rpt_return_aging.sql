@@ -18,7 +18,7 @@ with units as (
 aged as (
     select
         f.*,
-        cast(current_timestamp at time zone $zone_of_f as date) - f.submitted_date as age_days,
+        date_diff('day', f.submitted_date, cast(current_timestamp at time zone $zone_of_f as date)) as age_days,
         case
             when u.arrived = u.units or (u.units is null and coalesce(f.delivered_at is not null or f.label_status = 'delivered', false))
             then 'delivered'

@@ -150,20 +150,17 @@ def _filling(reader: Reader, one: _Planned) -> list[str]:
 
 def _types(reader: Reader, table: str) -> list[tuple[Any, ...]]:
     """Name and type of each column, in order."""
-    where = f"table_schema = {reader.literal(reader.dataset)} AND table_name = {reader.literal(table)}"
-    return reader.rows(
-        "SELECT column_name, data_type, numeric_precision, numeric_scale FROM information_schema.columns"  # noqa: S608
-        f" WHERE {where} ORDER BY ordinal_position"
-    )
+    view, here = reader.information("columns")
+    digits = "" if reader.dialect == "bigquery" else ", numeric_precision, numeric_scale"  # there the type holds them
+    where = f"{here} AND lower(table_name) = {reader.literal(table)}"
+    return reader.rows(f"SELECT column_name, data_type{digits} FROM {view} WHERE {where} ORDER BY ordinal_position")  # noqa: S608
 
 
 def _kinds(reader: Reader) -> dict[str, Kind]:
     """Which marts exist, and as what."""
     names = {mart.name for mart in all_marts()}
-    dataset = reader.literal(reader.dataset)
-    rows = reader.rows(
-        f"SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = {dataset}"  # noqa: S608 - escaped
-    )
+    view, here = reader.information("tables")
+    rows = reader.rows(f"SELECT table_name, table_type FROM {view} WHERE {here}")  # noqa: S608 - escaped
     return {name.lower(): "VIEW" if kind == "VIEW" else "TABLE" for name, kind in rows if name.lower() in names}
 
 
@@ -178,11 +175,11 @@ def _translated(mart: Mart, reader: Reader, stored: Mapping[str, Collection[str]
     for table in list(tree.find_all(exp.Table)):
         if table.name in inner:
             continue
-        name = exp.to_table(reader.name(table.name), dialect=reader.dialect)
+        name = exp.to_table(reader.name(table.name), dialect=reader.written_in)
         table.replace(outside(table.name, table.alias, given) if table.name in OUTSIDE else _source(table, name, stored))
     for place in list(tree.find_all(exp.Placeholder)):
         place.replace(value(place.name, given))
-    return tree.sql(dialect=reader.dialect, comments=False)
+    return tree.sql(dialect=reader.written_in, comments=False)
 
 
 def _source(table: exp.Table, qualified: exp.Table, stored: Mapping[str, Collection[str]]) -> exp.Expr:
@@ -193,5 +190,5 @@ def _source(table: exp.Table, qualified: exp.Table, stored: Mapping[str, Collect
         return exp.alias_(qualified, alias, table=True)
     nulls = [f"cast(null as {_TYPES.get(column.type, column.type)}) as {column.name}" for column in missing]
     if not there:
-        return exp.select(*nulls, dialect="duckdb").where("1 = 0").subquery(alias)
+        return exp.select(*nulls, dialect="duckdb").limit(0).subquery(alias)
     return exp.select("t.*", *nulls, dialect="duckdb").from_(exp.alias_(qualified, "t", table=True)).subquery(alias)

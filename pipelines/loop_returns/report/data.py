@@ -183,17 +183,17 @@ class _Asked:
     def _fetched(self, name: str) -> pa.Table:
         if self._reader.dialect == "duckdb":
             return self._fetched_from_duckdb(self._sql(name))
-        with self._reader.sql.execute_query(self._sql(name)) as cursor:
+        with self._reader.query(self._sql(name)) as cursor:
             names, rows = [column[0] for column in cursor.description], cursor.fetchall()
             return pa.table({name: pa.array([row[place] for row in rows]) for place, name in enumerate(names)})
 
     def _fetched_from_duckdb(self, sql: str) -> pa.Table:
         connection = self._reader.sql.native_connection.cursor()
         try:
-            found: pa.Table = connection.execute(sql).to_arrow_table()
+            found: pa.Table = connection.sql(sql).to_arrow_table()
         except duckdb.OutOfMemoryException:  # facts that are views are worked out whole
             _take_more_memory(connection)
-            found = connection.execute(sql).to_arrow_table()
+            found = connection.sql(sql).to_arrow_table()
         return found
 
     def _sql(self, name: str) -> str:

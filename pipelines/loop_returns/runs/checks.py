@@ -86,9 +86,9 @@ def _translated(sql: str, reader: Reader, columns: Mapping[str, set[str]]) -> st
     if not all(one.name in stored[one.table] for one in tree.find_all(exp.Column) if one.table in stored):
         return None
     for table in tables:
-        full = exp.to_table(reader.name(table.name), dialect=reader.dialect)
+        full = exp.to_table(reader.name(table.name), dialect=reader.written_in)
         table.replace(exp.alias_(full, table.alias, table=True))
-    return tree.sql(dialect=reader.dialect)
+    return tree.sql(dialect=reader.written_in)
 
 
 def _result(rule: _Rule, failed: int) -> Check:

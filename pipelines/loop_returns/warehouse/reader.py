@@ -5,13 +5,15 @@ Values travel as parameters or as tables; a literal is made only of a constant, 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from typing import Any, Final
 
 import dlt
 import pyarrow as pa
+import sqlglot
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.job_client_impl import SqlJobClientBase
+from sqlglot import exp
 
 from loop_returns.dates import EARLIEST, LATEST
 from loop_returns.errors import DatabaseInUseError
@@ -19,6 +21,7 @@ from loop_returns.warehouse.connection import is_in_use, open_duckdb
 from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, has_sql, sql_client, stored_state
 from loop_returns.warehouse.failures import explain
+from loop_returns.warehouse.translate import translated, written_in
 
 _ROWS: Final = 10_000  # of a result at a time
 _ROWS_OF_DUCKDB: Final = 100_000
@@ -32,19 +35,27 @@ class Reader:
         self._client = client
         self.sql: Any = client.sql_client
         self.dialect: str = client.capabilities.sqlglot_dialect or "postgres"
+        self.written_in = written_in(self.dialect)  # the dialect of the statements that are given to this reader
         self.dataset: str = self.sql.fully_qualified_dataset_name(quote=False).split(".")[-1]
 
     def name(self, table: str) -> str:
-        """The full name of a table, quoted for this destination."""
-        return str(self.sql.make_qualified_table_name(table))
+        """The full name of a table, quoted for a statement."""
+        name: str = self.sql.make_qualified_table_name(table)
+        return name if self.written_in == self.dialect else exp.to_table(name, dialect=self.dialect).sql(self.written_in)
 
     def column(self, name: str) -> str:
-        """The name of a column, quoted for this destination."""
-        return str(self.sql.escape_column_name(name))
+        """The name of a column, quoted for a statement."""
+        return str(sqlglot.to_identifier(self.sql.escape_column_name(name, quote=False), quoted=True).sql(self.written_in))
 
     def literal(self, value: str) -> str:
-        """The text as an SQL literal of this destination."""
-        return str(self._client.capabilities.escape_literal(value))
+        """The text as a literal of a statement."""
+        return exp.Literal.string(value).sql(self.written_in)
+
+    def information(self, view: str) -> tuple[str, str]:
+        """A view of the information schema, and the condition that a row of it is about this dataset."""
+        if self.dialect == "bigquery":  # each dataset has one of its own
+            return f"{self.name('x').rpartition('.')[0]}.INFORMATION_SCHEMA.{view.upper()}", "1 = 1"
+        return f"information_schema.{view}", f"table_schema = {self.literal(self.dataset)}"
 
     def time(self, column: str) -> str:
         """The column for a query, null where it holds a time out of bounds: an older version may have loaded one."""
@@ -65,10 +76,15 @@ class Reader:
         stored = self._client.get_storage_tables(sorted(tables))
         return {name: {column.lower() for column in columns} for name, columns in stored if columns}
 
+    def query(self, sql: str, *values: Any) -> AbstractContextManager[Any]:
+        """A cursor with the rows of a query in which `%s` stand for the values."""
+        cursor: AbstractContextManager[Any] = self.sql.execute_query(translated(sql, self.dialect), *values)
+        return cursor
+
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of a query in which `%s` stand for the values; none where a table is not there yet."""
         try:
-            with self.sql.execute_query(sql, *values) as cursor:
+            with self.query(sql, *values) as cursor:
                 return [tuple(row) for row in cursor.fetchall()]
         except DatabaseUndefinedRelation:
             return []
@@ -80,7 +96,7 @@ class Reader:
     def parts(self, sql: str, *values: Any, schema: pa.Schema) -> Iterator[pa.Table]:
         """As `table`, in parts: nothing else may be asked between two of them."""
         try:
-            with self.sql.execute_query(sql, *values) as cursor:
+            with self.query(sql, *values) as cursor:
                 if self.dialect == "duckdb":
                     native = cursor.native_cursor
                     read = getattr(native, "to_arrow_reader", None) or native.fetch_record_batch  # as DuckDB 1.4 calls it
@@ -102,13 +118,14 @@ class Reader:
                 self.execute(statement)
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """What is executed within it counts as a whole, or not at all."""
-        begun: AbstractContextManager[Any] = self.sql.begin_transaction()
+        """What is executed within it counts as a whole or not at all, where a transaction may hold statements that make views."""
+        begins = self._client.capabilities.supports_ddl_transactions
+        begun: AbstractContextManager[Any] = self.sql.begin_transaction() if begins else nullcontext()
         return begun
 
     def execute(self, sql: str, *values: Any) -> None:
         """Runs a statement in which `%s` stand for the values."""
-        self.sql.execute_sql(sql, *values)
+        self.sql.execute_sql(translated(sql, self.dialect), *values)
 
     def state(self, shop: str) -> dict[str, Any]:
         """What dlt's state in the destination holds about the shop; empty when there is nothing yet."""
