@@ -77,7 +77,7 @@ class Client:
 
 @pytest.mark.parametrize("destination", ["snowflake", "bigquery", "databricks"])
 def test_names_and_literals(destination: str) -> None:
-    """Names have the destination's case and quotes, also where dlt has no function for literals; views need no transaction."""
+    """Names have the destination's case and quotes; literals need no function of dlt's, views no transaction."""
     client = Client(destination)
     reader = Reader(client)  # type: ignore[arg-type] # as far as it is used
     reader.execute(f"SELECT {reader.column('state')} FROM {reader.name('returns')} WHERE note = {reader.literal(chr(39))}")
@@ -94,7 +94,7 @@ def test_names_and_literals(destination: str) -> None:
 
 @pytest.mark.engines
 def test_analyzed_by_bigquery() -> None:
-    """BigQuery's own analyzer takes each of them, with our tables as dlt makes them there, and the marts as they are made."""
+    """BigQuery's own analyzer takes each of them, with our tables as dlt makes them there, and then the marts."""
     pytest.importorskip("zetasql")
     from tests.dialects.bigquery import Warehouse
 

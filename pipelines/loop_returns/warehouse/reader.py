@@ -118,7 +118,7 @@ class Reader:
                 self.execute(statement)
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """What is executed within it counts as a whole or not at all, where a transaction may hold statements that make views."""
+        """What is executed within it counts as a whole or not at all, where a transaction may hold what makes views."""
         begins = self._client.capabilities.supports_ddl_transactions
         begun: AbstractContextManager[Any] = self.sql.begin_transaction() if begins else nullcontext()
         return begun
