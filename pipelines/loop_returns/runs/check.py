@@ -144,7 +144,7 @@ def _warehouse(options: Options, client: LoopClient, *, shop: str) -> str:
         raise
     except Exception as error:  # each destination has errors of its own
         raise explain(error, target) from error
-    return f"{where} can be written, dataset `{target.dataset}`."
+    return f"{where} can be written, dataset `{target.dataset}`. {target.untried or ''}".rstrip()
 
 
 def _try_table(sql: Any) -> None:

@@ -41,6 +41,8 @@ def open_session(
         publish_path(target, copy)  # refuse a useless path before a long run, not after it
     for warning in open_warehouse(target.file) if target.file else ():
         progress.note(warning)
+    if target.untried:
+        progress.note(target.untried)
     run, journal = Run(command, settings.shop, timezone=settings.timezone), RunJournal(target.folder)
     noting = nullcontext() if options.dry_run else journal.noting(run)
     with noting, hold(target, command=command) as confirm:

@@ -1,4 +1,4 @@
-"""Finds the warehouse: which dlt destination, where exactly, and whether it can keep a mirror true."""
+"""Finds the warehouse: which dlt destination, and where exactly."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredent
 
 from loop_returns.errors import ConfigurationError
 from loop_returns.warehouse.dlt_internals import configuration, data_folder, looked_up_once, schema_name
+from loop_returns.warehouse.levels import level_of, refuse
 
 DUCKDB_FILE: Final = "loop.duckdb"
 
@@ -31,8 +32,27 @@ class Target:
 
     @property
     def is_postgres(self) -> bool:
-        """True for PostgreSQL itself, which has locks, indexes and statistics of its own kind."""
-        return str(self.destination.destination_type).endswith(".postgres")
+        """True for PostgreSQL itself, which has indexes and statistics of its own kind."""
+        return _kind(self.destination) == "postgres"
+
+    @property
+    def catalog(self) -> Any:
+        """The credentials of the catalogue of a DuckLake; None elsewhere."""
+        return getattr(configuration(self.destination, self.dataset).credentials, "catalog", None) if self.is_lake else None
+
+    @property
+    def is_lake(self) -> bool:
+        """True for a DuckLake, which keeps rows in files and the rest in a database, its catalogue."""
+        return _kind(self.destination) == "ducklake"
+
+    @property
+    def untried(self) -> str | None:
+        """What to tell whoever chose a destination that the tests of this project do not run."""
+        kind = _kind(self.destination)
+        if self.is_lake and not self.catalog.drivername.startswith("postgres"):
+            return f"A DuckLake is tested here with PostgreSQL as its catalogue only, not with {self.catalog.drivername}."
+        tried = "loads were not tried here; a reconcile tells whether the copy is right."
+        return f"The destination `{kind}` is expected to work, but {tried}" if level_of(kind) == "expected" else None
 
     @property
     def folder(self) -> Path:
@@ -52,36 +72,44 @@ class Target:
 def find_target(*, destination: str = "duckdb", dataset: str = "loop_returns", file: str | None = None) -> Target:
     """The warehouse by its dlt name, set up the dlt way. DuckDB's is `file`, else what is configured, else `DUCKDB_FILE`.
 
-    Raises ConfigurationError when there is no such destination, when it is not configured, or when it cannot replace rows.
+    Raises ConfigurationError when there is no such destination, when it is not configured, or when it is refused.
     """
     resolved = looked_up_once(_destination(destination, file))
+    refuse(_kind(resolved), name=destination)
     try:
         config: Any = configuration(resolved, dataset)
+        resolved.client_class  # noqa: B018 # imports the destination's driver
     except ConfigurationException as error:
         raise ConfigurationError(
             f"The destination `{destination}` is not configured: {str(error).splitlines()[0]} Put its credentials into "
             f".dlt/secrets.toml under [destination.{destination}.credentials], or into the environment as "
             f"DESTINATION__{destination.upper()}__CREDENTIALS."
         ) from error
+    except ImportError as error:
+        raise _lacking(destination, error) from error
     except InvalidInMemoryDuckdbCredentials as error:
         raise ConfigurationError(
             "An in-memory DuckDB is gone when the command ends. Name a file with --database, or in "
             "DESTINATION__DUCKDB__CREDENTIALS."
         ) from error
-    if "delete-insert" not in (resolved.capabilities().supported_merge_strategies or ()):
-        raise ConfigurationError(
-            f"The destination `{destination}` cannot replace rows: dlt would append to it, and line items that left a "
-            "return would stay. Use one that can, such as duckdb, ducklake, postgres, snowflake or bigquery."
-        )
     dataset = schema_name(config)
-    if not _is_duckdb(resolved):
+    if _kind(resolved) != "duckdb":
         return Target(resolved, dataset, str(config), file=None)
     path = _duckdb_file(config.credentials.database, dataset)
     return Target(resolved, dataset, f"duckdb:///{path}", path)
 
 
-def _is_duckdb(destination: Any) -> bool:
-    return str(destination.destination_type).endswith(".duckdb")
+def _kind(destination: Any) -> str:
+    """dlt's name of the kind of destination, however the operator called this one."""
+    return str(destination.destination_type).rpartition(".")[2]
+
+
+def _lacking(name: str, error: ImportError) -> ConfigurationError:
+    what = ", ".join(map(str, getattr(error, "dependencies", [error])))  # dlt names packages, Python what it looked for
+    return ConfigurationError(
+        f"The destination `{name}` needs a package or library that is not installed ({what}). "
+        f"Install it: pip install 'dlt[{name}]'."
+    )
 
 
 def _destination(name: str, file: str | None) -> Any:
@@ -91,13 +119,13 @@ def _destination(name: str, file: str | None) -> Any:
             from loop_returns.warehouse.copy_csv import postgres  # needs psycopg2
 
             resolved = postgres(**resolved.config_params)
-        if file is not None and not _is_duckdb(resolved):
+        if file is not None and _kind(resolved) != "duckdb":
             raise ConfigurationError(
                 f"--database names a DuckDB file, and `{name}` is no DuckDB. Leave out one of --database and --destination."
             )
         key = f"destination.{name}.credentials"
         configured: Any = dlt.secrets.get(key) or dlt.config.get(key) or dlt.config.get(f"{key}.database")
-        if _is_duckdb(resolved) and (file is not None or not configured):
+        if _kind(resolved) == "duckdb" and (file is not None or not configured):
             path = DUCKDB_FILE if file is None else file
             path = path if path.startswith(":") else str(Path(path).expanduser().resolve())
             return Destination.from_reference(name, credentials=path)
@@ -106,11 +134,8 @@ def _destination(name: str, file: str | None) -> Any:
             f"dlt knows no destination `{name}`. Pick one of dlt's, such as duckdb (the default), postgres, snowflake or "
             "bigquery; a named one needs `destination_type` in .dlt/config.toml."
         ) from error
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"The destination `{name}` needs a package that is not installed ({error.name}). "
-            f"Install it: pip install 'dlt[{name}]'."
-        ) from error
+    except ImportError as error:
+        raise _lacking(name, error) from error
     return resolved
 
 

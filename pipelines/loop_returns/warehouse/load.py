@@ -29,6 +29,7 @@ from loop_returns.warehouse.dlt_internals import (
     signals_kept,
 )
 from loop_returns.warehouse.failures import explain, is_out_of_memory
+from loop_returns.warehouse.json_lines import json_as_values
 from loop_returns.warehouse.reader import Reader, connected, shop_of
 from loop_returns.warehouse.repair import repair
 from loop_returns.warehouse.upkeep import analyze, make_indexes
@@ -155,10 +156,10 @@ class Warehouse:
         return attempts(attempt)
 
     def _load(self, source: Callable[[], Any]) -> Any:
-        formats = self.target.destination.capabilities().supported_loader_file_formats or ()
-        fastest = "parquet" if self.target.file is not None else "csv" if self.target.is_postgres else "insert_values"
-        file_format: Any = fastest if fastest in formats else None
-        with signals_kept():
+        file_format: Any = self.target.destination.capabilities().preferred_loader_file_format
+        if self.target.file is not None or self.target.is_postgres:  # there others are faster than what dlt prefers
+            file_format = "csv" if self.target.is_postgres else "parquet"
+        with signals_kept(), json_as_values():
             info = self.pipeline.run(source(), loader_file_format=file_format)
         forget_lookups()
         self.loads += info.loads_ids
