@@ -30,10 +30,10 @@ LAYERS = (  # each imports only from those below it
 )
 WITHIN_A_LAYER = {"marts": {"warehouse"}, "settings": {"dates", "errors"}, "dates": {"errors"}}
 NARROWER = {  # what these may import, wherever they stand
-    "__init__": {"source", "runs"},  # the public face, resolved on first use
+    "__init__": {"source", "runs", "settings", "errors"},  # the public face, resolved on first use
     "__main__": {"cli"},
     "_version": set(),
-    "docgen": {"marts", "tables", "settings", "api", "api.facts"},
+    "docgen": {"marts", "warehouse", "tables", "settings", "api", "api.facts"},
     "sandbox": set(),  # it knows the API from its documentation, not from the client it is there to test
 }
 LONGEST_MODULE, LONGEST_FUNCTION = 250, 40  # lines

@@ -10,9 +10,9 @@ import dlt
 import pytest
 from dlt.common.configuration.container import Container
 from dlt.extract.incremental.context import TimeIntervalContext
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from loop_returns import loop_returns_source
-from loop_returns.errors import ConfigurationError
 from loop_returns.sandbox import Quirks, Shop
 from tests.support.driving import NOW
 from tests.support.mirror import CHILDREN
@@ -228,5 +228,16 @@ def test_a_stray_key_is_not_used(driver: Driver, monkeypatch: pytest.MonkeyPatch
     assert driver.query("SELECT DISTINCT shop FROM returns") == [("default",)]
     monkeypatch.delenv("SOURCES__LOOP_RETURNS__API_KEY")
     monkeypatch.setenv("API_KEY", "somebody-elses-key")
-    with pytest.raises(ConfigurationError, match="no API key"):
-        loop_returns_source()
+    with pytest.raises(PipelineStepFailed, match="no API key"):
+        load(driver)
+
+
+def test_a_missing_key_is_missed_when_it_is_used(driver: Driver, monkeypatch: pytest.MonkeyPatch):
+    """A source can be made without a key, as schedulers do to learn what there is; it uses the one that is there later."""
+    monkeypatch.delenv("SOURCES__LOOP_RETURNS__API_KEY")
+    source = loop_returns_source(pii="hash")
+    assert sorted(source.resources) == ["advanced_shipping_notices", "returns"]
+    monkeypatch.setenv("SOURCES__LOOP_RETURNS__API_KEY", driver.sandbox.api_key)
+    monkeypatch.setenv("SOURCES__LOOP_RETURNS__PII_KEY", "a-key-of-the-tests-with-enough-letters")
+    load(driver, source)
+    assert driver.count("returns") > 0

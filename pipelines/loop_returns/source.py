@@ -6,9 +6,10 @@ mark what is gone.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, cast
@@ -39,6 +40,7 @@ from loop_returns.warehouse.dlt_internals import SOURCE, load_id
 
 _CURSOR: Final = dlt.sources.incremental[datetime]("updated_at", primary_key=(), on_cursor_value_missing="include")
 _AT_ONCE: Final = Limits(rows=sys.maxsize, idle_rows=sys.maxsize)  # one package, so the newest copy of everything
+LookUp = Callable[..., Settings]  # `load` with the arguments of the source
 _RETURNS: Final = (RETURNS.name, *(child.name for child in CHILDREN))  # the tables of one return
 
 
@@ -71,22 +73,23 @@ def loop_returns_source(
     by its full name only. `start_date` counts for the first run only, unless there is an `end_date`, the moment up to
     which to read.
 
-    Raises ConfigurationError when a setting is missing or cannot be used.
+    Raises ConfigurationError when a setting cannot be used. Keys are looked up when the source is read: a missing one
+    must not keep a scheduler from loading its other jobs.
     """
-    settings = load(
-        shop=shop, api_key=api_key, base_url=base_url, start_date=start_date, window_days=window_days, page_size=page_size,
-        requests_per_minute=requests_per_minute, max_concurrency=max_concurrency, lookback=lookback,
-        asn_horizon_days=asn_horizon_days, pii=pii, pii_key=pii_key,
+    look_up = partial(
+        load, shop=shop, api_key=api_key, base_url=base_url, start_date=start_date, window_days=window_days,
+        page_size=page_size, requests_per_minute=requests_per_minute, max_concurrency=max_concurrency,
+        lookback=lookback, asn_horizon_days=asn_horizon_days, pii=pii, pii_key=pii_key,
     )  # fmt: skip
-    yield from _incremental_resources(settings, parse_when(end_date) if isinstance(end_date, str) else end_date)
+    yield from _incremental_resources(look_up, parse_when(end_date) if isinstance(end_date, str) else end_date)
 
 
-def _incremental_resources(settings: Settings, end: datetime | None) -> Iterator[DltResource]:
-    Privacy.of(settings)  # refuse a missing key at once
+def _incremental_resources(look_up: LookUp, end: datetime | None) -> Iterator[DltResource]:
+    settings = look_up(need_key=False)
     horizon = timedelta(days=settings.asn_horizon_days)
     returns = dlt.resource(_changed_returns, **dlt_hints(RETURNS))
-    yield _with_children(returns(settings, _incremental(settings.start_date, end, settings.lookback)))
-    yield dlt.resource(_changed_notices, **dlt_hints(ASN))(settings, _incremental(settings.start_date, end, horizon))
+    yield _with_children(returns(look_up, _incremental(settings.start_date, end, settings.lookback)))
+    yield dlt.resource(_changed_notices, **dlt_hints(ASN))(look_up, _incremental(settings.start_date, end, horizon))
 
 
 def _incremental(start: datetime, end: datetime | None, lag: timedelta) -> Any:
@@ -112,10 +115,11 @@ def _with_children(returns: DltResource, *, append: bool = False) -> DltResource
     return returns
 
 
-def _changed_returns(settings: Settings, updated_at: dlt.sources.incremental[datetime] = _CURSOR) -> Iterator[Any]:
+def _changed_returns(look_up: LookUp, updated_at: dlt.sources.incremental[datetime] = _CURSOR) -> Iterator[Any]:
     """Everything that was updated in the incremental's range; the cursor moves when all of it was taken."""
     updated_at.advance(cast("datetime", None))  # the API has filtered by the range: every row it sends is wanted
     _with_children(dlt.current.resource())  # again: `run` has meanwhile given its file format to the root alone
+    settings = look_up()
     state = _state(settings)  # refuses another key before anything is read
     _remember(settings, state)
     for name in _RETURNS:
@@ -135,9 +139,10 @@ def _changed_returns(settings: Settings, updated_at: dlt.sources.incremental[dat
         updated_at.advance(reading.state.cursor)
 
 
-def _changed_notices(settings: Settings, updated_at: dlt.sources.incremental[datetime] = _CURSOR) -> Iterator[Any]:
+def _changed_notices(look_up: LookUp, updated_at: dlt.sources.incremental[datetime] = _CURSOR) -> Iterator[Any]:
     """The notices of the incremental's range, and of the days of returns that earlier runs saw change."""
     updated_at.advance(cast("datetime", None))
+    settings = look_up()
     state = _state(settings)
     _remember(settings, state)
     yield _item(ASN.name, arrow_schema(ASN.name).empty_table())

@@ -11,6 +11,7 @@ import pytest
 from loop_returns.api.facts import STATES
 from loop_returns.docgen import write_page
 from loop_returns.docgen.dbt_sources import dbt_sources
+from loop_returns.docgen.destinations import destinations_table
 from loop_returns.docgen.dictionary import dictionary, examples
 from loop_returns.docgen.settings import settings_table
 from loop_returns.marts import all_marts
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 yaml = pytest.importorskip("yaml")  # comes with dlt
 
 DOCS = ROOT / "pipelines" / "docs"
-GENERATED = {"dictionary": dictionary, "settings": settings_table}  # page, and module of `docgen` that writes it
+GENERATED = {
+    "dictionary": dictionary,
+    "settings": settings_table,
+    "destinations": destinations_table,
+}  # page, and module of `docgen` that writes it
 
 
 @pytest.mark.parametrize("name", GENERATED)

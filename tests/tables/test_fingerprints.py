@@ -120,7 +120,7 @@ def test_the_public_source(drive: Callable[..., Driver], shop: Shop, tmp_path: P
     )
     given = {"api_key": driver.sandbox.api_key, "base_url": driver.sandbox.url, "pii": "hash", "start_date": "2026-08-01"}
     with pytest.raises(Exception, match="loop-returns check"):
-        loop_returns_source(**given)
+        pipeline.run(loop_returns_source(**given))
     pipeline.run(loop_returns_source(**given, pii_key=KEY))
     with pipeline.sql_client() as client:
         mails = client.execute_sql("SELECT customer FROM returns WHERE customer <> ''") or ()

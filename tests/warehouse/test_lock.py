@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from filelock import FileLock
 from loop_returns.errors import ConfigurationError, LockedError, WarehouseError
 from loop_returns.warehouse.destination import Target, find_target
 from loop_returns.warehouse.lock import hold, holder
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,18 +27,21 @@ HOLD = """
 import sys
 from loop_returns.warehouse.destination import find_target
 from loop_returns.warehouse.lock import hold
-with hold(find_target(destination=sys.argv[1]), command=sys.argv[2]):
+print("begun", flush=True)
+with hold(find_target(destination=sys.argv[1]), command=sys.argv[2], wait=float(sys.argv[3])):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
 @contextmanager
-def another_run(folder: Path, data: Path, *, command: str = "sync", **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the lock until the block ends, with `data` as dlt's folder."""
+def another_run(
+    folder: Path, data: Path, *, command: str = "sync", wait: float = 0, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lock until the block ends, with `data` as dlt's folder; one that waits is about to."""
     destination = "postgres" if environment else "duckdb"
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, destination, command],
+        [sys.executable, "-c", HOLD, destination, command, str(wait)],
         cwd=folder,
         env={**os.environ, "DLT_DATA_DIR": str(data), **environment},
         stdin=subprocess.PIPE,
@@ -44,7 +49,8 @@ def another_run(folder: Path, data: Path, *, command: str = "sync", **environmen
         text=True,
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
+        assert process.stdout.readline() == "begun\n"
+        assert wait or process.stdout.readline() == "held\n"
         try:
             yield process
         finally:
@@ -83,6 +89,29 @@ def test_killed_run_leaves_no_lock(target: Target, tmp_path: Path):
             assert found is not None
             assert found.pid == os.getpid()
     assert holder(target) is None
+
+
+@pytest.mark.parametrize("destination", ["duckdb", "postgres"])
+def test_queue(destination: str, target: Target, postgres: str, tmp_path: Path):
+    """A run that waits gets the warehouse when the other one has ended; of two that wait, one after the other."""
+    environment = {"DESTINATION__POSTGRES__CREDENTIALS": postgres} if destination == "postgres" else {}
+    with (
+        another_run(tmp_path, tmp_path / "mine", **environment) as first,
+        another_run(tmp_path, tmp_path / "hers", wait=PATIENCE, **environment) as second,
+        another_run(tmp_path, tmp_path / "his", wait=PATIENCE, **environment) as third,
+    ):
+        first.kill()
+        waiting = {one.stdout: one for one in (second, third) if one.stdout is not None}
+        while waiting:
+            (got, *_), _, _ = select.select(list(waiting), [], [], PATIENCE)
+            assert got.readline() == "held\n"
+            waiting.pop(got).kill()
+
+
+def test_waiting_in_vain(target: Target, tmp_path: Path):
+    """Whoever has waited long enough is refused like one who did not wait."""
+    with another_run(tmp_path, tmp_path / "mine"), pytest.raises(LockedError), hold(target, command="sync", wait=0.1):
+        pass
 
 
 def test_dead_run_is_not_named(target: Target, tmp_path: Path):

@@ -80,6 +80,26 @@ def test_a_lock_lost_while_reading(driver: Driver, postgres: str) -> None:
     assert outcomes == [("failed", "WarehouseError"), ("done", None)]
 
 
+def test_a_lock_lost_long_before_a_load(driver: Driver, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run looks at its lock while it reads, and reads no further once that is lost."""
+    monkeypatch.setattr("loop_returns.runs.session.WATCH", 0)
+    driver.settings = {"max_concurrency": 1, "window_days": 1}  # many requests, one after the other
+    asked: list[str] = []
+
+    def lose(request: SeenRequest) -> None:
+        asked.append(request.path)
+        if len(asked) == 20:
+            assert end_locks(postgres) == 1
+
+    driver.sandbox.on_request = lose
+    with pytest.raises(WarehouseError, match=r"lock on .* was lost"):
+        driver.sync()
+    driver.sandbox.on_request = None
+    assert len(asked) < 100, "of more than two thousand"
+    assert driver.sync().outcome == "done"
+    driver.assert_equal()
+
+
 def test_a_lock_lost_in_the_end(driver: Driver, postgres: str) -> None:
     """When it is lost after the last load, neither marts nor the ledger are written."""
 

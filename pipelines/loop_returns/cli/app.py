@@ -60,7 +60,12 @@ def root(
 
 
 @command(app, "Bring the warehouse up to date with the shop.", *READING, "as_json")
-def sync(options: "Options", output: OutputOptions) -> int:
+def sync(
+    options: "Options",
+    output: OutputOptions,
+    *,
+    until: Annotated[str | None, Option(metavar="DATE", help="Read returns that were updated up to then, UTC.")] = None,
+) -> int:
     """Bring the warehouse up to date: everything the first time, then what changed.
 
     Safe to run as often as you like, from cron or CI: runs on one warehouse exclude each other, a killed run is
@@ -72,8 +77,12 @@ def sync(options: "Options", output: OutputOptions) -> int:
       loop-returns sync --only returns --json
       loop-returns sync --destination postgres --dataset loop --log-format json
       loop-returns sync --publish loop_read.duckdb     # readers never block the sync
+      loop-returns sync --wait 600 --until 2026-11-01T06:00:00Z --json     # from an orchestrator
     """
+    from loop_returns.cli.arguments import moment_of
     from loop_returns.runs import sync as runs
+
+    options = replace(options, until=None if until is None else moment_of("--until", until))
 
     settings = settings_for(options, need_key=not options.dry_run)
     if options.dry_run:
@@ -118,7 +127,9 @@ def backfill(
     )
 
 
-@command(app, "Compare value by value, repair, report differences.", *TARGET, "allow_deletions", "publish", "as_json")
+@command(
+    app, "Compare value by value, repair, report differences.", *TARGET, "allow_deletions", "publish", "wait", "as_json"
+)
 def reconcile(
     options: "Options",
     output: OutputOptions,
@@ -142,7 +153,7 @@ def reconcile(
     return run_with_progress(output, compare, settings_for(options), replace(options, dry_run=dry_run), days=days)
 
 
-@command(app, "See whether a sync would work.", *TARGET, "as_json")
+@command(app, "See whether a sync would work.", *TARGET, "wait", "as_json")
 def check(options: "Options", output: OutputOptions) -> int:
     """See whether a sync would work: key, scopes, Loop, and the right to write to the warehouse.
 

@@ -38,7 +38,7 @@ def range_of(start: str, end: str, *, now: datetime | None = None) -> tuple[date
 
     Raises ConfigurationError for what is no date, a range that is reversed, one before Loop existed, one not yet begun.
     """
-    first, last = _moment("--from", start), _moment("--to", end)
+    first, last = moment_of("--from", start), moment_of("--to", end)
     if _DATE_ONLY.fullmatch(end.strip()):
         last += _DAY - timedelta(seconds=1)
     if first > last:
@@ -58,7 +58,8 @@ def range_of(start: str, end: str, *, now: datetime | None = None) -> tuple[date
     return first, last
 
 
-def _moment(option: str, text: str) -> datetime:
+def moment_of(option: str, text: str) -> datetime:
+    """The moment that an option names, UTC. Raises ConfigurationError for what is none."""
     try:
         return parse_when(text)
     except ConfigurationError as error:

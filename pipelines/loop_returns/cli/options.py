@@ -39,7 +39,7 @@ def run_options(
     output: OutputOptions,
     *,
     destination: Annotated[
-        str, Option(metavar="NAME", help="Where to: duckdb, postgres, snowflake … any dlt destination that can merge.")
+        str, Option(metavar="NAME", help="Where to: duckdb, postgres, ducklake, snowflake, bigquery …")
     ] = "duckdb",
     dataset: Annotated[str, Option(metavar="NAME", help="Schema of the tables there.")] = "loop_returns",
     database: Annotated[
@@ -58,6 +58,9 @@ def run_options(
     publish: Annotated[
         str | None, Option(metavar="PATH", help="DuckDB: afterwards put a copy for readers there, replaced whole.")
     ] = None,
+    wait: Annotated[
+        float, Option(metavar="SECONDS", min=0, help="Wait so long for another run on this warehouse to end.")
+    ] = 0,
 ) -> "Options":
     """The options of a run. Raises ConfigurationError when `only` names what cannot be synced."""
     from loop_returns.cli.arguments import resources_of
@@ -71,7 +74,7 @@ def run_options(
         make_progress(output.log_format).note(
             "--abort-pending is no longer needed: what a run had read and not loaded is read again by the next one."
         )
-    return Options(destination, dataset, database, chosen, dry_run, publish, allow_deletions)
+    return Options(destination, dataset, database, chosen, dry_run, publish, allow_deletions, wait)
 
 
 def settings_for(options: "Options", *, need_key: bool = True) -> "Settings":
@@ -102,6 +105,6 @@ class _Event(logging.Formatter):
 
 
 TARGET: Final = ("destination", "dataset", "database")
-READING: Final = (*TARGET, "only", "dry_run", "allow_deletions", "abort_pending", "publish")
+READING: Final = (*TARGET, "only", "dry_run", "allow_deletions", "abort_pending", "publish", "wait")
 OUTPUT: Final = inspect.signature(OutputOptions).parameters
 SHARED: Final = {**inspect.signature(run_options).parameters, **OUTPUT}

@@ -1,4 +1,4 @@
-"""What is generated from the declarations: the data dictionary, the table of settings, and dbt sources."""
+"""What is generated from the declarations: the dictionary, the tables of settings and destinations, and dbt sources."""
 
 import re
 from pathlib import Path

@@ -35,6 +35,13 @@ class Clocks:
         now = datetime.now(UTC).replace(microsecond=0)
         return cls(now, now, now)
 
+    def stopped(self, until: datetime | None) -> Self:
+        """The time as if it were no later than that."""
+        if until is None:
+            return self
+        until = until.astimezone(UTC).replace(microsecond=0)
+        return replace(self, now=min(self.now, until), earliest=min(self.earliest, until), latest=min(self.latest, until))
+
 
 def tell(ask: Callable[[], datetime | None]) -> Clocks:
     """The time. `ask` is one request for Loop's, and is called again where the answer is far from this machine's."""

@@ -125,7 +125,7 @@ def _warehouse(options: Options, client: LoopClient, *, shop: str) -> str:
     target = options.target()
     where = str(target.file or target.location)
     try:
-        with hold(target, command="check"):
+        with hold(target, command="check", wait=options.wait):
             destination: Any = sql_client(target.destination, target.dataset)
             with destination.sql_client as sql:
                 _try_table(sql)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
 from typing import Final
 
 import duckdb
@@ -18,7 +19,7 @@ from loop_returns.settings import Settings, load
 from loop_returns.tables.privacy import Privacy
 from loop_returns.tables.runs import RUNS
 from loop_returns.warehouse.load import Warehouse
-from loop_returns.warehouse.lock import hold
+from loop_returns.warehouse.lock import hold, holder
 from loop_returns.warehouse.permissions import open_warehouse
 from loop_returns.warehouse.publish import publish, publish_path
 
@@ -45,7 +46,10 @@ def open_session(
         progress.note(target.untried)
     run, journal = Run(command, settings.shop, timezone=settings.timezone), RunJournal(target.folder)
     noting = nullcontext() if options.dry_run else journal.noting(run)
-    with noting, hold(target, command=command) as confirm:
+    if options.wait and (other := holder(target)):
+        progress.note(f"`{other.command}`, process {other.pid}, is at work on this warehouse: waiting for it.")
+    with noting, hold(target, command=command, wait=options.wait) as confirm:
+        run.started_at = datetime.now(UTC)
         journal.note(run)
         pages = target.folder / "pages"
         api = ApiReader(settings, pages, first_wait=options.limits.first_wait, on_retry=progress.waiting)

@@ -1,5 +1,6 @@
 """What a run has in hand while it works: it reads and loads, then refreshes the marts and checks the data."""
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
@@ -35,6 +36,7 @@ from loop_returns.warehouse.load import Warehouse
 
 RESOURCES: Final = (RETURNS.name, ASN.name)
 
+WATCH: Final = 30.0  # seconds from one look at the lock to the next while reading
 _INSTEAD: Final = "set DLT_DATA_DIR to another folder"
 
 
@@ -49,6 +51,8 @@ class Options:
     dry_run: bool = False
     publish: str | None = None
     allow_deletions: bool = False
+    wait: float = 0  # seconds for another run on this warehouse to end
+    until: datetime | None = None  # a sync reads what was updated up to then, at most
     limits: Limits = LIMITS
 
     def wants(self, resource: str) -> bool:
@@ -68,6 +72,7 @@ class Session:
         state: what is loaded so far, as the next load will write it.
         verified_before: the version of the program that found everything in order before this run.
         clock: the time at the start of the run.
+        looked: when the run last looked at its lock while it was reading.
         sets: a DuckDB in memory for questions about sets of rows.
     """
 
@@ -81,6 +86,7 @@ class Session:
     state: ShopState = field(default_factory=ShopState)
     verified_before: str | None = None
     clock: Clocks = field(default_factory=Clocks.here)
+    looked: float = field(default_factory=time.monotonic)
 
     @property
     def now(self) -> datetime:
@@ -106,6 +112,9 @@ class Session:
         """
 
         def note(event: Event) -> None:
+            if time.monotonic() - self.looked > WATCH:  # a run that has lost its lock need not read on for hours
+                self.looked = time.monotonic()
+                self.warehouse.confirm()
             self._note(event, reading)
             watch(event)
 

@@ -35,7 +35,7 @@ def sync(settings: Settings | None = None, options: Options | None = None, *, pr
         run.cursor_before = run.cursor_after = session.state.cursor
         compare, returns = Comparison(session), NO_RETURNS
         if session.options.wants("returns"):
-            returns = sync_plan(session.settings, session.state, clock)
+            returns = sync_plan(session.settings, session.state, clock.stopped(session.options.until))
             if starts_earlier(session.settings, session.state):
                 run.notices.append(
                     f"The setting `start_date` ({session.settings.start_date:%Y-%m-%d}) is earlier than before "
@@ -49,7 +49,7 @@ def sync(settings: Settings | None = None, options: Options | None = None, *, pr
         else:
             session.read(compare, returns=returns)
         if returns.windows:
-            run.cursor_after, run.synced_up_to = session.state.cursor, clock.now
+            run.cursor_after, run.synced_up_to = session.state.cursor, clock.stopped(session.options.until).now
         review(session)
         session.finish()
         return run
@@ -59,9 +59,10 @@ def plan(settings: Settings, options: Options) -> list[PlannedRequest]:
     """The requests that a sync would send at least; sends no request."""
     state = shop_state(settings, options)
     clock = Clocks.here()
+    stopped = clock.stopped(options.until)
     plans: list[Plan] = []
     if options.wants("returns"):
-        plans.append(sync_plan(settings, state, clock))
+        plans.append(sync_plan(settings, state, stopped))
     if options.wants("advanced_shipping_notices"):
         plans.append(notices_plan(settings, *horizon(settings, state, clock), due=state.days_due))
     return [request for one in plans for request in requests_of(one, settings)]

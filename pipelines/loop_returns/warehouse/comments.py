@@ -38,6 +38,8 @@ _READ: Final = {
     """,
 }
 
+LANGUAGES: Final = tuple(_READ)  # dialects in which comments can be written and read
+
 
 def write_comments(pipeline: dlt.Pipeline, more: Iterable[Comment] = ()) -> list[str]:
     """Comments every table and every column, and `more` of what exists; does nothing where comments are not known.
@@ -64,7 +66,7 @@ def write_comments(pipeline: dlt.Pipeline, more: Iterable[Comment] = ()) -> list
 
 def are_known(reader: Reader) -> bool:
     """True where comments can be written and read: DuckDB (and DuckLake, MotherDuck) and PostgreSQL."""
-    return reader.dialect in _READ
+    return reader.dialect in LANGUAGES
 
 
 def read(reader: Reader) -> dict[tuple[str, str], str | None]:

@@ -36,23 +36,25 @@ class Target:
         return _kind(self.destination) == "postgres"
 
     @property
-    def catalog(self) -> Any:
-        """The credentials of the catalogue of a DuckLake; None elsewhere."""
-        return getattr(configuration(self.destination, self.dataset).credentials, "catalog", None) if self.is_lake else None
-
-    @property
-    def is_lake(self) -> bool:
-        """True for a DuckLake, which keeps rows in files and the rest in a database, its catalogue."""
-        return _kind(self.destination) == "ducklake"
+    def locked_in(self) -> tuple[str, str] | None:
+        """The PostgreSQL that excludes runs on other machines: its address, password included, and what is locked there."""
+        credentials: Any = configuration(self.destination, self.dataset).credentials
+        if self.is_postgres:
+            return str(credentials.to_native_representation()), self.dataset
+        if _kind(self.destination) != "ducklake" or not credentials.catalog.drivername.startswith("postgres"):
+            return None
+        lake = credentials.metadata_schema or credentials.ducklake_name  # where it is in the catalogue
+        return str(credentials.catalog.to_native_representation()), f"ducklake|{lake}"
 
     @property
     def untried(self) -> str | None:
         """What to tell whoever chose a destination that the tests of this project do not run."""
         kind = _kind(self.destination)
-        if self.is_lake and not self.catalog.drivername.startswith("postgres"):
-            return f"A DuckLake is tested here with PostgreSQL as its catalogue only, not with {self.catalog.drivername}."
-        tried = "loads were not tried here; a reconcile tells whether the copy is right."
-        return f"The destination `{kind}` is expected to work, but {tried}" if level_of(kind) == "expected" else None
+        if kind == "ducklake" and self.locked_in is None:
+            return "DuckLake is tried here with PostgreSQL as its catalogue, and only there excludes runs on other machines."
+        if level_of(kind) != "expected":
+            return None
+        return f"The destination `{kind}` is expected to work, but was not tried here: let `loop-returns reconcile` compare."
 
     @property
     def folder(self) -> Path:

@@ -58,7 +58,7 @@ class Warehouse:
 
     def __init__(self, target: Target, *, load_wait: float = 1.0, confirm: Callable[[], None] = lambda: None) -> None:
         self.target = target
-        self._confirm = confirm  # that the run's lock holds
+        self.confirm = confirm  # that the run's lock holds
         self.loads: list[str] = []  # ids of the loads of this run
         self.notes: list[str] = []  # what the database refused and the run can do without
         self.is_clean = True  # no load of this run has failed: such a one may have left rows
@@ -140,7 +140,7 @@ class Warehouse:
             self.pipeline = self._new_pipeline()
 
         def attempt() -> T:
-            self._confirm()  # the connection that was lost may have been the lock's
+            self.confirm()  # the connection that was lost may have been the lock's
             if self.is_empty:  # before the first load, and after an attempt that failed
                 self.restore()
             self._open()
@@ -223,7 +223,7 @@ class Warehouse:
     @contextmanager
     def explained(self) -> Iterator[None]:
         """For all that asks the destination: the lock must hold, and errors become one paragraph with the next step."""
-        self._confirm()
+        self.confirm()
         try:
             yield
         except (PipelineStepFailed, DestinationException, duckdb.Error) as error:

@@ -2,7 +2,8 @@
 
 A DuckDB file is locked by a file beside it, as two people may have different data folders; any other destination by a
 file in dlt's data folder, which excludes runs on this machine; and PostgreSQL also by an advisory lock in the database,
-which excludes runs on other machines. The system frees all of them when a process dies, so a lock is never left behind.
+which excludes runs on other machines, as does a DuckLake whose catalogue is a PostgreSQL: several writers would spoil it.
+The system frees all of them when a process dies, so a lock is never left behind.
 The advisory lock also ends with its connection, so a run confirms before it writes that it still has it.
 The run that holds a lock is described in a file beside it, and in PostgreSQL in the connection's `application_name`.
 """
@@ -21,9 +22,8 @@ from typing import Any, Final
 import msgspec
 from filelock import FileLock, Timeout
 
-from loop_returns.errors import LockedError, WarehouseError
+from loop_returns.errors import ConfigurationError, LockedError, WarehouseError
 from loop_returns.warehouse.destination import Target
-from loop_returns.warehouse.dlt_internals import configuration
 from loop_returns.warehouse.failures import explain, unwritable
 
 _NAME: Final = "loop-returns"  # how application_name begins
@@ -64,19 +64,22 @@ class Holder:
 
 
 @contextmanager
-def hold(target: Target, *, command: str) -> Iterator[Callable[[], None]]:
+def hold(target: Target, *, command: str, wait: float = 0) -> Iterator[Callable[[], None]]:
     """Holds the warehouse for one run of `command`; yields a function that raises WarehouseError once the lock is lost.
 
     Raises:
-        LockedError: another run holds it; the error names that run as far as it can be known.
+        LockedError: another run holds it, also after `wait` seconds; the error names that run as far as it can be known.
         ConfigurationError: the lock file can't be written, or the database refuses the login.
         WarehouseError: the disk is full, or the database can't be reached.
     """
     me = Holder(command, os.getpid(), socket.gethostname(), datetime.now(UTC).replace(microsecond=0))
+    until = time.monotonic() + wait
     with (
-        _file_lock(target, me),
+        _file_lock(target, me, until),
         # one on a file holds as long as the process lives
-        _database_lock(target, me) if target.is_postgres else nullcontext(lambda: None) as confirm,
+        _database_lock(target, me, *target.locked_in, until=until)
+        if target.locked_in
+        else nullcontext(lambda: None) as confirm,
     ):
         yield confirm
 
@@ -97,12 +100,12 @@ def _files(target: Target) -> tuple[Path, Path]:
 
 
 @contextmanager
-def _file_lock(target: Target, me: Holder) -> Iterator[None]:
+def _file_lock(target: Target, me: Holder, until: float) -> Iterator[None]:
     path, description = _files(target)
-    lock = FileLock(path, timeout=0)
+    lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        lock.acquire(timeout=max(0, until - time.monotonic()), poll_interval=_PAUSE)
     except Timeout:
         for _ in range(_ATTEMPTS):  # a run that has just taken the lock is about to write its description
             if (other := holder(target)) is not None:
@@ -121,15 +124,17 @@ def _file_lock(target: Target, me: Holder) -> Iterator[None]:
 
 
 @contextmanager
-def _database_lock(target: Target, me: Holder) -> Iterator[Callable[[], None]]:
-    # comes with the extra `postgres`, so it is there when the destination is; it has no types
-    import psycopg2  # type: ignore[import-untyped]
-
-    credentials: Any = configuration(target.destination, target.dataset).credentials
-    name = f"{_NAME}/{me.command}/{me.pid}/{int(me.started.timestamp())}/{me.host[:_HOST_LENGTH]}"
-    key = int.from_bytes(hashlib.blake2b(f"{_NAME}|{target.dataset}".encode(), digest_size=8).digest(), signed=True)
+def _database_lock(target: Target, me: Holder, address: str, what: str, *, until: float) -> Iterator[Callable[[], None]]:
     try:
-        connection = psycopg2.connect(str(credentials.to_native_representation()), application_name=name, **_KEEPALIVE)
+        import psycopg2  # type: ignore[import-untyped]
+    except ImportError as error:  # DuckDB reads the catalogue of a DuckLake without it
+        raise ConfigurationError(
+            "The lock in PostgreSQL needs psycopg2. Install it: pip install 'dlt[postgres]'."
+        ) from error
+    name = f"{_NAME}/{me.command}/{me.pid}/{int(me.started.timestamp())}/{me.host[:_HOST_LENGTH]}"
+    key = int.from_bytes(hashlib.blake2b(f"{_NAME}|{what}".encode(), digest_size=8).digest(), signed=True)
+    try:
+        connection = psycopg2.connect(address, application_name=name, **_KEEPALIVE)
     except psycopg2.Error as error:
         raise explain(error, target) from error
 
@@ -146,16 +151,17 @@ def _database_lock(target: Target, me: Holder) -> Iterator[Callable[[], None]]:
 
     with closing(connection):
         connection.autocommit = True  # an open transaction would hold back the database's housekeeping
-        _acquire(connection.cursor(), key)
+        _acquire(connection.cursor(), key, until)
         yield confirm
 
 
-def _acquire(cursor: Any, key: int) -> None:
+def _acquire(cursor: Any, key: int, until: float) -> None:
     cursor.execute(  # where the server ends idle sessions (PostgreSQL 14 and later), this one is an exception
         "SELECT set_config('idle_session_timeout', '0', false)"
         " WHERE current_setting('idle_session_timeout', true) IS NOT NULL"
     )
-    for _ in range(_ATTEMPTS):  # the database takes a moment to notice that the connection of a killed run is gone
+    until = max(until, time.monotonic() + _ATTEMPTS * _PAUSE)  # it takes a moment to notice that a killed run is gone
+    while time.monotonic() < until:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", (key,))
         if cursor.fetchone()[0]:
             return
@@ -173,6 +179,7 @@ def _locked(by: Holder | None) -> LockedError:
     known = f": `{by.command}`, process {by.pid} on {by.host}, since {by.started:%Y-%m-%d %H:%M:%S} UTC" if by else ""
     return LockedError(
         f"Another run works on this warehouse{known}. "
-        "Nothing was changed. Let it end and run again; two runs on one warehouse would spoil each other.",
+        "Nothing was changed. Let it end and run again, or queue with --wait SECONDS; two runs on one warehouse would spoil "
+        "each other.",
         **(asdict(by) if by else {}),
     )
