@@ -72,7 +72,8 @@ class Warehouse:
         return [f"{said}\n{sql}" for sql in statements if (said := self._refusal(sql))]
 
     def _refusal(self, sql: str) -> str | None:
-        sql = sql.replace("`loop_returns`.", "").replace("information_schema.", "information_schema_").replace("%s", "?")
+        sql = re.sub(r"(`warehouse`\.)?`loop_returns(_staging)?`\.", "", sql)
+        sql = sql.replace("information_schema.", "information_schema_").replace("%s", "?")
         try:
             made = self._analyzer.analyze_statement(sql)
         except Exception as error:  # noqa: BLE001 # whatever it is, the statement is not taken

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg2
 import pytest
@@ -26,9 +26,10 @@ from tests.support.driving import NOW, Driver
 from tests.support.mirror import differences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+T = TypeVar("T")
 pytestmark = pytest.mark.engines
 
 
@@ -69,24 +70,31 @@ def wrong(driver: Driver, options: Options) -> list[str]:
     return differences(driver.shop.returns_snapshot(), driver.shop.asn_snapshot(), rows, shop="default")
 
 
+def at_its_time(driver: Driver, work: Callable[..., T], *given: Any, **more: Any) -> T:
+    """Calls a run with the shop's time as this machine's."""
+    with driver._at_its_time():
+        return work(driver.resolved(), *given, **more)
+
+
 def test_life(driver: Driver, options: Options) -> None:
     """Syncs, vanished lines, a backfill, deleted and silently changed returns: the lake equals the shop."""
+    at_its_time(driver, sync, options)
+    assert wrong(driver, options) == []
+    driver.shop.change(5)
+    driver.shop.add_returns(3)
+    driver.shop.remove_line_items(2)
+    driver.shop.remove_line_items(1, all_of_it=True)
+    assert at_its_time(driver, sync, options).outcome == "done"
+    assert wrong(driver, options) == []
+    driver.shop.delete_returns(1)
+    driver.shop.change(3, silent=True)
+    assert at_its_time(driver, reconcile, options, days=400, progress=None).outcome == "drift"
+    start = driver.resolved().start_date
+    assert at_its_time(driver, backfill, options, start=start, end=driver.shop.now).outcome == "done"
+    assert wrong(driver, options) == []
+    assert at_its_time(driver, reconcile, options, days=400, progress=None).outcome == "done"
+    assert at_its_time(driver, status, options).tables[0].deleted == 1
     with driver._at_its_time():
-        sync(driver.resolved(), options)
-        assert wrong(driver, options) == []
-        driver.shop.live(10)
-        driver.shop.remove_line_items(2)
-        driver.shop.remove_line_items(1, all_of_it=True)
-        assert sync(driver.resolved(), options).outcome == "done"
-        assert wrong(driver, options) == []
-        driver.shop.delete_returns(1)
-        driver.shop.change(3, silent=True)
-        assert reconcile(driver.resolved(), options, days=400, progress=None).outcome == "drift"
-        start = driver.resolved().start_date
-        assert backfill(driver.resolved(), options, start=start, end=driver.shop.now).outcome == "done"
-        assert wrong(driver, options) == []
-        assert reconcile(driver.resolved(), options, days=400, progress=None).outcome == "done"
-        assert status(driver.resolved(), options).tables[0].deleted == 1
         assert read_data(options.target(), days=400).tables["daily"]
     assert options.target().untried is None
     assert list((driver.folder / "files").rglob("*.parquet")), "rows are in files"
@@ -95,8 +103,7 @@ def test_life(driver: Driver, options: Options) -> None:
 def test_killed(driver: Driver, options: Options) -> None:
     """A run that is killed in the middle of its load leaves nothing that the next one does not put right."""
     program = (
-        "import sys, time, threading, os, signal; from loop_returns.__main__ import main;"
-        "from dlt.load.load import Load; before = Load.complete_package;"
+        "import os, signal; from loop_returns.__main__ import main; from dlt.load.load import Load;"
         "Load.complete_package = lambda *given, **more: os.kill(os.getpid(), signal.SIGKILL); main()"
     )
     settings = driver.resolved()
@@ -112,8 +119,7 @@ def test_killed(driver: Driver, options: Options) -> None:
         timeout=PATIENCE,
     )
     assert ended.returncode == -signal.SIGKILL
-    with driver._at_its_time():
-        sync(settings, options)
+    at_its_time(driver, sync, options)
     assert wrong(driver, options) == []
 
 

@@ -16,6 +16,7 @@ _COLUMNS: Final = (
 )
 _SHOWN: Final = ("updated_at", "return_total", "_unparsed")  # a time, an amount, JSON
 _OURS: Final = {"duckdb": "parquet", "postgres": "csv"}  # other than what dlt prefers: see `Warehouse`
+_COMMENTED: Final = ("snowflake", "bigquery", "databricks")  # by dlt itself, which tests/dialects asks
 _LOCKS: Final = {  # else what `warehouse/lock.py` has for all
     "duckdb": "a file beside it",
     "postgres": "between machines",
@@ -41,7 +42,7 @@ def _row(name: str, level: str) -> str:
         next(one for one in caps.supported_merge_strategies or () if one == "delete-insert"),
         _OURS.get(name, caps.preferred_loader_file_format),
         "yes" if caps.supports_ddl_transactions else "no",
-        "yes" if caps.sqlglot_dialect in LANGUAGES else "no",
+        "yes" if caps.sqlglot_dialect in LANGUAGES else "on tables" if name in _COMMENTED else "no",
         _LOCKS.get(name, "this machine only"),
     ]
     return f"| {' | '.join([f'`{name}`', level, *types, *more])} |"
