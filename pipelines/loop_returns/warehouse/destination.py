@@ -88,7 +88,7 @@ def find_target(*, destination: str = "duckdb", dataset: str = "loop_returns", f
             f"DESTINATION__{destination.upper()}__CREDENTIALS."
         ) from error
     except ImportError as error:
-        raise _lacking(destination, error) from error
+        raise _lacking(_kind(resolved), error) from error
     except InvalidInMemoryDuckdbCredentials as error:
         raise ConfigurationError(
             "An in-memory DuckDB is gone when the command ends. Name a file with --database, or in "
