@@ -15,12 +15,13 @@ from loop_returns.tables.schema import Type
 _NATIVE: Final = ("duckdb", "postgres")
 _JSON: Final = {column.name for table in TABLES.values() for column in table.columns if column.type is Type.JSON}
 _AS_TEXT: Final = {"bigquery": "TO_JSON_STRING", "redshift": "JSON_SERIALIZE"}  # where a cast of JSON is refused
-_MEDIAN: Final = {  # where `percentile_cont … within group` is refused, or estimates
-    "bigquery": "(ARRAY_AGG({0} IGNORE NULLS ORDER BY {0})[SAFE_OFFSET(DIV(COUNT({0}) - 1, 2))]"
-    " + ARRAY_AGG({0} IGNORE NULLS ORDER BY {0})[SAFE_OFFSET(DIV(COUNT({0}), 2))]) / 2",
-    "databricks": "PERCENTILE({0}, 0.5)",
+_SORTED: Final = "ARRAY_AGG({0} IGNORE NULLS ORDER BY {0})[SAFE_OFFSET(CAST({2}({1} * (COUNT({0}) - 1)) AS INT64))]"
+_LOWER, _UPPER = _SORTED.replace("{2}", "FLOOR"), _SORTED.replace("{2}", "CEIL")
+_QUANTILE: Final = {  # of a share {1}, where `percentile_cont … within group` is refused, or estimates
+    "bigquery": f"{_LOWER} + ({_UPPER} - {_LOWER}) * ({{1}} * (COUNT({{0}}) - 1) - FLOOR({{1}} * (COUNT({{0}}) - 1)))",
+    "databricks": "PERCENTILE({0}, {1})",
 }
-_OTHERS: Final = "PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY {0})"
+_OTHERS: Final = "PERCENTILE_CONT({1}) WITHIN GROUP (ORDER BY {0})"
 
 
 def written_in(dialect: str) -> str:
@@ -46,8 +47,9 @@ def _replaced(node: exp.Expr, dialect: str) -> exp.Expr:
             return exp.func(_AS_TEXT[dialect], column) if column.name.lower() in _JSON else node
         case exp.Add(expression=exp.Mul(this=number, expression=exp.Interval() as one)):  # intervals are no numbers there
             return exp.DateAdd(this=node.this, expression=number, unit=one.args["unit"])
-        case exp.PercentileCont(this=value):  # as sqlglot writes a median for DuckDB
-            return sqlglot.parse_one(_MEDIAN.get(dialect, _OTHERS).format(value.sql(dialect)), read=dialect)
+        case exp.PercentileCont(this=value, expression=exp.Expression() as order):  # as sqlglot writes it for DuckDB
+            share = order.find(exp.Literal)
+            return sqlglot.parse_one(_QUANTILE.get(dialect, _OTHERS).format(value.sql(dialect), share), read=dialect)
         case exp.Extract() | exp.TimestampTrunc() | exp.DateTrunc() if dialect == "bigquery":
             for unit in node.find_all(exp.Var):
                 if unit.name == "WEEK":  # else it begins on Sunday
