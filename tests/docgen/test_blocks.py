@@ -39,6 +39,7 @@ NOT_HERE: Final = {  # lines of shell that no test runs, by how they begin, and 
     "python3 -m venv": "the tests' own virtual environment stands for it",
     "pytest": "runs these tests",
     ".ci/run": "runs these tests",
+    ".ci/engines": "runs tests of its own environment",
     "python -m tests.bench": "takes minutes; `tests/bench` tests it",
     "systemctl": "needs systemd",
 }
