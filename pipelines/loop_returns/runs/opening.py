@@ -49,7 +49,8 @@ def open_session(
     if options.wait and (other := holder(target)):
         progress.note(f"`{other.command}`, process {other.pid}, is at work on this warehouse: waiting for it.")
     with noting, hold(target, command=command, wait=options.wait) as confirm:
-        run.started_at = datetime.now(UTC)
+        if options.wait:
+            run.started_at = datetime.now(UTC)  # waiting for the other one is no part of it
         journal.note(run)
         pages = target.folder / "pages"
         api = ApiReader(settings, pages, first_wait=options.limits.first_wait, on_retry=progress.waiting)
