@@ -1,12 +1,13 @@
 -- Units by day and product, of the 200 products that came back most; the others together are `(other products)`.
-with counted as (
-    select
-        shop,
-        coalesce(product_id, '(none)') as product_id,
-        row_number() over (partition by shop order by count(*) desc, product_id) as place
+with named as (
+    select shop, coalesce(product_id, '(none)') as product
     from {fct_return_lines}
     where not is_void and submitted_date >= {since}
-    group by shop, product_id
+),
+counted as (
+    select shop, product as product_id, row_number() over (partition by shop order by count(*) desc, product) as place
+    from named
+    group by shop, product
 ),
 lines as (
     select
