@@ -1,6 +1,6 @@
 -- The money of rpt_returns_daily in one currency for all shops. It has rows once the setting `rates` names a table of currency rates.
--- grain: one row per day, date basis and currency of the shop; pick one `date_basis`, or everything counts twice
--- key: shop, date_basis, day, currency
+-- grain: one row per day, date basis, return type and currency of the shop; pick one `date_basis`, or everything counts twice
+-- key: shop, date_basis, day, return_type, currency
 -- answers: What do all shops together return, keep and earn, in the group's currency?
 with spans as ( /* a rate holds until the day of the next one */
     select
@@ -11,26 +11,12 @@ with spans as ( /* a rate holds until the day of the next one */
     from rates as r
     where r.rate is not null
 ),
-daily as ( /* of all return types */
-    select
-        d.shop,
-        d.date_basis,
-        d.day,
-        d.currency,
-        cast(sum(d.returns) as bigint) as returns,
-        cast(sum(d.units_returned) as bigint) as units_returned,
-        sum(d.returned_value) as returned_value,
-        sum(d.retained_revenue) as retained_revenue,
-        sum(d.upsell) as upsell,
-        sum(d.handling_fees) as handling_fees
-    from rpt_returns_daily as d
-    group by d.shop, d.date_basis, d.day, d.currency
-),
 priced as (
     select
         d.shop,
         d.date_basis,
         d.day,
+        d.return_type,
         d.currency,
         s.day as rate_day,
         s.rate,
@@ -40,14 +26,15 @@ priced as (
         cast(d.retained_revenue as decimal(18, 4)) as retained_revenue,
         cast(d.upsell as decimal(18, 4)) as upsell,
         cast(d.handling_fees as decimal(18, 4)) as handling_fees
-    from daily as d
+    from rpt_returns_daily as d
     left join spans as s on s.currency = d.currency and s.day <= d.day and (s.next_day is null or s.next_day > d.day)
     where exists (select 1 as one from spans)
 )
 select
     p.shop, -- The shop, as configured.
-    p.date_basis, -- submitted or ordered, as in rpt_returns_daily.
+    p.date_basis, -- submitted, ordered, refunded or closed, as in rpt_returns_daily.
     p.day, -- The day, in the shop's time zone.
+    p.return_type, -- standard or warranty, or '(none)'.
     p.currency, -- Currency of the shop's amounts, which were converted.
     p.rate_day, -- Day of the rate: the latest that is not after the day. Null where there is none: then the amounts are null.
     p.rate, -- What one of that currency is worth in the group's.

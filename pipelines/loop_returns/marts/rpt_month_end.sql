@@ -1,6 +1,6 @@
 -- Returns and what was owed to shoppers as they stood at the end of each month, from the history of states that runs have observed.
--- grain: one row per month that is over and currency; its numbers are null where no run had observed the shop by then
--- key: shop, month_end, currency
+-- grain: one row per month that is over, return type and currency; its numbers are null where no run had observed the shop by then
+-- key: shop, month_end, return_type, currency
 -- answers: How many returns were open, in review and closed at the end of a month?
 -- answers: What was owed at the end of a month: refunds chosen and not paid, store credit chosen and not issued, exchanges not sent?
 with paid_back as (
@@ -19,6 +19,7 @@ stays as ( /* what has an order and no date was ordered when the return was subm
         s.shop,
         s.return_id,
         s.state,
+        coalesce(s.return_type, '(none given)') as return_type,
         coalesce(s.currency, '(none given)') as currency,
         coalesce(s.entered_at, s.submitted_at) as entered_at,
         s.left_at,
@@ -44,33 +45,34 @@ stays as ( /* what has an order and no date was ordered when the return was subm
     where s.submitted_at is not null
 ),
 spans as ( /* what counts from a moment on until another, that one not included */
-    select s.shop, s.currency, s.state as kind, s.entered_at as begins_at, s.left_at as ends_at, cast(1 as decimal(18, 4)) as amount
+    select s.shop, s.return_type, s.currency, s.state as kind, s.entered_at as begins_at, s.left_at as ends_at, cast(1 as decimal(18, 4)) as amount
     from stays as s
     union all
-    select s.shop, s.currency, 'refund' as kind, s.entered_at as begins_at, least(coalesce(s.left_at, s.refunded_at), coalesce(s.refunded_at, s.left_at)) as ends_at, s.refund as amount
+    select s.shop, s.return_type, s.currency, 'refund' as kind, s.entered_at as begins_at, least(coalesce(s.left_at, s.refunded_at), coalesce(s.refunded_at, s.left_at)) as ends_at, s.refund as amount
     from stays as s
     where s.state not in ('cancelled', 'expired') and s.refund > 0
     union all
-    select s.shop, s.currency, 'credit' as kind, s.entered_at as begins_at, least(coalesce(s.left_at, s.credited_at), coalesce(s.credited_at, s.left_at)) as ends_at, s.credit as amount
+    select s.shop, s.return_type, s.currency, 'credit' as kind, s.entered_at as begins_at, least(coalesce(s.left_at, s.credited_at), coalesce(s.credited_at, s.left_at)) as ends_at, s.credit as amount
     from stays as s
     where s.state not in ('cancelled', 'expired') and s.credit > 0
     union all
-    select s.shop, s.currency, 'exchange' as kind, s.entered_at as begins_at, least(coalesce(s.left_at, s.exchanged_at), coalesce(s.exchanged_at, s.left_at)) as ends_at, s.exchange as amount
+    select s.shop, s.return_type, s.currency, 'exchange' as kind, s.entered_at as begins_at, least(coalesce(s.left_at, s.exchanged_at), coalesce(s.exchanged_at, s.left_at)) as ends_at, s.exchange as amount
     from stays as s
     where s.state not in ('cancelled', 'expired') and s.exchange > 0
 ),
 steps as ( /* each span adds its amount in the month in which it begins, and takes it away in that in which it ends */
-    select p.shop, p.currency, p.kind, cast(date_trunc('month', p.begins_at at time zone $zone_of_p) as date) as month, p.amount, 1 as begun, 0 as ended
+    select p.shop, p.return_type, p.currency, p.kind, cast(date_trunc('month', p.begins_at at time zone $zone_of_p) as date) as month, p.amount, 1 as begun, 0 as ended
     from spans as p
     where p.ends_at is null or p.ends_at > p.begins_at
     union all
-    select p.shop, p.currency, p.kind, cast(date_trunc('month', p.ends_at at time zone $zone_of_p) as date) as month, -p.amount as amount, 0 as begun, 1 as ended
+    select p.shop, p.return_type, p.currency, p.kind, cast(date_trunc('month', p.ends_at at time zone $zone_of_p) as date) as month, -p.amount as amount, 0 as begun, 1 as ended
     from spans as p
     where p.ends_at > p.begins_at
 ),
 changes as (
     select
         t.shop,
+        t.return_type,
         t.currency,
         t.month,
         sum(case when t.kind = 'open' then t.amount else 0 end) as opens,
@@ -83,7 +85,7 @@ changes as (
         sum(case when t.kind = 'credit' then t.amount else 0 end) as credits,
         sum(case when t.kind = 'exchange' then t.amount else 0 end) as exchanges
     from steps as t
-    group by t.shop, t.currency, t.month
+    group by t.shop, t.return_type, t.currency, t.month
 ),
 digits as (
     select 0 as d union all select 1 union all select 2 union all select 3 union all select 4
@@ -96,12 +98,12 @@ numbers as (
     cross join digits as c
 ),
 firsts as (
-    select c.shop, c.currency, min(c.month) as month
+    select c.shop, c.return_type, c.currency, min(c.month) as month
     from changes as c
-    group by c.shop, c.currency
+    group by c.shop, c.return_type, c.currency
 ),
 months as ( /* every month from the first on, also those in which nothing changed */
-    select f.shop, f.currency, cast(f.month + n.n * interval '1 month' as date) as month
+    select f.shop, f.return_type, f.currency, cast(f.month + n.n * interval '1 month' as date) as month
     from firsts as f
     cross join numbers as n
     join dim_shops as k on k.shop = f.shop
@@ -110,6 +112,7 @@ months as ( /* every month from the first on, also those in which nothing change
 sums as (
     select
         m.shop,
+        m.return_type,
         m.currency,
         cast(m.month + interval '1 month' as date) as next_month,
         sum(coalesce(c.opens, 0)) over w as opens,
@@ -122,8 +125,8 @@ sums as (
         sum(coalesce(c.credits, 0)) over w as credits,
         sum(coalesce(c.exchanges, 0)) over w as exchanges
     from months as m
-    left join changes as c on c.shop = m.shop and c.currency = m.currency and c.month = m.month
-    window w as (partition by m.shop, m.currency order by m.month rows unbounded preceding)
+    left join changes as c on c.shop = m.shop and c.return_type = m.return_type and c.currency = m.currency and c.month = m.month
+    window w as (partition by m.shop, m.return_type, m.currency order by m.month rows unbounded preceding)
 ),
 judged as (
     select
@@ -136,6 +139,7 @@ judged as (
 select
     j.shop, -- The shop, as configured.
     j.month_end, -- Last day of the month; the numbers are those of its last moment, in the shop's time zone.
+    j.return_type, -- standard or warranty, or '(none given)'.
     j.currency, -- Currency of the amounts.
     case when j.is_known then 'observed' else 'before the first sync' end as known, -- observed, or before the first sync: then nobody knows how the shop stood, and all numbers are null.
     cast(case when j.is_known then j.opens end as bigint) as returns_open, -- Returns that were open.

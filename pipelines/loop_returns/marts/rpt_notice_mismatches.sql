@@ -4,7 +4,7 @@
 -- answers: Where does Loop contradict itself between its list of returns and its report of shipping notices?
 -- answers: Which units of a return have no notice, and which notices have no unit?
 with lines as (
-    select f.shop, f.return_id, l.line_item_id, f.state, f.outcome, l.price, f.currency, f.submitted_at, f.updated_at
+    select f.shop, f.return_id, l.line_item_id, f.return_type, f.state, f.outcome, l.price, f.currency, f.submitted_at, f.updated_at
     from return_line_items as l
     join fct_returns as f on f.shop = l.shop and f.return_id = l.return_id
 ),
@@ -20,6 +20,7 @@ pairs as (
         l.return_id,
         l.line_item_id,
         n.notice_id,
+        l.return_type,
         l.state as return_state,
         n.state as notice_state,
         l.outcome as return_outcome,
@@ -42,6 +43,7 @@ found as (
         'state' as mismatch,
         p.return_state as return_says,
         p.notice_state as notice_says,
+        p.return_type,
         p.currency,
         p.return_updated_at,
         p.notice_updated_at
@@ -56,6 +58,7 @@ found as (
         'outcome' as mismatch,
         p.return_outcome as return_says,
         p.notice_outcome as notice_says,
+        p.return_type,
         p.currency,
         p.return_updated_at,
         p.notice_updated_at
@@ -70,6 +73,7 @@ found as (
         'price' as mismatch,
         cast(cast(p.return_price as decimal(18, 4)) as varchar) as return_says,
         cast(cast(p.notice_price as decimal(18, 4)) as varchar) as notice_says,
+        p.return_type,
         p.currency,
         p.return_updated_at,
         p.notice_updated_at
@@ -84,6 +88,7 @@ found as (
         'notice missing' as mismatch,
         l.state as return_says,
         cast(null as varchar) as notice_says,
+        l.return_type,
         l.currency,
         l.updated_at as return_updated_at,
         cast(null as timestamptz) as notice_updated_at
@@ -100,6 +105,7 @@ found as (
         'unit missing' as mismatch,
         cast(null as varchar) as return_says,
         n.state as notice_says,
+        cast(null as varchar) as return_type,
         n.currency,
         cast(null as timestamptz) as return_updated_at,
         n.updated_at as notice_updated_at
@@ -116,6 +122,7 @@ select
     f.mismatch, -- state, outcome, price, notice missing (a unit submitted since the first notice that was read has none) or unit missing (a notice is about a unit that no return has).
     f.return_says, -- What the return says: its state where a notice is missing.
     f.notice_says, -- What the notice says: its state where the unit is missing.
+    f.return_type, -- standard or warranty; null where a notice has no unit.
     f.currency, -- Currency of the prices.
     f.return_updated_at, -- When Loop last changed the return.
     f.notice_updated_at, -- When Loop last changed the notice.

@@ -28,7 +28,7 @@ sales as (
     where e.exchange_order_id is null and s.units > 0 and s.ordered_at is not null
 ),
 units as ( /* each returned unit with the day it was submitted, by the order line that it belongs to */
-    select l.shop, l.provider_line_item_id as order_line_id, f.submitted_at
+    select l.shop, l.provider_line_item_id as order_line_id, f.submitted_at, f.return_type
     from return_line_items as l
     join fct_returns as f on f.shop = l.shop and f.return_id = l.return_id
     where not f.is_void and l.provider_line_item_id is not null
@@ -43,6 +43,7 @@ hits as ( /* one row for each order line of which something came back; of one un
         s.order_line_id,
         max(s.amount) / max(s.units) as price,
         least(count(*), max(s.units)) as units,
+        least(count(case when lower(u.return_type) = 'warranty' then 1 end), max(s.units)) as units_warranty,
         least(count(case when u.submitted_at < s.ordered_at + interval '720 hours' then 1 end), max(s.units)) as units_30,
         least(count(case when u.submitted_at < s.ordered_at + interval '1440 hours' then 1 end), max(s.units)) as units_60,
         least(count(case when u.submitted_at < s.ordered_at + interval '2160 hours' then 1 end), max(s.units)) as units_90
@@ -58,6 +59,7 @@ returned as (
         h.variant_id,
         h.currency,
         sum(h.units) as units,
+        sum(h.units_warranty) as units_warranty,
         sum(h.units_30) as units_30,
         sum(h.units_60) as units_60,
         sum(h.units_90) as units_90,
@@ -83,6 +85,7 @@ judged as (
         t.units_sold,
         t.revenue,
         coalesce(r.units, 0) as units_returned,
+        coalesce(r.units_warranty, 0) as units_warranty,
         coalesce(r.units_30, 0) as units_30,
         coalesce(r.units_60, 0) as units_60,
         coalesce(r.units_90, 0) as units_90,
@@ -111,6 +114,7 @@ select
     cast(j.units_sold as decimal(18, 4)) as units_sold, -- Units ordered; exchange orders are no sales.
     cast(j.revenue as decimal(18, 4)) as revenue, -- What they cost: after discounts, with tax.
     cast(j.units_returned as bigint) as units_returned, -- Of these units, those on a return so far, without cancelled and expired returns; one that is on two counts once.
+    cast(j.units_warranty as bigint) as units_on_warranty, -- Of them, those on a warranty claim.
     cast(j.revenue_returned as decimal(18, 4)) as revenue_returned, -- What these cost when they were ordered.
     cast(case when j.calc_over + 30 <= j.calc_read then j.units_30 end as bigint) as units_returned_30, -- Units of returns submitted within 30 days of the order; null until so many days after the month, when all its orders have had them.
     cast(round(cast(case when j.calc_over + 30 <= j.calc_read then j.units_30 / j.units_sold end as decimal(18, 8)), 4) as decimal(18, 4)) as item_rate_30, -- They by the units sold.
