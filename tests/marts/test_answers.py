@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import pytest
 
 from loop_returns import marts
 from loop_returns.errors import ConfigurationError
+from loop_returns.marts.outside import Given
 from loop_returns.settings import Settings
 from tests.support.golden_answers import ANSWERED, ANSWERS, OUTSIDE
 from tests.support.golden_shop import golden, written
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     import dlt
 
-    from loop_returns.marts.outside import Given
 
 MARTS = sorted((file.parent.name, file.stem) for file in ANSWERED.glob("*/*.txt"))  # question and mart
 KEYS = {mart.name: mart.key for mart in marts.all_marts()}
@@ -42,7 +41,7 @@ def outside(pipeline: dlt.Pipeline, question: str) -> Given:
         for name, rows in tables.items():
             client.execute_sql(f"DROP TABLE IF EXISTS platform.{name} CASCADE")
             client.execute_sql(f"CREATE TABLE platform.{name} AS {rows}")
-    return replace(marts.given_by(Settings(api_key="")), tables={name: f"platform.{name}" for name in tables})
+    return Given({name: f"platform.{name}" for name in tables})
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
@@ -135,7 +134,7 @@ def test_orders_that_cannot_be_read(pipelines: Callable[[str], dlt.Pipeline]):
     before = select(pipeline, "SELECT count(*) FROM rpt_return_rates")
     for place in ("platform.nothing", f"{pipeline.dataset_name}.returns"):
         with pytest.raises(ConfigurationError, match=r"`orders` names .*ordered_at"):
-            marts.refresh(pipeline, given={"orders": place})
+            marts.refresh(pipeline, given=Given({"orders": place}))
     assert select(pipeline, "SELECT count(*) FROM rpt_return_rates") == before
 
 

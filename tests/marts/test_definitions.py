@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from loop_returns import marts
-from loop_returns.settings import Settings
+from loop_returns.marts.outside import Given
 from tests.support.golden_shop import at, line, notice, ret
 from tests.support.warehouses import duckdb_pipeline, load, select
 
@@ -25,13 +25,11 @@ def answer(tmp_path: Path) -> Answer:
     def of(sql: str, *, beside: dict[str, str] | None = None, **tables: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
         pipeline = duckdb_pipeline(tmp_path)
         load(pipeline, tables)
-        given = dict(marts.given_by(Settings(api_key="")))
         with pipeline.sql_client() as client:
             client.execute_sql("CREATE SCHEMA beside")
             for name, rows in (beside or {}).items():
                 client.execute_sql(f"CREATE TABLE beside.{name} AS {rows}")
-                given[name] = f"beside.{name}"
-        marts.refresh(pipeline, given=given)
+        marts.refresh(pipeline, given=Given({name: f"beside.{name}" for name in beside or ()}))
         return select(pipeline, sql)
 
     return of
