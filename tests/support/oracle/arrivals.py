@@ -80,7 +80,7 @@ def _expected(shop: Shop, ret: Return, line: Line) -> Row:
         "state": ret.state,
         "return_type": ret.type,
         "submitted_at": ret.submitted,
-        "submitted_date": day_of(ret.submitted),
+        "submitted_date": day_of(ret.submitted, shop.zone),
         "currency": ret.currency,
         "returned_value": line.value,
         "has_arrived": evidence(ret, line) is not None,
@@ -98,7 +98,7 @@ def fct_expected_units(shop: Shop) -> list[Row]:
 
 def rpt_inbound_forecast(shop: Shop, group: Group) -> list[Row]:
     """Without `destination_name`: several names of one place are told apart nowhere."""
-    usual = defaultdict(list)
+    usual, today = defaultdict(list), group.now.astimezone(shop.zone).date()
     for ret in shop.counted:
         if (days := possible(ret)["days_to_deliver"]) is not None:
             usual[ret.word("carrier")].append(days)
@@ -107,7 +107,7 @@ def rpt_inbound_forecast(shop: Shop, group: Group) -> list[Row]:
     for ret, _, row in expected(shop):
         if not row["has_arrived"]:
             days = (usual.get(row["carrier"]) if row["carrier"] else None) or everything
-            due = ret.submitted.date() + timedelta(days=ceil(median(days))) if days else None
+            due = row["submitted_date"] + timedelta(days=ceil(median(days))) if days else None
             stage = "not sent" if row["stage"] == "no label" else row["stage"]
             texts = (row["destination_id"], row["carrier"], stage, ret.type, ret.currency)
             rows[due, *map(or_none, texts)].append(row)
@@ -116,7 +116,7 @@ def rpt_inbound_forecast(shop: Shop, group: Group) -> list[Row]:
         {
             "shop": shop.name,
             **dict(zip(names, key, strict=True)),
-            "is_overdue": key[0] is not None and key[0] < group.now.date(),
+            "is_overdue": key[0] is not None and key[0] < today,
             "returns": len({row["return_id"] for row in of}),
             "units": len(of),
             "returned_value": add(row["returned_value"] for row in of),
@@ -135,7 +135,7 @@ def rpt_return_aging(shop: Shop, group: Group) -> list[Row]:
     groups = defaultdict(list)
     for ret in shop.returns:
         if ret.is_waiting:
-            age = (group.now.date() - ret.submitted.date()).days
+            age = (group.now.astimezone(shop.zone).date() - ret.submitted.astimezone(shop.zone).date()).days
             bucket = next((name for most, name in BUCKETS if age <= most), "61+ days")
             key = (ret.state, bucket, _return_stage(ret, of_return[ret.id]), or_none(ret.type), or_none(ret.currency))
             groups[key].append(ret)

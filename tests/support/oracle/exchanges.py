@@ -33,9 +33,9 @@ def _item(shop: Shop, ret: Return, swap: Swap) -> Row:
         "is_void": ret.is_void,
         "return_type": ret.type,
         "submitted_at": ret.submitted,
-        "submitted_date": day_of(ret.submitted),
+        "submitted_date": day_of(ret.submitted, shop.zone),
         "ordered_at": ordered,
-        "ordered_date": day_of(ordered),
+        "ordered_date": day_of(ordered, shop.zone),
         "provider_order_id": ret.order,
         "customer": ret.customer,
         "exchange_order_id": swap.order,
@@ -129,7 +129,7 @@ def rpt_exchange_retention(shop: Shop) -> list[Row]:
     groups = defaultdict(list)
     for row in fct_exchange_chains(shop):
         texts = (row[name] or "(none given)" for name in ("return_type", "currency"))
-        groups[month_of(row["exchanged_at"]), *texts].append(row)
+        groups[month_of(row["exchanged_at"], shop.zone), *texts].append(row)
     names = ("month", "return_type", "currency")
     return [{"shop": shop.name, **dict(zip(names, key, strict=True)), **_kept(rows)} for key, rows in groups.items()]
 

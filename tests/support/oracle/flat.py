@@ -47,6 +47,9 @@ def group(tables: Mapping[str, Sequence[Row]], beside: Mapping[str, str]) -> Gro
     for row in tables.get("return_state_changes", ()):
         names = ("return_id", "from_state", "to_state", "updated_at", "observed_at")
         shops[row["shop"]].changes.append(Change(*(row[name] for name in names)))
+    for row in tables.get("return_label_changes", ()):
+        reports = shops[row["shop"]].reports.setdefault((row["source"], row["return_id"], row["line_item_id"]), set())
+        reports |= {(row["from_status"], row["from_updated_at"]), (row["to_status"], row["updated_at"])}
     for row in tables.get("_loop_sync_runs", ()):
         shops[row["shop"]].runs.append(_run(row))
     orders, refunds, rates = (_rows(beside.get(name)) for name in ("orders", "refunds", "rates"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from tests.support.oracle.links import of_unit, ordered_at
@@ -44,9 +44,9 @@ def _line(shop: Shop, ret: Return, line: Line) -> Row:
         "is_void": ret.is_void,
         "return_type": ret.type,
         "submitted_at": ret.submitted,
-        "submitted_date": day_of(ret.submitted),
+        "submitted_date": day_of(ret.submitted, shop.zone),
         "ordered_at": placed,
-        "ordered_date": day_of(placed),
+        "ordered_date": day_of(placed, shop.zone),
         "days_from_order": None if days is None or days < 0 else days,
         "provider_order_id": ret.order,
         "customer": ret.customer,
@@ -98,13 +98,18 @@ def _sums(rows: list[Pair]) -> Row:
 def rpt_product_returns(shop: Shop) -> list[Row]:
     groups = defaultdict(list)
     for ret, line in pairs(shop, counted=True):
-        named = (ret.currency, ret.type, line.product, line.variant, line.sku)
-        groups[tuple(map(or_none, named))].append((ret, line))
-    names = ("currency", "return_type", "product_id", "variant_id", "sku")
-    return [{"shop": shop.name, **dict(zip(names, key, strict=True)), **_product(rows)} for key, rows in groups.items()]
+        named = tuple(map(or_none, (ret.currency, ret.type, line.product, line.variant, line.sku)))
+        for basis, at in (("submitted", ret.submitted), ("ordered", ordered_at(ret))):
+            if at is not None:
+                groups[basis, month_of(at, shop.zone), *named].append((ret, line))
+    names = ("date_basis", "month", "currency", "return_type", "product_id", "variant_id", "sku")
+    return [
+        {"shop": shop.name, **dict(zip(names, key, strict=True)), **_product(rows, shop.zone)}
+        for key, rows in groups.items()
+    ]
 
 
-def _product(rows: list[Pair]) -> Row:
+def _product(rows: list[Pair], zone: tzinfo) -> Row:
     days = known(_days_from_order(ret) for ret, _ in rows)
     reasons = Counter(line.reasons[0] for _, line in rows)
     most = max(reasons.values())
@@ -118,8 +123,8 @@ def _product(rows: list[Pair]) -> Row:
         "avg_days_from_order": mean([one for one in days if one >= 0]),
         "units_with_order_date": sum(one >= 0 for one in days),
         "units_impossible": sum(one < 0 for one in days),
-        "first_returned": day_of(min(ret.submitted for ret, _ in rows)),
-        "last_returned": day_of(latest),
+        "first_returned": day_of(min(ret.submitted for ret, _ in rows), zone),
+        "last_returned": day_of(latest, zone),
     }
 
 
@@ -142,7 +147,9 @@ class AnyOf:
 def rpt_return_reasons(shop: Shop) -> list[Row]:
     groups = defaultdict(list)
     for ret, line in pairs(shop, counted=True):
-        groups[month_of(ret.submitted), or_none(ret.currency), or_none(ret.type), *line.reasons].append((ret, line))
+        groups[month_of(ret.submitted, shop.zone), or_none(ret.currency), or_none(ret.type), *line.reasons].append(
+            (ret, line)
+        )
     names = ("month", "currency", "return_type", "parent_reason", "reason")
     rows = []
     for key, of in groups.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import UTC
 from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING
@@ -94,14 +95,18 @@ def _return(shop: Shop, ret: Return) -> Row:
         "outcome": ret.outcome,
         **outcomes(ret),
         "submitted_at": ret.submitted,
-        "submitted_date": day_of(ret.submitted),
+        "submitted_date": day_of(ret.submitted, shop.zone),
+        "submitted_date_utc": day_of(ret.submitted, UTC),
         "ordered_at": ordered,
-        "ordered_date": day_of(ordered),
+        "ordered_date": day_of(ordered, shop.zone),
+        "ordered_date_utc": day_of(ordered, UTC),
         "updated_at": ret.updated,
         "edited_at": ret.edited,
         "delivered_at": delivered_at(ret),
         "refunded_at": refunded_at(ret),
+        "refunded_date": day_of(refunded_at(ret), shop.zone),
         "closed_at": closed_at(ret),
+        "closed_date": day_of(closed_at(ret), shop.zone),
         "provider_order_id": ret.order,
         "order_name": ret.word("order_name"),
         "loop_order_id": ret.word("order_id"),
@@ -150,9 +155,15 @@ def _amounts(ret: Return) -> Row:
 def rpt_returns_daily(shop: Shop) -> list[Row]:
     groups = defaultdict(list)
     for ret in shop.returns:
-        for basis, day in (("submitted", day_of(ret.submitted)), ("ordered", day_of(ordered_at(ret)))):
-            if day is not None:
-                groups[basis, day, or_none(ret.type), or_none(ret.currency)].append(ret)
+        times = {
+            "submitted": ret.submitted,
+            "ordered": ordered_at(ret),
+            "refunded": refunded_at(ret),
+            "closed": closed_at(ret),
+        }
+        for basis, at in times.items():
+            if at is not None:
+                groups[basis, day_of(at, shop.zone), or_none(ret.type), or_none(ret.currency)].append(ret)
     names = ("date_basis", "day", "return_type", "currency")
     return [{"shop": shop.name, **dict(zip(names, key, strict=True)), **_day(rows)} for key, rows in groups.items()]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.support.oracle.links import closed_at
@@ -92,7 +92,7 @@ def fct_return_states(shop: Shop) -> list[Row]:
             "outcome": stay.ret.outcome,
             "currency": stay.ret.currency,
             "submitted_at": stay.ret.submitted,
-            "submitted_date": day_of(stay.ret.submitted),
+            "submitted_date": day_of(stay.ret.submitted, shop.zone),
         }
         for stay in stays(shop)
     ]
@@ -101,7 +101,7 @@ def fct_return_states(shop: Shop) -> list[Row]:
 def rpt_return_states(shop: Shop) -> list[Row]:
     groups = defaultdict(list)
     for stay in stays(shop):
-        groups[month_of(stay.ret.submitted), stay.state, stay.ret.type or "(none given)"].append(stay)
+        groups[month_of(stay.ret.submitted, shop.zone), stay.state, stay.ret.type or "(none given)"].append(stay)
     rows = []
     for (month, state, kind), of in groups.items():
         days, returns = known(stay.days for stay in of), {stay.ret.id for stay in of}
@@ -136,24 +136,25 @@ def rpt_month_end(shop: Shop) -> list[Row]:
         of_return[stay.ret.id].append(stay)
     rows = []
     for currency in {ret.currency for ret in shop.returns}:
-        end = next_month(min(ret.submitted for ret in shop.returns if ret.currency == currency))
+        first = min(ret.submitted for ret in shop.returns if ret.currency == currency)
+        end = next_month(first.astimezone(shop.zone))
         while end <= shop.read_up_to:
             rows.append(_month(shop, end, currency, of_return))
             end = next_month(end)
     return rows
 
 
-def next_month(day: Any) -> datetime:
-    """The first moment of the month after that of a day."""
-    year, month = divmod(day.year * 12 + day.month, 12)
-    return datetime(year, month + 1, 1, tzinfo=UTC)
+def next_month(time: datetime) -> datetime:
+    """The first moment of the month after that of a time, in its zone."""
+    year, month = divmod(time.year * 12 + time.month, 12)
+    return datetime(year, month + 1, 1, tzinfo=time.tzinfo)
 
 
 def _month(shop: Shop, end: datetime, currency: str | None, of_return: dict[str, list[Stay]]) -> Row:
     row: Row = {"shop": shop.name, "month_end": (end - timedelta(days=1)).date(), "currency": currency or "(none given)"}
     names = ("returns_open", "returns_in_review", "returns_closed", "returns_cancelled", "returns_expired",
              "returns_refund_owed", "refunds_owed", "credit_owed", "exchanges_owed", "owed")  # fmt: skip
-    if shop.observed_from is None or shop.observed_from >= end:
+    if shop.observed_from is None or shop.observed_from > end:
         return row | {"known": "before the first sync"} | dict.fromkeys(names)
     there = [ret for ret in shop.returns if ret.currency == currency and ret.submitted < end]
     states = {ret.id: _state(of_return[ret.id], end) for ret in there}

@@ -1,16 +1,18 @@
-"""Reads a sandbox over HTTP as a run would, and keeps what a run can see: states that changed, returns that are gone."""
+"""Reads a sandbox over HTTP as a run would, and keeps what it can see: states that changed, scans, returns that are gone."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import httpx
 
 from tests.support.mirror import moment
-from tests.support.oracle.parsed import Notice, Return, Row
-from tests.support.oracle.shops import Change, Shop
+from tests.support.oracle.parsed import Notice, Return, Row, lower
+from tests.support.oracle.shops import Change, Key, Report, Shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +35,7 @@ class Observer:
     notices: list[Row] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     runs: list[Any] = field(default_factory=list)
+    reports: dict[Key, set[Report]] = field(default_factory=lambda: defaultdict(set))
 
     def look(self, run: Any) -> None:
         """Looks at the shop as it is while the run has just been done."""
@@ -46,6 +49,10 @@ class Observer:
                 self.changes.append(Change(one, before["state"], body["state"], at, now))
         self.gone |= {one: body for one, body in self.bodies.items() if one not in found}
         self.bodies, self.notices = found, list(self._notices(client, now))
+        for one, body in found.items():
+            self._report("returns", one, "", body)
+        for row in self.notices:
+            self._report("advanced_shipping_notices", str(row["id"]), str(row["return_line_item_id"]), row)
         self.runs.append(run)
 
     def shop(self) -> Shop:
@@ -57,7 +64,12 @@ class Observer:
             [Notice(row) for row in self.notices],
             self.changes,
             self.runs,
+            ZoneInfo(self.driver.settings["timezone"]),
+            self.reports,
         )
+
+    def _report(self, table: str, one: str, unit: str, row: Row) -> None:
+        self.reports[table, one, unit].add((lower(row["label_status"]), moment(row["label_updated_at"])))
 
     def _client(self) -> httpx.Client:
         sandbox = self.driver.sandbox

@@ -54,7 +54,7 @@ def fct_refunds(shop: Shop, group: Group) -> list[Row]:
                     "provider_refund_id": refund.provider_id,
                     "refund_number": number,
                     "refunded_at": refund.at,
-                    "refunded_date": day_of(refund.at),
+                    "refunded_date": day_of(refund.at, shop.zone),
                     "recorded_at": refund.recorded,
                     "return_status": status(shop, group, ret),
                     "state": ret.state,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.support.oracle.items import AnyOf
 from tests.support.oracle.links import ordered_at
 from tests.support.oracle.money import mean, middle, ratio, total
-from tests.support.oracle.parsed import add, day_of, days_between, known, month_of, or_none
+from tests.support.oracle.parsed import add, day_of, days_between, known, lower, month_of, or_none, rounded, stage_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -40,6 +40,17 @@ def arrived(told: list[Notice], label: Label) -> datetime | None:
     return min(known(one.delivered for one in told), default=label.scanned if label.stage == "delivered" else None)
 
 
+def first_scanned(shop: Shop, ret: Return, label: Label) -> datetime | None:
+    """The earliest report that it is on its way: its own, its units' notices', and its return's if that has no other label."""
+    found = {(label.status, label.scanned)}
+    for notice in notices_of(ret, label):
+        found |= shop.reports.get(("advanced_shipping_notices", notice.id, notice.unit), set())
+        found.add((lower(notice.raw.get("label_status")), notice.scanned))
+    if len(ret.labels) == 1:
+        found |= shop.reports.get(("returns", ret.id, ""), set())
+    return min(known(at for status, at in found if stage_of(status) == "on its way"), default=None)
+
+
 def fct_return_shipments(shop: Shop) -> list[Row]:
     return [_shipment(shop, ret, label) for ret in shop.returns for label in ret.labels]
 
@@ -47,7 +58,8 @@ def fct_return_shipments(shop: Shop) -> list[Row]:
 def _shipment(shop: Shop, ret: Return, label: Label) -> Row:
     ordered, told = ordered_at(ret), notices_of(ret, label)
     delivered = arrived(told, label)
-    days = days_between(ret.submitted, delivered)
+    first, days = first_scanned(shop, ret, label), days_between(ret.submitted, delivered)
+    in_transit = days_between(first, delivered)
     return {
         "shop": shop.name,
         "return_id": ret.id,
@@ -56,9 +68,9 @@ def _shipment(shop: Shop, ret: Return, label: Label) -> Row:
         "is_void": ret.is_void,
         "return_type": ret.type,
         "submitted_at": ret.submitted,
-        "submitted_date": day_of(ret.submitted),
+        "submitted_date": day_of(ret.submitted, shop.zone),
         "ordered_at": ordered,
-        "ordered_date": day_of(ordered),
+        "ordered_date": day_of(ordered, shop.zone),
         "carrier": label.carrier,
         "service": _one(one.word("service") for one in told),
         "tracking_number": label.tracking,
@@ -66,8 +78,10 @@ def _shipment(shop: Shop, ret: Return, label: Label) -> Row:
         "stage": label.stage if delivered is None else "delivered",
         "units": None if label.units is None else len(label.units),
         "scanned_at": label.scanned,
+        "first_scanned_at": first,
         "delivered_at": delivered,
         "days_to_deliver": None if days is None or days < 0 else days,
+        "days_in_transit": None if in_transit is None or in_transit < 0 else in_transit,
         "is_impossible": delivered is not None and delivered < ret.submitted,
         "currency": ret.currency,
         "label_rate": label.rate,
@@ -86,7 +100,7 @@ def rpt_carrier_performance(shop: Shop) -> list[Row]:
     for row in fct_return_shipments(shop):
         key = (
             row["carrier"] or "(unknown)",
-            month_of(row["submitted_at"]),
+            month_of(row["submitted_at"], shop.zone),
             *map(or_none, (row["return_type"], row["currency"])),
         )
         groups[key].append(row)
@@ -97,7 +111,7 @@ def rpt_carrier_performance(shop: Shop) -> list[Row]:
 def _carrier(rows: list[Row]) -> Row:
     void = [row for row in rows if row["is_void"] and row["stage"] != "delivered"]
     rest = [row for row in rows if row not in void]
-    days = known(row["days_to_deliver"] for row in rows)
+    days, in_transit = (known(row[name] for row in rows) for name in ("days_to_deliver", "days_in_transit"))
     rates = known(row["label_rate"] for row in rows)
     stages = {"delivered": "delivered", "on its way": "on_the_way", "problem": "problems", "not sent": "not_sent"}
     stages["unknown"] = "unknown"
@@ -109,17 +123,30 @@ def _carrier(rows: list[Row]) -> Row:
         "median_days_to_deliver": middle(days),
         "max_days_to_deliver": max(days, default=None),
         "measured": len(days),
+        "median_days_in_transit": middle(in_transit),
+        "p90_days_in_transit": ninth_of_ten(in_transit),
+        "measured_in_transit": len(in_transit),
         "impossible": sum(row["is_impossible"] for row in rows),
         "label_rate_total": add(rates) if rates else None,
         "labels_with_rate": len(rates),
     }
 
 
+def ninth_of_ten(values: list[Decimal]) -> Decimal | None:
+    """What nine of ten do not exceed; between two of them in proportion."""
+    if not values:
+        return None
+    place, rest = divmod((len(values) - 1) * 9, 10)
+    low, high = (sorted(values)[min(one, len(values) - 1)] for one in (place, place + 1))
+    return rounded(low + (high - low) * rest / 10, 2)
+
+
 def rpt_shipping_costs(shop: Shop, group: Group) -> list[Row]:
     groups = defaultdict(list)
     for ret in shop.returns:
         groups[
-            month_of(ret.submitted), ret.method or "(none given)", ret.type or "(none given)", ret.currency or "(none given)"
+            month_of(ret.submitted, shop.zone),
+            *(one or "(none given)" for one in (ret.method, ret.type, ret.currency)),
         ].append(ret)
     names = ("month", "method", "return_type", "currency")
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -59,14 +59,14 @@ def rounded(value: Decimal, digits: int) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
-def day_of(value: datetime | None) -> date | None:
-    """The day, UTC."""
-    return None if value is None else value.astimezone(UTC).date()
+def day_of(value: datetime | None, zone: tzinfo) -> date | None:
+    """The day in a time zone."""
+    return None if value is None else value.astimezone(zone).date()
 
 
-def month_of(value: datetime | None) -> date | None:
-    """The first day of the month, UTC."""
-    return None if value is None else value.astimezone(UTC).date().replace(day=1)
+def month_of(value: datetime | None, zone: tzinfo) -> date | None:
+    """The first day of the month in a time zone."""
+    return None if value is None else value.astimezone(zone).date().replace(day=1)
 
 
 @dataclass

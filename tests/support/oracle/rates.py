@@ -31,7 +31,7 @@ def rpt_return_rates(shop: Shop, group: Group) -> list[Row]:
     groups = defaultdict(list)
     for sold in group.orders:
         if sold["shop"] == shop.name and sold["order_id"] not in sent:
-            key = month_of(sold["ordered_at"]), or_none(sold["product_id"]), or_none(sold["variant_id"])
+            key = month_of(sold["ordered_at"], shop.zone), or_none(sold["product_id"]), or_none(sold["variant_id"])
             groups[(*key, sold["currency"] or "(none given)")].append((sold, sorted(back[sold["order_line_id"]])))
     names = ("month", "product_id", "variant_id", "currency")
     return [{"shop": shop.name, **dict(zip(names, key, strict=True)), **_rates(rows, shop)} for key, rows in groups.items()]
@@ -48,7 +48,7 @@ def _rates(rows: list[tuple[Row, list[Any]]], shop: Shop) -> Row:
     }
     for span in SPANS:
         days = timedelta(days=span)
-        ended = next_month(rows[0][0]["ordered_at"]) + days <= shop.read_up_to
+        ended = next_month(rows[0][0]["ordered_at"].astimezone(shop.zone)) + days <= shop.read_up_to
         within = [(sold, min(sum(at < sold["ordered_at"] + days for at in times), sold["units"])) for sold, times in rows]
         count = sum(count for _, count in within)
         found |= {

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.support.oracle.parsed import known
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
+    from datetime import tzinfo
     from decimal import Decimal
 
     from tests.support.oracle.parsed import Notice, Return, Row
 
 
 DONE = (0, 3)  # exit codes
+Key = tuple[str, str, str]  # table, return or notice, unit of the notice or nothing
+Report = tuple[str | None, datetime | None]  # status of a label, and when a carrier reported it
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Shop:
     notices: list[Notice]
     changes: Sequence[Change]
     runs: Sequence[Any]  # what the commands answered, oldest first
+    zone: tzinfo = UTC  # in which its days begin
+    reports: Mapping[Key, set[Report]] = field(default_factory=dict)  # of carriers, as far as runs saw
 
     @property
     def counted(self) -> list[Return]:
