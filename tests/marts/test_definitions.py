@@ -38,17 +38,20 @@ def answer(tmp_path: Path) -> Answer:
 READ = {"shop": "north", "run_id": "1", "command": "sync", "exit_code": 0, "synced_up_to": at("06-01 00:00")}
 
 
-def test_a_day_of_the_group_is_one_row(answer: Answer):
-    """A warranty and a standard return of one day are one row of the group's money, as its key says."""
+def test_a_day_of_the_group_has_a_row_for_each_type(answer: Answer):
+    """A warranty and a standard return of one day are a row each of the group's money, as its key says."""
     returns = [
         ret("R1", "closed", "refund", "01-10 10:00", return_total="10"),
         ret("R2", "closed", "refund", "01-10 11:00", return_total="5", type="warranty"),
     ]
     rates = "SELECT 'USD' AS currency, DATE '2026-01-01' AS day, 2.0 AS rate"
     rows = answer(
-        "SELECT day, currency, returns, returned_value FROM rpt_group_daily", returns=returns, beside={"rates": rates}
+        "SELECT day, return_type, currency, returns, returned_value FROM rpt_group_daily WHERE date_basis = 'submitted'",
+        returns=returns,
+        beside={"rates": rates},
     )
-    assert rows == [(at("01-10 00:00").date(), "USD", 2, 30)]
+    day = at("01-10 00:00").date()
+    assert sorted(rows) == [(day, "standard", "USD", 1, 20), (day, "warranty", "USD", 1, 10)]
 
 
 def test_the_middle_of_two_stays(answer: Answer):

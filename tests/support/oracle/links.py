@@ -146,6 +146,7 @@ def _mismatch(
         "mismatch": what,
         "return_says": ours,
         "notice_says": theirs,
+        "return_type": ret.type if ret else None,
         "currency": ret.currency if ret else notice.word("currency") if notice else None,
         "return_updated_at": ret.updated if ret else None,
         "notice_updated_at": notice.updated if notice else None,

@@ -130,16 +130,16 @@ def rpt_return_states(shop: Shop) -> list[Row]:
 
 
 def rpt_month_end(shop: Shop) -> list[Row]:
-    """From the month of the first return in a currency on, up to the last month that is over."""
+    """From the month of the first return of a type in a currency on, up to the last month that is over."""
     of_return = defaultdict(list)
     for stay in stays(shop):
         of_return[stay.ret.id].append(stay)
     rows = []
-    for currency in {ret.currency for ret in shop.returns}:
-        first = min(ret.submitted for ret in shop.returns if ret.currency == currency)
+    for of in {(ret.type, ret.currency) for ret in shop.returns}:
+        first = min(ret.submitted for ret in shop.returns if (ret.type, ret.currency) == of)
         end = next_month(first.astimezone(shop.zone))
         while end <= shop.read_up_to:
-            rows.append(_month(shop, end, currency, of_return))
+            rows.append(_month(shop, end, of, of_return))
             end = next_month(end)
     return rows
 
@@ -150,13 +150,14 @@ def next_month(time: datetime) -> datetime:
     return datetime(year, month + 1, 1, tzinfo=time.tzinfo)
 
 
-def _month(shop: Shop, end: datetime, currency: str | None, of_return: dict[str, list[Stay]]) -> Row:
-    row: Row = {"shop": shop.name, "month_end": (end - timedelta(days=1)).date(), "currency": currency or "(none given)"}
+def _month(shop: Shop, end: datetime, of: tuple[str | None, str | None], of_return: dict[str, list[Stay]]) -> Row:
+    kind, currency = (one or "(none given)" for one in of)
+    row: Row = {"shop": shop.name, "month_end": (end - timedelta(days=1)).date(), "return_type": kind, "currency": currency}
     names = ("returns_open", "returns_in_review", "returns_closed", "returns_cancelled", "returns_expired",
              "returns_refund_owed", "refunds_owed", "credit_owed", "exchanges_owed", "owed")  # fmt: skip
     if shop.observed_from is None or shop.observed_from > end:
         return row | {"known": "before the first sync"} | dict.fromkeys(names)
-    there = [ret for ret in shop.returns if ret.currency == currency and ret.submitted < end]
+    there = [ret for ret in shop.returns if (ret.type, ret.currency) == of and ret.submitted < end]
     states = {ret.id: _state(of_return[ret.id], end) for ret in there}
     owing = [ret for ret in there if states[ret.id] not in OVER]
     refunds = [ret.amount("refund") for ret in owing if not _before(refunded_at(ret), end)]

@@ -41,7 +41,7 @@ def arrived(told: list[Notice], label: Label) -> datetime | None:
 
 
 def first_scanned(shop: Shop, ret: Return, label: Label) -> datetime | None:
-    """The earliest report that it is on its way: its own, its units' notices', and its return's if that has no other label."""
+    """The earliest report that it is on its way: its own, its units' notices', its return's if that has no other label."""
     found = {(label.status, label.scanned)}
     for notice in notices_of(ret, label):
         found |= shop.reports.get(("advanced_shipping_notices", notice.id, notice.unit), set())

@@ -27,7 +27,7 @@ def rpt_return_rates(shop: Shop, group: Group) -> list[Row]:
     for ret in shop.counted:
         for line in ret.lines:
             if line.provider_id is not None:
-                back[line.provider_id].append(ret.submitted)
+                back[line.provider_id].append((ret.submitted, (ret.type or "").lower() == "warranty"))
     groups = defaultdict(list)
     for sold in group.orders:
         if sold["shop"] == shop.name and sold["order_id"] not in sent:
@@ -39,17 +39,19 @@ def rpt_return_rates(shop: Shop, group: Group) -> list[Row]:
 
 def _rates(rows: list[tuple[Row, list[Any]]], shop: Shop) -> Row:
     units, revenue = sum(sold["units"] for sold, _ in rows), add(sold["amount"] for sold, _ in rows)
-    all_back = [(sold, min(len(times), sold["units"])) for sold, times in rows]
+    all_back = [(sold, min(len(of), sold["units"])) for sold, of in rows]
+    warranties = [min(sum(is_warranty for _, is_warranty in of), sold["units"]) for sold, of in rows]
     found: Row = {
         "units_sold": units,
         "revenue": revenue,
         "units_returned": sum(count for _, count in all_back),
+        "units_on_warranty": sum(warranties),
         "revenue_returned": _cost(all_back),
     }
     for span in SPANS:
         days = timedelta(days=span)
         ended = next_month(rows[0][0]["ordered_at"].astimezone(shop.zone)) + days <= shop.read_up_to
-        within = [(sold, min(sum(at < sold["ordered_at"] + days for at in times), sold["units"])) for sold, times in rows]
+        within = [(sold, min(sum(at < sold["ordered_at"] + days for at, _ in of), sold["units"])) for sold, of in rows]
         count = sum(count for _, count in within)
         found |= {
             f"units_returned_{span}": count if ended else None,
@@ -69,9 +71,9 @@ def rpt_group_daily(shop: Shop, group: Group) -> list[Row]:
         return []
     groups = defaultdict(list)
     for row in rpt_returns_daily(shop):
-        groups[row["date_basis"], row["day"], row["currency"]].append(row)
+        groups[row["date_basis"], row["day"], row["return_type"], row["currency"]].append(row)
     found = []
-    for (basis, day, currency), rows in groups.items():
+    for (basis, day, kind, currency), rows in groups.items():
         at = max((one["day"] for one in group.rates if one["currency"] == currency and one["day"] <= day), default=None)
         rate = next((one["rate"] for one in group.rates if (one["currency"], one["day"]) == (currency, at)), None)
         money = {name: sum((row[name] for row in rows), ZERO) for name in GROUP_MONEY}
@@ -80,6 +82,7 @@ def rpt_group_daily(shop: Shop, group: Group) -> list[Row]:
                 "shop": shop.name,
                 "date_basis": basis,
                 "day": day,
+                "return_type": kind,
                 "currency": currency,
                 "rate_day": at,
                 "rate": rate,
