@@ -65,11 +65,11 @@ def durations(ret: Return) -> dict[str, Decimal | None]:
 
 
 def possible(ret: Return) -> dict[str, Decimal | None]:
-    return {name: None if days is None or days < 0 else days for name, days in durations(ret).items()}
+    return {name: None if days is None or days.is_signed() else days for name, days in durations(ret).items()}
 
 
 def impossible(ret: Return) -> int:
-    return sum(days is not None and days < 0 for days in durations(ret).values())
+    return sum(days is not None and days.is_signed() for days in durations(ret).values())
 
 
 def mean(values: Sequence[Decimal]) -> Decimal | None:

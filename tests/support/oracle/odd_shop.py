@@ -46,7 +46,7 @@ class Life:
 
 
 def live(seed: int, folder: Path, *, returns: int, address: str | None = None, marts: str = "views") -> Life:
-    """Two shops of half as many returns each, some months old: a sync, a reconcile and a sync in ten weeks."""
+    """Two shops of half as many returns each, some months old: two syncs, a reconcile and a sync in ten weeks."""
     rng, end = random.Random(seed), datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     life = Life([], [], ([], [], []))
     try:
@@ -70,8 +70,14 @@ def live(seed: int, folder: Path, *, returns: int, address: str | None = None, m
 def _grow(life: Life, rng: random.Random, end: datetime, marts: str) -> None:
     for driver, seen in zip(life.drivers, life.seen, strict=True):
         _make_odd(driver.shop, rng)
+        seen.look(driver.sync(timezone="UTC"))  # another zone than later: the newest counts
+        driver.shop.now = end - timedelta(days=50)
+        driver.shop.add_returns(len(driver.shop) // 3)
+        for _ in range(4):  # new, sent off, on their way
+            driver.shop.change_label(len(driver.shop))
         seen.look(driver.sync())
         driver.shop.now = end - timedelta(days=40)
+        driver.shop.change_label(len(driver.shop), touch_return=False)  # which only a reconcile sees
         _go_on(driver.shop, rng)
         driver.shop.delete_returns(3)
         with driver.shop.lock:
@@ -97,7 +103,7 @@ def _go_on(shop: Shop, rng: random.Random) -> None:
     some = len(shop) // 8
     shop.add_returns(some)
     shop.change(some * 2)
-    shop.change_label(some)
+    shop.change_label(some * 2)
     shop.remove_line_items(some // 4)
     shop.submit_again(4)
     shop.grow_odd()

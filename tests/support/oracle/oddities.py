@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from loop_returns.sandbox.times import DAY, iso, php, second_of
@@ -113,10 +114,18 @@ def _refunds(body: Row, rng: random.Random, at: int) -> None:
     )  # fmt: skip
 
 
+def _month_begins(at: int, rng: random.Random) -> int:
+    """An hour at which the month has begun in one time zone, and not in another."""
+    first = datetime.fromtimestamp(at, UTC).replace(day=1, hour=0, minute=0, second=0)
+    return int(first.timestamp()) + rng.randrange(-11, 12) * 3600
+
+
 def _processed(body: Row, rng: random.Random, at: int) -> None:
     done = body.setdefault("outcomes_processed_at", {})
     for name in ("refund_processed", "gift_card_processed", "exchange_processed"):
-        done[name] = rng.choice((done.get(name), None, php(at - rng.randrange(30) * 7919)))
+        done[name] = rng.choice(
+            (done.get(name), None, php(at - rng.randrange(30) * 7919), *[php(_month_begins(at, rng))] * 3)
+        )
     body["refund_before_inspection"] = rng.choice((True, True, False, None))
 
 
@@ -147,8 +156,18 @@ def _warranty(body: Row, rng: random.Random, _at: int) -> None:
     body["type"] = rng.choice(("warranty", None, "N/A"))
 
 
+def _currency(body: Row, rng: random.Random, _at: int) -> None:
+    """Another one than the shop's, as of an exchange that comes back elsewhere."""
+    body["currency"] = rng.choice(("JPY", "USD", "N/A", None))
+
+
+def _not_yet_submitted(body: Row, rng: random.Random, at: int) -> None:
+    """It came into another state before it was submitted, says a clock that was wrong."""
+    body.update(created_at=iso(at + DAY), state=rng.choice(("closed", "review", "expired")))
+
+
 ODD = (
     _texts, _line_texts, _exchange_texts, _no_amounts, _other_amounts, _no_line_amounts, _kept, _same_order_line,
     _labels, _split, _refunds, _processed, _over, _bonus, _warranty, _inspections, _without_dates, _drop_off,
-    _second_not_sent,
+    _second_not_sent, _currency, _not_yet_submitted,
 )  # fmt: skip

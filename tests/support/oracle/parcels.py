@@ -41,7 +41,7 @@ def arrived(told: list[Notice], label: Label) -> datetime | None:
 
 
 def first_scanned(shop: Shop, ret: Return, label: Label) -> datetime | None:
-    """The earliest report that it is on its way: its own, its units' notices', its return's if that has no other label."""
+    """The earliest report that it is on its way: of itself, of its units' notices, of its return if that has no other."""
     found = {(label.status, label.scanned)}
     for notice in notices_of(ret, label):
         found |= shop.reports.get(("advanced_shipping_notices", notice.id, notice.unit), set())
@@ -80,8 +80,8 @@ def _shipment(shop: Shop, ret: Return, label: Label) -> Row:
         "scanned_at": label.scanned,
         "first_scanned_at": first,
         "delivered_at": delivered,
-        "days_to_deliver": None if days is None or days < 0 else days,
-        "days_in_transit": None if in_transit is None or in_transit < 0 else in_transit,
+        "days_to_deliver": None if days is None or days.is_signed() else days,
+        "days_in_transit": None if in_transit is None or in_transit.is_signed() else in_transit,
         "is_impossible": delivered is not None and delivered < ret.submitted,
         "currency": ret.currency,
         "label_rate": label.rate,

@@ -48,7 +48,7 @@ def add(values: Iterable[Decimal | None]) -> Decimal:
 
 
 def days_between(start: datetime | None, end: datetime | None) -> Decimal | None:
-    """Elapsed days with two digits, rounded as people do; below zero when the end comes first."""
+    """Elapsed days with two digits, rounded as people do; with a minus, also before a zero, when the end comes first."""
     if start is None or end is None:
         return None
     return rounded(Decimal((end - start) // timedelta(seconds=1)) / 86_400, 2)
