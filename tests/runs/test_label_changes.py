@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from loop_returns.sandbox import Shop
+from loop_returns.sandbox.times import iso
 from tests.support.driving import NOW
 
 if TYPE_CHECKING:
@@ -89,3 +91,21 @@ def assert_first_scans(driver: Driver, seen: dict[tuple[str, str], set[Report]])
         if delivered is not None and delivered >= first:
             assert float(days) == pytest.approx((delivered - first) / timedelta(days=1), abs=0.0051), of
     assert known >= 5
+
+
+def test_another_status_of_the_same_time(drive: Callable[..., Driver]):
+    """A status that Loop corrects or takes away without a new time is a row beside the one before, not in its place."""
+    shop = Shop.generate(seed=5, returns=3, days=30, now=NOW)
+    driver, number = drive(shop), shop.ids()[0]
+    first, second = NOW - timedelta(days=2), NOW - timedelta(days=1)
+    reports: list[Report] = [("in_transit", first), ("delivered", second), (None, second), ("error", second)]
+    for status, at in reports:
+        with shop.lock:
+            ret = shop.store.take(number)
+            ret.body.update(label_status=status, label_updated_at=iso(int(at.timestamp())))
+            ret.body["updated_at"] = iso(shop.clock.second(apart=True))
+            shop.store.put(ret)
+        driver.sync()
+        shop.tick(60)
+    found = {row[2:] for row in history(driver, "returns") if row[0] == str(number)}
+    assert found == {(*before, status or "", at) for before, (status, at) in pairwise(reports)}

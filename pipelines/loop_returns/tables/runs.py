@@ -29,7 +29,7 @@ LABEL_CHANGES: Final = Table(
         "One row per report of a carrier that a run saw in place of an earlier one, on a return or in the shipping notices. "
         "The API itself keeps only the latest."
     ),
-    key=("shop", "source", "return_id", "line_item_id", "updated_at"),
+    key=("shop", "source", "return_id", "line_item_id", "updated_at", "to_status"),
     columns=(
         SHOP,
         own("source", Type.TEXT, "`returns` or `advanced_shipping_notices`: where it was seen.", nullable=False),
@@ -42,7 +42,7 @@ LABEL_CHANGES: Final = Table(
         ),
         own("from_status", Type.TEXT, "The status of the label before."),
         own("from_updated_at", Type.TIMESTAMP, "When the carrier had reported that."),
-        own("to_status", Type.TEXT, "The status now."),
+        own("to_status", Type.TEXT, "The status now; empty where there is none.", nullable=False),
         own("observed_at", Type.TIMESTAMP, "When the run saw it, by Loop's clock."),
         own("updated_at", Type.TIMESTAMP, "When the carrier reported it.", nullable=False),
         LOAD_ID,

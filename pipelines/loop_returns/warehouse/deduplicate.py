@@ -68,7 +68,8 @@ FROM pairs SEMI JOIN chosen USING (id) WHERE before <> state ORDER BY id, rank, 
 """
 _LABEL_CHANGES: Final = """
 SELECT $shop AS shop, $source AS source, id AS return_id, {item} AS line_item_id, previous_status AS from_status,
-       previous_scan AS from_updated_at, label_status AS to_status, $at AS observed_at, label_updated_at AS updated_at
+       previous_scan AS from_updated_at, coalesce(label_status, '') AS to_status, $at AS observed_at,
+       label_updated_at AS updated_at
 FROM chosen
 WHERE NOT is_new AND label_updated_at IS NOT NULL
       AND (label_status, label_updated_at) IS DISTINCT FROM (previous_status, previous_scan)
