@@ -210,6 +210,33 @@ def test_within_sixty_days(answer: Answer):
     assert rows == [(1, 0)]
 
 
+def test_a_later_return_in_another_currency(answer: Answer):
+    """What comes back of an exchange in another currency is a later return, and in no amount, which are in the first's."""
+    exchange = {"return_total": "100", "return_credit_total": "100", "provider_order_id": "P1"}
+    money = {"return_total": "30", "refund": "30", "provider_order_id": "P2"}
+    rows = answer(
+        "SELECT returns_later, returned_later, refunded_later, retained_after FROM fct_exchange_chains",
+        returns=[
+            ret("R1", "closed", "exchange", "01-10 00:00", **exchange),
+            ret("R2", "open", "refund", "01-20 00:00", **money),
+            ret("R3", "open", "refund", "01-21 00:00", **money, currency="JPY"),
+        ],
+        return_exchanges=[{"shop": "north", "return_id": "R1", "exchange_id": "E1", "exchange_order_id": "P2"}],
+    )
+    assert rows == [(2, 30, 30, 70)]
+
+
+def test_a_stay_that_ends_before_it_begins(answer: Answer):
+    """A return that changed its state before it was submitted, it says, is in no mean, and is counted as impossible."""
+    change = {"from_state": "open", "to_state": "closed", "updated_at": at("01-09 00:00"), "observed_at": at("01-10 00:00")}
+    rows = answer(
+        "SELECT stays, stays_current, stays_measured, stays_impossible, avg_days FROM rpt_return_states ORDER BY state",
+        returns=[ret("R1", "closed", "refund", "01-10 00:00")],
+        return_state_changes=[{"shop": "north", "return_id": "R1"} | change],
+    )
+    assert rows == [(1, 1, 0, 0, None), (1, 0, 0, 1, None)]
+
+
 def test_the_newest_return_is_one_that_loop_has(answer: Answer):
     """A return that Loop no longer has is neither the newest one nor the one that changed last."""
     gone = ret("R2", "open", "refund", "01-20 00:00") | {"updated_at": at("03-01 00:00"), "_deleted_at": at("03-02 00:00")}
@@ -245,6 +272,17 @@ def test_half_a_hundredth_of_a_day(answer: Answer):
         ],
     )
     assert [[str(value) for value in row] for row in rows] == [["9.42", "-9.42", "9.42", "-9.42", "9.42", "9.42"]]
+
+
+def test_a_notice_of_a_unit_that_nobody_has(answer: Answer):
+    """Where only the notice could tell a currency, `N/A` and empty texts are none, as everywhere."""
+    told = {"shop": "north", "currency": "N/A"}
+    rows = answer(
+        "SELECT mismatch, currency FROM rpt_notice_mismatches",
+        returns=[ret("R1", "open", "refund", "01-10 00:00")],
+        advanced_shipping_notices=[told | {"id": "N1", "return_line_item_id": "L9"}],
+    )
+    assert rows == [("unit missing", None)]
 
 
 def test_where_a_unit_goes(answer: Answer):

@@ -110,7 +110,7 @@ RUNS: Rows = [
 
 # Chains of exchanges. B01 -> B02 -> B03; of B05 nothing came back but for a return that was cancelled; for B07 two
 # items were sent in one order, and two returns came; B10 is not placed yet; B11 was cancelled; B12 is too recent to
-# tell.
+# tell; what was sent for B15 came back in another currency.
 CHAINS: Rows = [
     exchange("B01", "P-1", "01-02 00:00", "01-10 00:00", "100", type="standard"),
     exchange("B02", "E-B1", "01-20 12:00", "01-25 00:00", "90", refund="10", return_total="100", customer="a@example.com"),
@@ -125,6 +125,8 @@ CHAINS: Rows = [
     exchange("B12", "P-12", "03-01 00:00", "03-02 00:00", "20", currency=None),
     exchange("B13", "P-13", "01-01 00:00", "01-02 00:00", "25", type="standard"),
     west("B14", "closed", "credit", "03-20 00:00", provider_order_id="E-B13", return_total="25", return_credit_total="25"),
+    exchange("B15", "P-15", "01-06 00:00", "01-12 00:00", "30"),
+    west("B16", "open", "refund", "02-20 12:00", provider_order_id="E-B15", return_total="40", refund="40", currency="CAD"),
     ret("B02", "closed", "refund", "02-01 00:00", shop="east", provider_order_id="E-B5", return_total="3", refund="3"),
 ]
 ITEMS: Rows = [
@@ -138,6 +140,7 @@ ITEMS: Rows = [
     item("B11", "X12", "E-B11"),
     item("B12", "X13", "E-B12"),
     item("B13", "X14", "E-B13"),
+    item("B15", "X15", "E-B15"),
 ]
 
 
@@ -156,7 +159,8 @@ def change(of: str, before: str, after: str, when: str, *, shop: str = "west") -
 
 # States. S1 was closed, opened again and closed; S2 was first seen closed, with a notice that says since when; S3
 # without one; S4 is open; S5 came out of review; S6 expired and was taken up again; S7 is gone from Loop; S8 was
-# first seen closed, opened and closed again, so that its notice tells the last closing, not the first.
+# first seen closed, opened and closed again, so that its notice tells the last closing, not the first; S9 was
+# closed before it was submitted, it says.
 STATES: Rows = [
     west("S1", "closed", "refund", "01-01 00:00", type="standard"),
     west("S2", "closed", "refund", "01-02 00:00", type="standard"),
@@ -166,6 +170,7 @@ STATES: Rows = [
     west("S6", "open", "refund", "02-03 00:00", type="warranty"),
     west("S7", "closed", "refund", "02-04 00:00", _deleted_at=at("02-05 00:00")),
     west("S8", "closed", "refund", "01-04 00:00", type="standard"),
+    west("S9", "closed", "refund", "02-10 00:00"),
     ret("S1", "open", "refund", "01-01 00:00", shop="east", currency="EUR"),
 ]
 STATE_CHANGES: Rows = [
@@ -178,6 +183,7 @@ STATE_CHANGES: Rows = [
     change("S8", "closed", "open", "01-10 00:00"),
     change("S8", "open", "closed", "01-12 00:00"),
     change("S7", "open", "closed", "02-04 12:00"),
+    change("S9", "open", "closed", "02-09 12:00"),
 ]
 STATE_LINES: Rows = [line(f"L-{one}", one, "A", "A1", "10", shop="west") for one in ("S1", "S2", "S3", "S8")]
 STATE_NOTICES: Rows = [

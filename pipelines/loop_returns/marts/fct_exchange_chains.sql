@@ -54,10 +54,11 @@ later as (
         count(*) as returns_later,
         max(t.step) as longest,
         min(h.submitted_at) as next_at,
-        sum(coalesce(h.returned_value, 0)) as returned_later,
-        sum(h.refund) as refunded_later
+        sum(case when h.currency is not distinct from i.currency then h.returned_value end) as returned_later,
+        sum(case when h.currency is not distinct from i.currency then h.refund end) as refunded_later
     from steps as t
     join held as h on h.shop = t.shop and h.return_id = t.return_id
+    join held as i on i.shop = t.shop and i.return_id = t.first_id
     where t.step > 0
     group by t.shop, t.first_id
 ),
@@ -74,7 +75,7 @@ select
     o.first_order_id as exchange_order_id, -- The Shopify order of its exchange; the first by id where there are several.
     h.return_type, -- standard or warranty, of the first return.
     h.customer, -- The shopper, as in fct_returns.
-    h.currency, -- Currency of every amount of the row.
+    h.currency, -- Currency of the first return, and of every amount of the row.
     h.submitted_at, -- When the first return was submitted.
     coalesce(h.placed_at, h.submitted_at) as exchanged_at, -- When Loop placed the exchange order; where it does not say, when the return was submitted.
     l.returns_later is null as is_kept, -- True while nothing sent in exchange has come back.
@@ -85,8 +86,8 @@ select
     cast(round(cast(date_diff('second', coalesce(h.placed_at, h.submitted_at) at time zone 'UTC', l.next_at at time zone 'UTC') / 86400.0 as decimal(18, 9)), 2) as decimal(18, 2)) as days_to_next_return, -- Days from the exchange to that return.
     coalesce(h.returned_value, 0) as returned_value, -- What was returned first is worth.
     coalesce(h.retained_revenue, 0) as retained_revenue, -- Of that, kept as exchange or store credit, as the first return says.
-    coalesce(l.returned_later, 0) as returned_later, -- What the later returns are worth.
-    coalesce(l.refunded_later, 0) as refunded_later, -- Refunds chosen in the later returns.
+    coalesce(l.returned_later, 0) as returned_later, -- What the later returns are worth; those in another currency are counted above, and are in no amount.
+    coalesce(l.refunded_later, 0) as refunded_later, -- Refunds chosen in the later returns of the same currency.
     coalesce(h.retained_revenue, 0) - coalesce(l.refunded_later, 0) as retained_after, -- Retained less those refunds; below zero where more went back than was retained, as after an upsell.
     coalesce(coalesce(h.placed_at, h.submitted_at) < k.read_up_to - interval '1440 hours', false) as is_settled -- True when the exchange was 60 days ago when the shop was last read: long enough to come back.
 from held as h

@@ -32,7 +32,7 @@ select
     cast(sum(d.returns_later) as bigint) as returns_later, -- Later returns in all.
     sum(d.returned_value) as returned_value, -- What was returned first is worth.
     sum(d.retained_revenue) as retained_revenue, -- Of that, kept as exchange or store credit, as the first returns say.
-    sum(d.refunded_later) as refunded_later, -- Refunds chosen in the later returns.
+    sum(d.refunded_later) as refunded_later, -- Refunds chosen in the later returns of the same currency.
     sum(d.retained_after) as retained_after -- Retained less those refunds, so far: the later returns of recent exchanges are still to come.
 from dated as d
 group by d.shop, d.calc_month, d.calc_type, d.calc_currency

@@ -106,7 +106,7 @@ found as (
         cast(null as varchar) as return_says,
         n.state as notice_says,
         cast(null as varchar) as return_type,
-        n.currency,
+        case when lower(trim(n.currency)) not in ('', 'n/a') then n.currency end as currency,
         cast(null as timestamptz) as return_updated_at,
         n.updated_at as notice_updated_at
     from advanced_shipping_notices as n

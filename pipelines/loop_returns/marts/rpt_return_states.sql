@@ -19,9 +19,10 @@ select
     count(distinct d.return_id) as returns, -- Returns that were in the state.
     count(*) as stays, -- Times that a return came into it.
     count(case when d.is_current then 1 end) as stays_current, -- Of them, those that are in it now.
-    count(case when d.days >= 0 then 1 end) as stays_measured, -- Of them, those that are over and whose beginning is known: the days below are theirs.
-    round(cast(avg(case when d.days >= 0 then d.days end) as decimal(18, 6)), 2) as avg_days, -- Mean days in the state.
-    round(cast(percentile_cont(0.5) within group (order by case when d.days >= 0 then cast(d.days as double) end) as decimal(18, 6)), 2) as median_days, -- The middle one.
+    count(case when d.left_at >= d.entered_at then 1 end) as stays_measured, -- Of them, those that are over and whose beginning is known and not after their end: the days below are theirs.
+    count(case when d.left_at < d.entered_at then 1 end) as stays_impossible, -- Of them, those that ended before they began, it says; they are in no mean.
+    round(cast(avg(case when d.left_at >= d.entered_at then d.days end) as decimal(18, 6)), 2) as avg_days, -- Mean days in the state.
+    round(cast(percentile_cont(0.5) within group (order by case when d.left_at >= d.entered_at then cast(d.days as double) end) as decimal(18, 6)), 2) as median_days, -- The middle one.
     count(case when d.is_reopened then 1 end) as stays_reopened, -- Stays in closed, cancelled or expired that ended with open or review.
     count(distinct case when d.is_reopened then d.return_id end) as returns_reopened, -- Returns for which that is so.
     round(

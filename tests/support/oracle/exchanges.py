@@ -100,7 +100,8 @@ def fct_exchange_chains(shop: Shop) -> list[Row]:
 def _chain(shop: Shop, orders: dict[str, list[str]], first: Return, steps: list[list[Return]]) -> Row:
     later = [one for step in steps for one in step]
     following = min((one.submitted for one in later), default=None)
-    refunded = total(later, "refund")
+    same = [one for one in later if one.currency == first.currency]
+    refunded = total(same, "refund")
     return {
         "shop": shop.name,
         "return_id": first.id,
@@ -118,7 +119,7 @@ def _chain(shop: Shop, orders: dict[str, list[str]], first: Return, steps: list[
         "days_to_next_return": days_between(exchanged_at(first), following),
         "returned_value": first.amount("return_total"),
         "retained_revenue": retained(first),
-        "returned_later": total(later, "return_total"),
+        "returned_later": total(same, "return_total"),
         "refunded_later": refunded,
         "retained_after": retained(first) - refunded,
         "is_settled": exchanged_at(first) + SETTLED <= shop.read_up_to,

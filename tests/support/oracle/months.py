@@ -104,7 +104,8 @@ def rpt_return_states(shop: Shop) -> list[Row]:
         groups[month_of(stay.ret.submitted, shop.zone), stay.state, stay.ret.type or "(none given)"].append(stay)
     rows = []
     for (month, state, kind), of in groups.items():
-        days, returns = known(stay.days for stay in of), {stay.ret.id for stay in of}
+        known_days, returns = known(stay.days for stay in of), {stay.ret.id for stay in of}
+        days = [one for one in known_days if not one.is_signed()]
         again = {stay.ret.id for stay in of if stay.is_reopened}
         rows.append(
             {
@@ -116,6 +117,7 @@ def rpt_return_states(shop: Shop) -> list[Row]:
                 "stays": len(of),
                 "stays_current": sum(stay.following is None for stay in of),
                 "stays_measured": len(days),
+                "stays_impossible": len(known_days) - len(days),
                 "avg_days": mean(days),
                 "median_days": middle(days),
                 "stays_reopened": sum(stay.is_reopened for stay in of),
