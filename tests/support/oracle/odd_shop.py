@@ -46,13 +46,13 @@ class Life:
 
 
 def live(seed: int, folder: Path, *, returns: int, address: str | None = None, marts: str = "views") -> Life:
-    """Two shops of half as many returns each, some months old: two syncs, a reconcile and a sync in ten weeks."""
+    """Two shops of half as many returns each, some months old: two syncs, a reconcile and a sync in eleven weeks."""
     rng, end = random.Random(seed), datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     life = Life([], [], ([], [], []))
     try:
         for name, (ids, currencies, zone) in SHOPS.items():
             shop = Shop.generate(
-                seed=rng.randrange(10**6), returns=returns // 2, days=200, now=end - timedelta(days=70),
+                seed=rng.randrange(10**6), returns=returns // 2, days=200, now=end - timedelta(days=80),
                 currencies=currencies, notice_ids=ids,
             )  # fmt: skip
             more = {"address": address, "dataset": f"odd_{seed}_{marts}"} if address else {}
@@ -71,7 +71,8 @@ def _grow(life: Life, rng: random.Random, end: datetime, marts: str) -> None:
     for driver, seen in zip(life.drivers, life.seen, strict=True):
         _make_odd(driver.shop, rng)
         seen.look(driver.sync(timezone="UTC"))  # another zone than later: the newest counts
-        driver.shop.now = end - timedelta(days=50)
+        # a month has begun in UTC and in the south, and not yet in the north
+        driver.shop.now = (end - timedelta(days=45)).replace(day=1, hour=1)
         driver.shop.add_returns(len(driver.shop) // 3)
         for _ in range(4):  # new, sent off, on their way
             driver.shop.change_label(len(driver.shop))

@@ -123,9 +123,7 @@ def _month_begins(at: int, rng: random.Random) -> int:
 def _processed(body: Row, rng: random.Random, at: int) -> None:
     done = body.setdefault("outcomes_processed_at", {})
     for name in ("refund_processed", "gift_card_processed", "exchange_processed"):
-        done[name] = rng.choice(
-            (done.get(name), None, php(at - rng.randrange(30) * 7919), *[php(_month_begins(at, rng))] * 3)
-        )
+        done[name] = rng.choice((done.get(name), None, php(at - rng.randrange(30) * 7919), php(_month_begins(at, rng))))
     body["refund_before_inspection"] = rng.choice((True, True, False, None))
 
 
