@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections import Counter
@@ -285,7 +286,8 @@ def test_postgres(tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
     ran = {"shop": "north", "run_id": "r", "command": "reconcile", "exit_code": 3, "outcome": "drift"}
     times = {"started_at": at("01-01 00:00"), "finished_at": at("01-01 00:00")}
-    tables = abroad(4) | {"_loop_sync_runs": [ran | times]}
+    runs = [ran | times | {"run_id": table, "rows_new": json.dumps({table: 3})} for table in ("returns", "return_labels")]
+    tables = abroad(4) | {"_loop_sync_runs": runs}
     pipeline = postgres_pipeline(postgres, tmp_path / "pg", dataset="reported")
     load(pipeline, tables)
     marts.refresh(pipeline)
@@ -294,4 +296,5 @@ def test_postgres(tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
     for name in QUERIES[:-2]:
         assert sorted(map(repr, theirs.plain(name))) == sorted(map(repr, ours.plain(name))), name
         assert packed(theirs.tables[name]).keys() == packed(ours.tables[name]).keys()
-    assert theirs.column("runs", "outcome") == ["drift"]
+    assert theirs.column("runs", "outcome") == ["drift", "drift"]
+    assert sorted(map(json.loads, theirs.column("runs", "rows_new")), key=str) == [{"return_labels": 3}, {"returns": 3}]

@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from loop_returns.errors import ConfigurationError
+from loop_returns.tables.values import to_json
 from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.reader import Reader, looking
 
@@ -157,6 +158,11 @@ def _take_more_memory(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"SET memory_limit = '{default}'")
 
 
+def _as_text(value: Any) -> Any:
+    """JSON that PostgreSQL's driver has read as the text that it was: Arrow would make one type of all its keys."""
+    return to_json(value) if isinstance(value, dict | list) else value
+
+
 class _Asked:
     """The queries, with what stands for their placeholders."""
 
@@ -185,7 +191,7 @@ class _Asked:
             return self._fetched_from_duckdb(self._sql(name))
         with self._reader.query(self._sql(name)) as cursor:
             names, rows = [column[0] for column in cursor.description], cursor.fetchall()
-            return pa.table({name: pa.array([row[place] for row in rows]) for place, name in enumerate(names)})
+            return pa.table({name: pa.array([_as_text(row[place]) for row in rows]) for place, name in enumerate(names)})
 
     def _fetched_from_duckdb(self, sql: str) -> pa.Table:
         connection = self._reader.sql.native_connection.cursor()

@@ -134,7 +134,7 @@ def _library() -> str:
 
 
 def _parsed(value: Any) -> Any:
-    return (json.loads(value) if isinstance(value, str) else value) or {}  # PostgreSQL's driver has read it already
+    return json.loads(value) if value else {}
 
 
 def _moment(value: datetime | None) -> str:
