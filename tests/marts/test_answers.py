@@ -36,12 +36,13 @@ KEYS = {mart.name: mart.key for mart in marts.all_marts()}
 def outside(pipeline: dlt.Pipeline, question: str) -> Given:
     """Makes the tables that settings name for a question, in a schema of somebody else's; returns the settings."""
     tables = OUTSIDE.get(question, {})
+    schema = "shoppers" if question == "cohorts" else "platform"  # two questions have orders
     with pipeline.sql_client() as client:
-        client.execute_sql("CREATE SCHEMA IF NOT EXISTS platform")
+        client.execute_sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         for name, rows in tables.items():
-            client.execute_sql(f"DROP TABLE IF EXISTS platform.{name} CASCADE")
-            client.execute_sql(f"CREATE TABLE platform.{name} AS {rows}")
-    return Given({name: f"platform.{name}" for name in tables})
+            client.execute_sql(f"DROP TABLE IF EXISTS {schema}.{name} CASCADE")
+            client.execute_sql(f"CREATE TABLE {schema}.{name} AS {rows}")
+    return Given({name: f"{schema}.{name}" for name in tables})
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])

@@ -349,6 +349,24 @@ ORDERS = """
     UNION ALL SELECT 'east', 1, 101, 7, 71, 1, 10.00, 'EUR', CAST('2025-11-30 00:00:00+00' AS TIMESTAMPTZ), ''
 """  # the setting `orders` names a table with these rows; ids are numbers there
 
+# Shoppers of November: Ada comes again on day 90, which is too late, Ben and Cleo before; Dan's next order is an exchange.
+# Ada, Cleo and Dan sent something back; Ben's return was cancelled. Eve's 90 days are not over; N/A is nobody.
+SENT_BACK = [
+    bought("G1", "2025-11-20 00:00", "a", provider_order_id="1"),
+    bought("G2", "2025-11-20 00:00", "b", state="cancelled", provider_order_id="3"),
+    bought("G3", "2025-11-24 00:00", "c", provider_order_id="5"),
+    bought("G4", "2025-12-05 00:00", "d", provider_order_id="7"),
+]
+_OF = "SELECT 'west', {0}, '{0}', 7, 71, 1, 10.00, 'USD', CAST('{1} 10:00:00+00' AS TIMESTAMPTZ), '{2}'"
+SHOPPERS = """
+    SELECT 'west' AS shop, 1 AS order_id, '1' AS order_line_id, 7 AS product_id, 71 AS variant_id, 1 AS units, 10.00 AS amount,
+           'USD' AS currency, CAST('2025-11-05 10:00:00+00' AS TIMESTAMPTZ) AS ordered_at, 'ada@example.com' AS customer
+""" + "".join(f" UNION ALL {_OF.format(*order)}" for order in (
+    (2, "2026-02-03", "ada@example.com"), (3, "2025-11-10", "Ben@Example.com "), (4, "2025-12-01", "ben@example.com"),
+    (5, "2025-11-20", "cleo@example.com"), (6, "2025-11-25", "cleo@example.com"), (7, "2025-11-30", "dan@example.com"),
+    (9, "2025-12-06", "dan@example.com"), (8, "2025-11-30", "N/A"), (10, "2025-12-15", "eve@example.com"),
+))  # fmt: skip
+
 # One currency. 7 March 2026 has no rate of its own, so that of the 6th counts; before the 5th there is none; yen have
 # none.
 GROUPED: Rows = [
@@ -377,7 +395,12 @@ PAID = """
     UNION ALL SELECT 'west', 'S22', 25
     UNION ALL SELECT 'west', '', 7
 """  # the setting `refunds` names a table with these rows
-OUTSIDE = {"rates": {"orders": ORDERS}, "refunds": {"refunds": PAID}, "group": {"rates": RATES}}
+OUTSIDE = {
+    "rates": {"orders": ORDERS},
+    "cohorts": {"orders": SHOPPERS},
+    "refunds": {"refunds": PAID},
+    "group": {"rates": RATES},
+}
 
 
 # Shipping. K1 has two labels, one without a price; of K2 only the return itself has a price; K3 has no label and a
@@ -431,6 +454,12 @@ ANSWERS: dict[str, dict[str, Rows]] = {
         "returns": [one for returns, _ in BOUGHT for one in returns],
         "return_line_items": [one for _, units in BOUGHT for one in units],
         "return_exchanges": [item("Q1", "X1", "9")],
+        "_loop_sync_runs": RUNS,
+    },
+    "cohorts": {
+        "returns": [one for returns, _ in SENT_BACK for one in returns],
+        "return_line_items": [one for _, units in SENT_BACK for one in units],
+        "return_exchanges": [item("G4", "X1", "9")],
         "_loop_sync_runs": RUNS,
     },
     "shipping": {"returns": SHIPPED, "return_labels": SHIPPED_LABELS},

@@ -20,6 +20,7 @@ OUTSIDE: Final = {  # the columns of such a table; marts cast them
     "refunds": "shop, refund_id, amount",
     "rates": "currency, day, rate",
 }
+_OPTIONAL: Final = {"orders": "customer"}  # a column that only some marts need
 _ZONE_OF: Final = "zone_of_"
 _UTC: Final = "UTC"
 
@@ -32,11 +33,13 @@ class Given:
         tables: the table or view that stands for one of `OUTSIDE`.
         label_rates_in_one: how many of the labels' unit are one of their currency.
         zones: the time zones of shops; without one it is UTC.
+        lacking: those of the tables that have no column that only some marts need.
     """
 
     tables: Mapping[str, str] = field(default_factory=dict)
     label_rates_in_one: int = 1
     zones: Mapping[str, str] = field(default_factory=dict)
+    lacking: frozenset[str] = frozenset(_OPTIONAL)
 
 
 NOTHING: Final = Given()  # where no setting says anything
@@ -48,15 +51,26 @@ def given_by(settings: Settings) -> Given:
     return Given(tables, 100 if settings.label_rate_unit == "cents" else 1, {settings.shop: settings.timezone})
 
 
-def with_other_shops(given: Given, reader: Reader) -> Given:
-    """The same with the time zones of the shops that other runs have synced: a run knows only its own shop's settings."""
+def completed(given: Given, reader: Reader) -> Given:
+    """The same with what the warehouse tells: the time zones of shops that other runs have synced, and columns of tables."""
     ledger = reader.name(RUNS.name)
     there = "timezone" in reader.columns([RUNS.name]).get(RUNS.name, ())
     place = "row_number() OVER (PARTITION BY shop ORDER BY started_at DESC) AS place"
     zoned = f"SELECT shop, timezone, {place} FROM {ledger} WHERE timezone IS NOT NULL"  # noqa: S608 - a table of our own
     known = reader.rows(f"SELECT shop, timezone FROM ({zoned}) AS t WHERE place = 1") if there else []  # noqa: S608 - as above
     zones = {shop: zone for shop, zone in sorted((dict(known) | dict(given.zones)).items()) if zone != _UTC}
-    return replace(given, zones=zones)
+    columns = {name: column for name, column in _OPTIONAL.items() if name in given.tables}
+    has = {name for name, column in columns.items() if _trouble(reader, given.tables[name], column) is None}
+    return replace(given, zones=zones, lacking=frozenset(_OPTIONAL.keys() - has))
+
+
+def _trouble(reader: Reader, place: str, columns: str) -> DatabaseException | None:
+    """What the database says where there is no such table or view, or it lacks one of the columns."""
+    try:
+        reader.execute(f"SELECT {columns} FROM {place} WHERE 1 = 0")  # noqa: S608 - names, as `Settings` checks
+    except DatabaseException as error:
+        return error
+    return None
 
 
 def value(name: str, given: Given) -> exp.Expr:
@@ -74,17 +88,18 @@ def value(name: str, given: Given) -> exp.Expr:
 
 def outside(name: str, alias: str, given: Given) -> exp.Expr:
     """The table that the setting of that name names; where it names none, the same columns without rows."""
+    columns = OUTSIDE[name].split(", ")
+    more = [_OPTIONAL[name]] if name in _OPTIONAL else []
     if place := given.tables.get(name):
-        return exp.select(*OUTSIDE[name].split(", ")).from_(place).subquery(alias)
-    return exp.select(*(f"cast(null as text) as {column}" for column in OUTSIDE[name].split(", "))).limit(0).subquery(alias)
+        more = [f"cast(null as text) as {column}" if name in given.lacking else column for column in more]
+        return exp.select(*columns, *more).from_(place).subquery(alias)
+    return exp.select(*(f"cast(null as text) as {column}" for column in (*columns, *more))).limit(0).subquery(alias)
 
 
 def refuse_unreadable(reader: Reader, given: Given) -> None:
     """Raises ConfigurationError when a table that a setting names cannot be read, or lacks a column."""
     for name, place in given.tables.items():
-        try:
-            reader.execute(f"SELECT {OUTSIDE[name]} FROM {place} WHERE 1 = 0")  # noqa: S608 - names, as `Settings` checks
-        except DatabaseException as error:
+        if error := _trouble(reader, place, OUTSIDE[name]):
             raise ConfigurationError(
                 f"The setting `{name}` names {place}, which cannot be read with the columns {OUTSIDE[name]}. Name a "
                 "table or view of the warehouse that has them, or take the setting away."

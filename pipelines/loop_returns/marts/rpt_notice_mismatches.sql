@@ -104,7 +104,7 @@ found as (
         n.id as notice_id,
         'unit missing' as mismatch,
         cast(null as varchar) as return_says,
-        n.state as notice_says,
+        case when lower(trim(n.state)) not in ('', 'n/a') then n.state end as notice_says,
         cast(null as varchar) as return_type,
         case when lower(trim(n.currency)) not in ('', 'n/a') then n.currency end as currency,
         cast(null as timestamptz) as return_updated_at,

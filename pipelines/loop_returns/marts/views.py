@@ -11,7 +11,7 @@ from dlt.destinations.exceptions import DatabaseException
 from sqlglot import exp
 
 from loop_returns.marts.files import Mart, all_marts
-from loop_returns.marts.outside import NOTHING, OUTSIDE, Given, outside, refuse_unreadable, value, with_other_shops
+from loop_returns.marts.outside import NOTHING, OUTSIDE, Given, completed, outside, refuse_unreadable, value
 from loop_returns.tables.catalog import TABLES
 from loop_returns.tables.schema import PRECISION, SCALE, Type
 from loop_returns.warehouse import comments
@@ -71,7 +71,7 @@ def are_current(pipeline: dlt.Pipeline, *, as_tables: bool = False, given: Given
 
 
 def _plan(reader: Reader, given: Given, *, as_tables: bool) -> list[_Planned]:
-    columns, given = reader.columns(TABLES), with_other_shops(given, reader)
+    columns, given = reader.columns(TABLES), completed(given, reader)
     mark = _mark(reader, columns, given)
     return [
         _Planned(

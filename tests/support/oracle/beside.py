@@ -22,7 +22,7 @@ Tables = tuple[list["Row"], list["Row"], list["Row"]]
 TYPES = {
     "orders": {"shop": "varchar", "order_id": "varchar", "order_line_id": "varchar", "product_id": "varchar",
                "variant_id": "varchar", "units": "integer", "amount": "decimal(18, 2)", "currency": "varchar",
-               "ordered_at": "timestamptz"},
+               "ordered_at": "timestamptz", "customer": "varchar"},
     "refunds": {"shop": "varchar", "refund_id": "varchar", "amount": "decimal(18, 2)"},
     "rates": {"currency": "varchar", "day": "date", "rate": "decimal(18, 6)"},
 }  # fmt: skip
@@ -59,6 +59,9 @@ def _orders(name: str, body: Row, at: datetime, rng: random.Random) -> list[Row]
         "order_id": real(body["provider_order_id"]) or f"O{body['id']}",
         "currency": body["currency"],
         "ordered_at": ordered,
+        "customer": rng.choice(
+            (f"Shopper{rng.randrange(60)}@Example.com", f"shopper{rng.randrange(60)}@example.com ", "N/A", None)
+        ),
     }
     for line in body["line_items"]:
         units = rng.randrange(1, 5)

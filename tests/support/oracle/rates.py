@@ -92,3 +92,40 @@ def rpt_group_daily(shop: Shop, group: Group) -> list[Row]:
             }
         )
     return found
+
+
+def rpt_shopper_cohorts(shop: Shop, group: Group) -> list[Row]:
+    """Shoppers by the month of their first order; only the next order tells whether they came again."""
+    sent = {order for ret in (*shop.returns, *shop.gone) for order in orders_of(ret)}
+    back = {ret.order for ret in shop.counted if ret.lines}
+    orders: dict[str, dict[str, Any]] = defaultdict(dict)
+    for sold in group.orders:
+        customer = (sold.get("customer") or "").strip().lower()
+        if sold["shop"] == shop.name and sold["order_id"] not in sent and customer not in ("", "n/a"):
+            of = orders[customer]
+            of[sold["order_id"]] = min(sold["ordered_at"], of.get(sold["order_id"], sold["ordered_at"]))
+    months = defaultdict(list)
+    for of in orders.values():
+        (at, first), *later = sorted((at, order) for order, at in of.items())
+        again = [next_at - at for next_at, _ in later[:1]]
+        months[month_of(at, shop.zone)].append((at, first in back, again))
+    return [{"shop": shop.name, "month": month, **_cohort(rows, shop)} for month, rows in months.items()]
+
+
+def _cohort(rows: list[tuple[Any, bool, list[timedelta]]], shop: Shop) -> Row:
+    ended = next_month(rows[0][0].astimezone(shop.zone)) + timedelta(days=90) <= shop.read_up_to
+    soon = [(is_back, any(span < timedelta(days=90) for span in again)) for _, is_back, again in rows]
+    backs = [is_soon for is_back, is_soon in soon if is_back]
+    kept = [is_soon for is_back, is_soon in soon if not is_back]
+    known: Row = {
+        "shoppers_again_90": sum(is_soon for _, is_soon in soon),
+        "shoppers_returning_again_90": sum(backs),
+        "again_share_returning_90": ratio(sum(backs), len(backs)),
+        "again_share_keeping_90": ratio(sum(kept), len(kept)),
+    }
+    return {
+        "shoppers": len(rows),
+        "shoppers_returning": len(backs),
+        "shoppers_again": sum(bool(again) for _, _, again in rows),
+        **(known if ended else dict.fromkeys(known)),
+    }

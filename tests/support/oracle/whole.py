@@ -24,7 +24,7 @@ BY_SHOP = (
 BY_GROUP = (
     arrivals.rpt_inbound_forecast, arrivals.rpt_return_aging, parcels.rpt_shipping_costs,
     paid.fct_refunds, paid.rpt_refund_reconciliation,
-    rates.rpt_return_rates, rates.rpt_group_daily,
+    rates.rpt_return_rates, rates.rpt_group_daily, rates.rpt_shopper_cohorts,
 )  # fmt: skip
 
 
