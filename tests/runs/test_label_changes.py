@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.support.driving import Driver
 
-STEPS = 3  # of parcels between syncs
+STEPS = 2  # of parcels between syncs
 ON_ITS_WAY = {"in_transit", "out_for_delivery"}
 Report = tuple[str | None, datetime | None]
 
@@ -38,8 +38,7 @@ def history(driver: Driver, source: str) -> list[tuple[Any, ...]]:
     return sorted(driver.query(f"{sql} WHERE source = '{source}'"), key=repr)
 
 
-@pytest.mark.parametrize("touch_return", [True, False])
-@pytest.mark.parametrize("notice_ids", ["return", "row"])
+@pytest.mark.parametrize(("notice_ids", "touch_return"), [("return", True), ("row", False)])
 def test_history(drive: Callable[..., Driver], notice_ids: Any, touch_return: bool):
     """Every report that differs from the one before is a row, also where a scan does not move the return."""
     shop = Shop.generate(seed=4, returns=40, days=30, now=NOW, notice_ids=notice_ids)

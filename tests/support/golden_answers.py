@@ -359,8 +359,9 @@ SENT_BACK = [
 ]
 _OF = "SELECT 'west', {0}, '{0}', 7, 71, 1, 10.00, 'USD', CAST('{1} 10:00:00+00' AS TIMESTAMPTZ), '{2}'"
 SHOPPERS = """
-    SELECT 'west' AS shop, 1 AS order_id, '1' AS order_line_id, 7 AS product_id, 71 AS variant_id, 1 AS units, 10.00 AS amount,
-           'USD' AS currency, CAST('2025-11-05 10:00:00+00' AS TIMESTAMPTZ) AS ordered_at, 'ada@example.com' AS customer
+    SELECT 'west' AS shop, 1 AS order_id, '1' AS order_line_id, 7 AS product_id, 71 AS variant_id, 1 AS units,
+           10.00 AS amount, 'USD' AS currency, CAST('2025-11-05 10:00:00+00' AS TIMESTAMPTZ) AS ordered_at,
+           'ada@example.com' AS customer
 """ + "".join(f" UNION ALL {_OF.format(*order)}" for order in (
     (2, "2026-02-03", "ada@example.com"), (3, "2025-11-10", "Ben@Example.com "), (4, "2025-12-01", "ben@example.com"),
     (5, "2025-11-20", "cleo@example.com"), (6, "2025-11-25", "cleo@example.com"), (7, "2025-11-30", "dan@example.com"),
