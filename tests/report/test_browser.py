@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("altair", reason="the report's extra is not installed: pip install -e '.[report]'")
 
 from loop_returns import marts
+from loop_returns.marts.outside import Given
 from loop_returns.report import write_report
 from loop_returns.warehouse.destination import find_target
 from tests.marts.test_totals import random_shop
@@ -66,7 +67,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[dlt.Pipeline, str]:
     load(pipeline, tables)
     with pipeline.sql_client() as client:
         client.execute_sql(f"CREATE VIEW sold AS {ORDERS}")
-    marts.refresh(pipeline, given=marts.views.DEFAULTS | {"orders": "loop_returns.sold"})
+    marts.refresh(pipeline, given=Given({"orders": "loop_returns.sold"}))
     page = write_report(find_target(file=str(folder / "test.duckdb")), output=folder / "report.html", days=30_000)
     return pipeline, page.as_uri()
 
