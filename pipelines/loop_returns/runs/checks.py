@@ -28,6 +28,7 @@ _IMPOSSIBLE: Final = {  # what no row of these tables can have; `r` is its retur
     REFUNDS: "coalesce(t.provider_created_at, t.created_at) < r.created_at",
     ASN: "t.date_delivered < t.created_at or t.closed_at < t.created_at or t.provider_created_at > t.created_at",
 }
+_AT_ONCE: Final = 5  # in one statement: DuckDB takes memory for all of them at once
 _OF_ONE: Final = {"are": "is", "belong": "belongs", "have": "has", "repeat": "repeats"}
 
 
@@ -70,7 +71,8 @@ def run_checks(pipeline: dlt.Pipeline, *, shop: str, loads: Collection[str] | No
             if query is not None:
                 parts.append(f"select {len(rules)} as rule, ({query}) as failed")
                 rules.append(rule)
-        failed = {int(number): int(count) for number, count in reader.rows(" union all ".join(parts))}
+        statements = (" union all ".join(parts[start : start + _AT_ONCE]) for start in range(0, len(parts), _AT_ONCE))
+        failed = {int(number): int(count) for statement in statements for number, count in reader.rows(statement)}
     return [_result(rule, failed[number]) for number, rule in enumerate(rules)]
 
 

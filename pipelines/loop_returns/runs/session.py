@@ -158,7 +158,7 @@ class Session:
         with self.warehouse.explained():
             are_fresh = self._refresh_marts()
             self.warehouse.notes += write_comments(self.warehouse.pipeline, marts.column_comments())
-            checks = run_checks(self.warehouse.pipeline, shop=self.shop, loads=loads)
+            checks = self.warehouse.insist(lambda: run_checks(self.warehouse.pipeline, shop=self.shop, loads=loads))
         self.run.checks = [asdict(check) for check in checks if check.failed]
         sound = not any(check.failed and check.severity == "error" for check in checks)
         if not sound:
