@@ -82,6 +82,10 @@ class ApiReader:
         self.client.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def end_processes(self) -> None:
+        """Gives back the memory of those that shape pages, 110 MB each; what is read later is shaped here."""
+        self._pool.close()
+
     def clock(self) -> Clocks:
         """The time, by the `Date` header of one cheap request; of more where it is far from this machine's."""
         return tell(lambda: self.client.probe().server_time)

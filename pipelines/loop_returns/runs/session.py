@@ -153,6 +153,7 @@ class Session:
         in_order = self.state.verified == __version__ and not check_all
         if self.options.dry_run or (in_order and self._are_marts_current()):
             return
+        self.api.end_processes()
         self.progress.doing("refreshing marts, checking the data")
         loads = self.warehouse.loads or None if self.verified_before == __version__ and not check_all else None
         with self.warehouse.explained():
