@@ -3,7 +3,7 @@
 `$zone_of_x` is the time zone of the shop `x.shop`, in which its days begin.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -51,10 +51,13 @@ def given_by(settings: Settings) -> Given:
     return Given(tables, 100 if settings.label_rate_unit == "cents" else 1, {settings.shop: settings.timezone})
 
 
-def completed(given: Given, reader: Reader) -> Given:
-    """The same with what the warehouse tells: the time zones of shops that other runs have synced, and columns of tables."""
+def completed(given: Given, reader: Reader, stored: Mapping[str, Collection[str]]) -> Given:
+    """The same with what the warehouse tells: the time zones of shops that other runs have synced, and columns of tables.
+
+    `stored` are the columns of the raw tables.
+    """
     ledger = reader.name(RUNS.name)
-    there = "timezone" in reader.columns([RUNS.name]).get(RUNS.name, ())
+    there = "timezone" in stored.get(RUNS.name, ())
     place = "row_number() OVER (PARTITION BY shop ORDER BY started_at DESC) AS place"
     zoned = f"SELECT shop, timezone, {place} FROM {ledger} WHERE timezone IS NOT NULL"  # noqa: S608 - a table of our own
     known = reader.rows(f"SELECT shop, timezone FROM ({zoned}) AS t WHERE place = 1") if there else []  # noqa: S608 - as above

@@ -71,7 +71,8 @@ def are_current(pipeline: dlt.Pipeline, *, as_tables: bool = False, given: Given
 
 
 def _plan(reader: Reader, given: Given, *, as_tables: bool) -> list[_Planned]:
-    columns, given = reader.columns(TABLES), completed(given, reader)
+    columns = reader.columns(TABLES)
+    given = completed(given, reader, columns)
     mark = _mark(reader, columns, given)
     return [
         _Planned(
