@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Final, Self, TypeVar
 
@@ -159,7 +159,7 @@ class Warehouse:
         file_format: Any = self.target.destination.capabilities().preferred_loader_file_format
         if self.target.file is not None or self.target.is_postgres:  # there others are faster than what dlt prefers
             file_format = "csv" if self.target.is_postgres else "parquet"
-        with signals_kept(), json_as_values():
+        with signals_kept(), json_as_values() if file_format == "jsonl" else nullcontext():
             info = self.pipeline.run(source(), loader_file_format=file_format)
         forget_lookups()
         self.loads += info.loads_ids
