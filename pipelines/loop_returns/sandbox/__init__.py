@@ -8,12 +8,14 @@ Its modules form layers; each imports only from those above it in this list:
 
     times, catalogue, money, clock, quirks    formats, invented goods and amounts, the clock, the switches
     lines, bodies, events, history, oddities  a return's items, a new return, what happens to it, past returns, odd ones
-    notices, other_records                    ASN rows, allowlist, blocklist and label requests
-    store, shop_contents, shop                returns by id; what endpoints read; what tests and demos change
-    responses, parameters, cursors            what every endpoint uses
-    listing, asn_report, details, small_endpoints
+    notices                                   ASN rows
+    other_records, label_requests, shipments  allowlist, blocklist, webhook subscriptions; label requests; Happy Returns
+    store, shop_contents, shop_records, shop  returns by id; what endpoints read; what tests and demos change
+    responses, parameters, cursors, pages     what every endpoint uses
+    type_variants                             other types for the same values
+    listing, asn_report, details, small_endpoints, shipment_endpoints
     routes                                    which endpoint answers a path
-    type_variants, limiter, wire, server      other types for the same values, rate limit, sockets, the server
+    limiter, wire, server                     rate limit, sockets, the server
     serving                                   the server as a program of its own
 """
 

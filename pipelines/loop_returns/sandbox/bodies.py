@@ -31,6 +31,7 @@ class UnlistedFields:
     actioned_by: str | None = None
     rate: float | None = None  # presentment currency per unit of the shop's
     notes: tuple[dict[str, Any], ...] = ()
+    refunded: tuple[int, ...] = ()  # cents of each Shopify refund: only the details show them
 
 
 @dataclass

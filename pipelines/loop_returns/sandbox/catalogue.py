@@ -62,6 +62,7 @@ COUNTRIES: Final = (
     ("Germany", "DE", "EUR", 4),
 )
 RATES: Final = {"USD": 1.0, "CAD": 1.36, "GBP": 0.79, "EUR": 0.92}  # value of one dollar
+EXPONENTS: Final = {"JPY": 0, "KWD": 3}  # decimals of a currency's smallest unit; 2 for all others
 GIVEN_NAMES: Final = (
     "ada",
     "ben",

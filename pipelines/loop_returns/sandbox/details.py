@@ -1,23 +1,28 @@
 """`GET /warehouse/return/details`: one return, in another form than in the list.
 
 Source: docs.loopreturns.com/api-reference/latest/return-data/get-return-details; ids are numbers, times have
-no zone, and a return that does not exist is HTTP 200 with an error object (w6w).
+no zone, and a return that does not exist is HTTP 200 with an error object (w6w). With `currency_type=presentment` each
+amount is in the shopper's currency, rounded by itself, so sums can be a cent off; only here does a refund have an amount.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from loop_returns.sandbox.money import cents, money
 from loop_returns.sandbox.responses import InvalidParameterError, SandboxResponse, json_response
 from loop_returns.sandbox.times import bare, second_of
+from loop_returns.sandbox.type_variants import MONEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from loop_returns.sandbox.shop_contents import ShopContents
 
 _BY: Final = ("return_id", "order_id", "order_name")
+_GATEWAYS: Final = ("shopify_payments", "shopify_payments", "paypal", "Stripe", "manual")
 _TIMES: Final = ("created_at", "updated_at", "edited_at", "label_updated_at")
 _NUMBERS: Final = (
     "id",
@@ -35,8 +40,10 @@ _NUMBERS: Final = (
 _LISTED_ONLY: Final = ("exchanges", "shopify_refund_object", "presentment", "gift_card_presentment")
 
 
-def details(shop: ShopContents, params: Mapping[str, str]) -> SandboxResponse:
+def details(shop: ShopContents, params: Mapping[str, str], vary: Callable[[bytes], bytes]) -> SandboxResponse:
     """Answer a request for one return by `return_id`, `order_id` (Shopify's) or `order_name`.
+
+    `vary` turns the details into those that are sent.
 
     Raises:
         InvalidParameterError: not exactly one of them was sent, or `currency_type` is unknown.
@@ -51,10 +58,13 @@ def details(shop: ShopContents, params: Mapping[str, str]) -> SandboxResponse:
         if number is None:
             return json_response({"error": {"message": "No return found with this ID."}})
         body = shop.body(number)
-        rate = shop.store.unlisted(number).rate
-    if params.get("currency_type") == "presentment" and rate is not None:
-        _convert(body, rate)
-    return json_response(_details_form(body))
+        unlisted = shop.store.unlisted(number)
+    form = _details_form(body, unlisted.refunded)
+    if params.get("currency_type") == "presentment" and unlisted.rate is not None:
+        form = _converted(form, unlisted.rate) | {"currency": body["presentment"]["currency"]}
+        for refund in form["refunds"]:
+            refund["currency"] = form["currency"]
+    return SandboxResponse(200, vary(msgspec.json.encode(form)))
 
 
 def _find(shop: ShopContents, name: str, value: str) -> Iterator[str]:
@@ -67,21 +77,29 @@ def _find(shop: ShopContents, name: str, value: str) -> Iterator[str]:
             yield number
 
 
-def _convert(body: dict[str, Any], rate: float) -> None:
-    """Turn all money of the return into the currency the shopper saw."""
-    for row in (body, *body["line_items"]):
-        for name, value in row.items():
-            if isinstance(value, str) and value.count(".") == 1 and value.replace(".", "").isdigit() and name != "sku":
-                row[name] = money(round(cents(value) * rate))
-    body["currency"] = body["presentment"]["currency"]
+def _converted(row: dict[str, Any], rate: float) -> dict[str, Any]:
+    """The row with all its money in the currency that the shopper saw; also what is below it."""
+    return {name: _in_other_currency(name, value, rate) for name, value in row.items()}
 
 
-def _details_form(body: dict[str, Any]) -> dict[str, Any]:
+def _in_other_currency(name: str, value: Any, rate: float) -> Any:
+    if isinstance(value, list):
+        return [_converted(each, rate) if isinstance(each, dict) else each for each in value]
+    if name not in MONEY or value is None:
+        return value
+    amount = money(round(cents(value) * rate))
+    return amount if isinstance(value, str) else float(amount)
+
+
+def _details_form(body: dict[str, Any], refunded: tuple[int, ...]) -> dict[str, Any]:
     exchanges = body.get("exchanges") or [{}]
+    refunds = body.get("shopify_refund_object", [])
+    amounts = [body["total"]] * (len(refunds) - len(refunded)) + [money(amount) for amount in refunded]
     fields = {name: value for name, value in _numbered(body).items() if name not in _LISTED_ONLY}
     first_name, _, last_name = str(body["customer"] or "").partition("@")[0].partition(".")
     fields |= {name: _zone_less(body[name]) for name in _TIMES}
     fields |= {
+        "label_rate": None if body["label_rate"] is None else float(body["label_rate"]),
         "customer": f"{first_name} {last_name}".title(),
         "customer_email": body["customer"],
         "customer_first_name": first_name.title(),
@@ -91,12 +109,12 @@ def _details_form(body: dict[str, Any]) -> dict[str, Any]:
         "exchange_order_id": _number(exchanges[0].get("exchange_order_id")),
         "refunds": [
             {
-                "gateway": "Stripe",
-                "amount": body["refund"],
+                "gateway": _GATEWAYS[refund["provider_refund_id"] % len(_GATEWAYS)],
+                "amount": amount,
                 "currency": body["currency"],
                 "provider_refund_id": str(refund["provider_refund_id"]),
             }
-            for refund in body.get("shopify_refund_object", [])
+            for refund, amount in zip(refunds, amounts, strict=True)
         ],
         "line_items": [_line(row) for row in body["line_items"]],
         "labels": [row | {"updated_at": _zone_less(row["updated_at"])} for row in body["labels"]],

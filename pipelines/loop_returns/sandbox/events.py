@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STATES: Final = ("open", "closed", "cancelled", "expired", "review")
 _MINIMUM_VALUE: Final = 100  # cents that stay of a line's value
+_GOODWILL: Final = 500  # cents
 LABEL_STEPS: Final = ("new", "pre_transit", "in_transit", "out_for_delivery", "delivered")
 
 
@@ -119,7 +120,7 @@ def process(ret: Return, rng: random.Random, numbers: Numbers, *, at: int) -> bo
 
 
 def add_refund(ret: Return, numbers: Numbers, *, at: int) -> bool:
-    """Shopify books a refund."""
+    """Shopify books a refund: what is not yet paid of the return, and something on top once all is."""
     number = numbers.take("refund")
     refund = {
         "id": number,
@@ -130,6 +131,8 @@ def add_refund(ret: Return, numbers: Numbers, *, at: int) -> bool:
         "updated_at": iso(at + 1),
     }
     ret.body.setdefault("shopify_refund_object", []).append(refund)
+    left = cents(ret.body["total"]) - sum(ret.unlisted.refunded)
+    ret.unlisted = replace(ret.unlisted, refunded=(*ret.unlisted.refunded, left if left > 0 else _GOODWILL))
     return True
 
 

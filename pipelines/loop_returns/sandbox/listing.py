@@ -14,7 +14,7 @@ from urllib.parse import quote
 from loop_returns.sandbox import cursors
 from loop_returns.sandbox.events import STATES
 from loop_returns.sandbox.parameters import parse_moment
-from loop_returns.sandbox.responses import InvalidParameterError, SandboxResponse
+from loop_returns.sandbox.responses import InvalidParameterError, SandboxResponse, link_host
 from loop_returns.sandbox.times import DAY
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _DEFAULT_STATES: Final = ("open", "closed", "expired")  # not cancelled, not review
 _DEFAULT_PAGE: Final = 100
-_HOSTS: Final = {"loop": "https://api.loopreturns.com", "foreign": "https://collector.example.net"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def returns_list(
     if not request.paginate:
         return SandboxResponse(200, _array(rows, vary))
     page, following, previous = _page(rows, request, order, quirks=quirks)
-    link = {"loop": _HOSTS["loop"], "foreign": _HOSTS["foreign"], "sandbox": host}[quirks.link_host]
+    link = link_host(quirks, host)
     if following is not None and quirks.stuck_cursor and request.cursor:
         following = request.cursor
     body = b'{"returns":%b,"nextPageUrl":%b,"previousPageUrl":%b}' % (

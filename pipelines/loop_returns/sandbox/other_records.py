@@ -1,14 +1,13 @@
-"""What the shop holds besides returns: allowlist, blocklist and label requests. All invented."""
+"""What the shop has from the beginning besides returns: allowlist, blocklist, webhook subscriptions. All invented."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
-from loop_returns.sandbox.catalogue import DESTINATIONS
 from loop_returns.sandbox.times import DAY, iso
 
-if TYPE_CHECKING:
-    import random
+_SINCE: Final = 1_704_110_400  # 2024-01-01 12:00:00: the first entry of each list
+SHOP_ID: Final = 50
 
 
 def allowlist() -> list[dict[str, Any]]:
@@ -24,66 +23,27 @@ def blocklist() -> list[dict[str, Any]]:
     return _numbered([*rows, ("product", "29871298311111", None)])
 
 
+def list_entry(number: int, kind: str, value: str, second: str | None = None, *, at: int) -> dict[str, Any]:
+    """An entry of either list; only the request for a single one shows `created_at`."""
+    return {"id": number, "type": kind, "value": value, "secondary_value": second, "created_at": iso(at)}
+
+
 def _numbered(rows: list[tuple[str, str, str | None]]) -> list[dict[str, Any]]:
     return [
-        {"id": number, "type": kind, "value": value, "secondary_value": second}
+        list_entry(number, kind, value, second, at=_SINCE + number * DAY)
         for number, (kind, value, second) in enumerate(rows, start=1)
     ]
 
 
-def label_requests(rng: random.Random, ids: list[str], *, end: int) -> list[dict[str, Any]]:
-    """Label requests for a tenth of the returns, oldest first, in the last 90 days before `end` (seconds)."""
-    chosen = rng.sample(ids, len(ids) // 10)
-    seconds = sorted(end - rng.randrange(90 * DAY) for _ in chosen)
+def webhooks() -> list[dict[str, Any]]:
+    """Webhook subscriptions; the last part of an address is what the receiver knows Loop by."""
     return [
-        _label_request(rng, number, 67_329_889_100_573 + index, at)
-        for index, (number, at) in enumerate(zip(chosen, seconds, strict=True))
+        webhook(1, "return", "return.updated", "https://hooks.example.com/loop/5f2e9c0d7a41b386", "active"),
+        webhook(2, "label", "label.updated", "https://hooks.example.com/labels?token=c41d8e027b9f6a35", "active"),
+        webhook(3, "return", "return.created", "https://user:b7e0295f@old.example.com/returns", "inactive"),
     ]
 
 
-def _label_addresses() -> dict[str, Any]:
-    origin = {
-        "name": "Example Shopper",
-        "company": None,
-        "address1": "9 Other Rd",
-        "address2": None,
-        "city": "Leeds",
-    }
-    origin |= {"region": None, "postal_code": "LS1 1AA", "country": None, "country_code": "GB"}
-    warehouse = DESTINATIONS[0]["address"]
-    target = {name: warehouse[name] for name in ("name", "company", "address1", "address2", "city")}
-    target |= {
-        "region": warehouse["state"],
-        "postal_code": warehouse["zip"],
-        "country": warehouse["country"],
-        "country_code": "US",
-    }
-    return {"origin": origin, "destination": target}
-
-
-def _label_request(rng: random.Random, number: str, key: int, at: int) -> dict[str, Any]:
-    status = rng.choice(("issued", "fulfilled", "cancelled"))
-    error = {
-        "reason": "INVALID_ADDRESS",
-        "message": "Failed to generate a label, the origin address is invalid",
-    }
-    when = iso(at)[:19] + "+00:00"
-    return {
-        "id": str(key),
-        "addresses": _label_addresses(),
-        "parcel": {"height": 5, "length": 20.2, "width": 10.9, "weight": rng.randint(200, 4000)},
-        "products": [
-            {
-                "name": "Black Striped Shirt",
-                "price": [{"amount": 7800, "currency": "USD"}, {"amount": 10600, "currency": "CAD"}],
-                "country_of_origin": "USA",
-                "hs_code": "61051000",
-                "sku": "SHIRT-BS-M",
-            }
-        ],
-        "errors": [error | {"created_at": when}] if status == "cancelled" else [],
-        "return_id": int(number),
-        "shop_id": 50,
-        "status": status,
-        "created_at": when,
-    }
+def webhook(number: int, topic: str, trigger: str, url: str, status: str) -> dict[str, Any]:
+    """A subscription as `GET /webhooks` shows it."""
+    return {"id": number, "shop_id": SHOP_ID, "topic": topic, "trigger": trigger, "url": url, "status": status}

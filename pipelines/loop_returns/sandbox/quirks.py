@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     import random
 
 FaultName = Literal["too_many", "server_error", "bad_gateway", "reset", "truncate", "html_200", "error_200", "slow"]
+PageShift = Literal["none", "insert", "remove", "swap"]
 FAULT_NAMES: Final[tuple[FaultName, ...]] = get_args(FaultName)
-SCOPES: Final = frozenset({"returns", "orders", "destinations:read", "label_requests:read", "developer_tools"})
+SCOPES: Final = frozenset(
+    ("returns", "orders", "destinations:read", "label_requests:read", "happy_returns_shipments:read", "developer_tools")
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,17 @@ class Quirks:
     unauthorized_body: Literal["new", "old"] = "new"
     scopes: frozenset[str] = SCOPES
     destination_without_address: bool = False  # GET /destinations answers a permanent 500
-    notes_shape: Literal["array", "object"] = "array"
+    missing_scope: Literal[401, 403] = 401  # documented; some clients expect 403
+    notes_shape: Literal["array", "object", "single"] = "array"  # "single": one note comes without an array around it
+
+    # What happens between two pages of a list and behind each page that is not the last. "insert": an entry is added at
+    # the front, so the page's last one comes again; "remove": the first entry goes, so one slips over the page's edge
+    # and is not seen; "swap": both, the new one at the end, so that `total` stays as it was. Of label requests a new
+    # one is made, and one that was issued is fulfilled.
+    page_shift: PageShift = "none"
+    list_page: int = 15
+    shipment_page: int = 200
+    shipment_filter: Literal["created_at", "updated_at"] = "created_at"  # what their `from` and `to` mean
 
     latency: float = 0.0  # seconds before every answer
     gzip: bool = True

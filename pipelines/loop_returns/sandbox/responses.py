@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from loop_returns.sandbox.quirks import Quirks
 
 _MINIMUM_TO_COMPRESS: Final = 1024  # bytes
 
@@ -41,6 +46,11 @@ def json_response(body: object, *, status: int = 200) -> SandboxResponse:
     return SandboxResponse(status, msgspec.json.encode(body))
 
 
+def varied(rows: Iterable[dict[str, Any]], vary: Callable[[bytes], bytes]) -> list[msgspec.Raw]:
+    """Rows as they are sent: `vary` turns a stored one into that."""
+    return [msgspec.Raw(vary(msgspec.json.encode(row))) for row in rows]
+
+
 def html_response(status: int, title: str) -> SandboxResponse:
     """What a proxy in front of the API sends."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
@@ -58,3 +68,15 @@ def unauthorized(shape: str) -> SandboxResponse:
     if shape == "new":
         body = {"error": {"code": "401", "http_code": "GEN-UNAUTHORIZED", "message": "Unauthorized."}}
     return json_response(body, status=401)
+
+
+def forbidden() -> SandboxResponse:
+    """A 403: what some clients expect for a missing scope."""
+    return json_response({"errors": [{"message": "Forbidden."}]}, status=403)
+
+
+def link_host(quirks: Quirks, own: str) -> str:
+    """The host that links to pages name; `own` is this server's."""
+    return {"loop": "https://api.loopreturns.com", "foreign": "https://collector.example.net", "sandbox": own}[
+        quirks.link_host
+    ]

@@ -9,20 +9,30 @@ from typing import TYPE_CHECKING, Final
 from loop_returns.sandbox.asn_report import asn_report
 from loop_returns.sandbox.details import details
 from loop_returns.sandbox.listing import returns_list
-from loop_returns.sandbox.responses import InvalidParameterError, SandboxResponse, json_response, not_found, unauthorized
+from loop_returns.sandbox.responses import (
+    InvalidParameterError,
+    SandboxResponse,
+    forbidden,
+    json_response,
+    link_host,
+    not_found,
+    unauthorized,
+)
+from loop_returns.sandbox.shipment_endpoints import shipment_endpoint
 from loop_returns.sandbox.small_endpoints import (
     destination_list,
     label_request_page,
+    list_page,
     notes,
-    numbered_page,
     one_of,
+    webhook_list,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from loop_returns.sandbox.quirks import Quirks
-    from loop_returns.sandbox.shop_contents import ShopContents
+    from loop_returns.sandbox.shop_records import ShopRecords
 
 _BASE: Final = re.compile(r"^/api(?:/(v1|latest|unstable|\d{4}-\d{2}))?(/.*)$")
 _OLDEST: Final = "2026-07"  # what a path without a version means
@@ -34,6 +44,8 @@ _SCOPES: Final = {
     "blocklists": "orders",
     "destinations": "destinations:read",
     "label-requests": "label_requests:read",
+    "happy-returns": "happy_returns_shipments:read",
+    "webhooks": "developer_tools",
 }
 
 
@@ -47,7 +59,7 @@ def split(path: str) -> tuple[str, str] | None:
 class Call:
     """A GET request: `host` is this server's own address, `vary` turns a stored row into the one that is sent."""
 
-    shop: ShopContents
+    shop: ShopRecords
     path: str
     params: Mapping[str, str]
     quirks: Quirks
@@ -63,8 +75,10 @@ def route(call: Call) -> SandboxResponse:
         return not_found("route")
     version, endpoint = parts
     scope = _SCOPES.get(endpoint.split("/")[1])
-    if endpoint in call.quirks.denied or (scope is not None and not (call.authorized and scope in call.quirks.scopes)):
+    if scope is not None and not call.authorized:
         return unauthorized(call.quirks.unauthorized_body)
+    if endpoint in call.quirks.denied or (scope is not None and scope not in call.quirks.scopes):
+        return forbidden() if call.quirks.missing_scope == 403 else unauthorized(call.quirks.unauthorized_body)  # noqa: PLR2004
     if {endpoint, call.params.get("from")} & call.quirks.blank:
         return json_response([])
     large: dict[str, Callable[[], SandboxResponse]] = {
@@ -74,7 +88,7 @@ def route(call: Call) -> SandboxResponse:
         "/warehouse/reporting/asn": lambda: asn_report(
             call.shop, call.params, version=version, quirks=call.quirks, vary=call.vary
         ),
-        "/warehouse/return/details": lambda: details(call.shop, call.params),
+        "/warehouse/return/details": lambda: details(call.shop, call.params, call.vary),
     }
     try:
         return large[endpoint]() if endpoint in large else _small_endpoint(call, endpoint)
@@ -83,17 +97,21 @@ def route(call: Call) -> SandboxResponse:
 
 
 def _small_endpoint(call: Call, endpoint: str) -> SandboxResponse:
-    shop, params, url = call.shop, call.params, f"{call.host}/api/v1{endpoint}"
+    shop, params, quirks, vary = call.shop, call.params, call.quirks, call.vary
+    path = f"{link_host(quirks, call.host)}/api/v1{endpoint}"
     whole: dict[str, Callable[[], SandboxResponse]] = {
-        "/destinations": lambda: destination_list(shop, call.quirks),
-        "/allowlists": lambda: numbered_page(shop.allowlist, params, url=url),
-        "/blocklists": lambda: numbered_page(shop.blocklist, params, url=url),
-        "/label-requests": lambda: label_request_page(shop, params),
+        "/destinations": lambda: destination_list(shop, quirks, vary),
+        "/allowlists": lambda: list_page(shop, "allowlist", params, quirks=quirks, path=path, vary=vary),
+        "/blocklists": lambda: list_page(shop, "blocklist", params, quirks=quirks, path=path, vary=vary),
+        "/label-requests": lambda: label_request_page(shop, params, quirks=quirks, vary=vary),
+        "/webhooks": lambda: webhook_list(shop, vary),
     }
     if endpoint in whole:
         return whole[endpoint]()
+    if endpoint.startswith("/happy-returns/"):
+        return shipment_endpoint(shop, endpoint, params, quirks=quirks, path=path, vary=vary)
     if match := _NOTES.match(endpoint):
-        return notes(shop, match[1], call.quirks)
+        return notes(shop, match[1], quirks, vary)
     if match := _ONE.match(endpoint):
         rows = {
             "destinations": shop.destinations,
@@ -101,5 +119,5 @@ def _small_endpoint(call: Call, endpoint: str) -> SandboxResponse:
             "blocklists": shop.blocklist,
             "label-requests": shop.label_requests,
         }[match[1]]
-        return one_of(rows, match[2], match[1].rstrip("s").replace("-", " "))
+        return one_of(rows, match[2], match[1].rstrip("s").replace("-", " "), vary)
     return not_found("route")

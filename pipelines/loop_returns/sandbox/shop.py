@@ -6,12 +6,12 @@ import random
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from loop_returns.sandbox import events, other_records
+from loop_returns.sandbox import events, label_requests, shipments
 from loop_returns.sandbox.bodies import Return, submit, submit_again
 from loop_returns.sandbox.history import history
 from loop_returns.sandbox.lines import Numbers
 from loop_returns.sandbox.oddities import ODDITIES
-from loop_returns.sandbox.shop_contents import ShopContents
+from loop_returns.sandbox.shop_records import ShopRecords
 from loop_returns.sandbox.times import DAY, iso
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _CURRENCIES = {"USD": 0.85, "CAD": 0.1, "GBP": 0.05}
 
 
-class Shop(ShopContents):
+class Shop(ShopRecords):
     """A shop whose returns can also be changed, by tests and demos; thread-safe.
 
     With a fixed clock (`now` given or set) every change that is not asked to share a second takes one
@@ -39,7 +39,7 @@ class Shop(ShopContents):
         currencies: Mapping[str, float] | None = None,
         notice_ids: NoticeIds = "return",
     ) -> None:
-        super().__init__(now, notice_ids=notice_ids)
+        super().__init__(now, notice_ids=notice_ids, seed=seed)
         self._rng = random.Random(seed)  # noqa: S311  # synthetic data, repeatable by its seed
         self._numbers = Numbers(customers=max(1, customers), currencies=currencies or _CURRENCIES)
 
@@ -67,9 +67,12 @@ class Shop(ShopContents):
         shop = cls(seed=seed, now=now, customers=returns * 2 // 3, currencies=currencies, notice_ids=notice_ids)
         end = int(shop.now.timestamp())
         rng = shop._rng
+        bodies = {}
         for ret in history(rng, shop._numbers, returns, start=end - days * DAY, end=end):
             shop.store.put(ret)
-        shop.label_requests = other_records.label_requests(rng, shop.store.ids(), end=end)
+            bodies[str(ret.body["id"])] = ret.body
+        shop.label_requests = label_requests.past_requests(rng, shop._more, bodies, end=end)
+        shop.shipments = shipments.past_shipments(shop._more, bodies.values(), end=end)
         return shop
 
     @classmethod
@@ -234,3 +237,4 @@ class Shop(ShopContents):
             self.change_label(max(1, n // 3), touch_return=False)
             self.change(max(1, n // 10), silent=True)
             self.remove_line_items(max(1, n // 10))
+            self.live_elsewhere(max(1, n // 10))

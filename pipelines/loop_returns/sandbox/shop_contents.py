@@ -14,6 +14,7 @@ from loop_returns.sandbox.store import Store
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from loop_returns.sandbox.shipments import Shipment
     from loop_returns.sandbox.store import NoticeIds
 
 
@@ -28,6 +29,8 @@ class ShopContents:
         self.allowlist = other_records.allowlist()
         self.blocklist = other_records.blocklist()
         self.label_requests: list[dict[str, Any]] = []
+        self.shipments: list[Shipment] = []
+        self.webhooks = other_records.webhooks()
 
     @property
     def now(self) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
 DAY: Final = 86_400
@@ -21,6 +21,11 @@ def iso_short(second: int) -> str:
 def bare(second: int) -> str:
     """`2023-01-01 22:27:15`: no zone, meaning UTC; return details and page cursors use it."""
     return datetime.fromtimestamp(second, UTC).replace(tzinfo=None).isoformat(sep=" ")
+
+
+def with_offset(second: int, minutes: int) -> str:
+    """`2023-04-25T13:25:00-05:00`: local time and its offset from UTC in minutes; label requests use it."""
+    return datetime.fromtimestamp(second, timezone(timedelta(minutes=minutes))).isoformat()
 
 
 def php(second: int) -> dict[str, Any]:

@@ -40,9 +40,13 @@ _IDS: Final = frozenset(
         "provider_refund_id",
         "return_line_item_id",
         "consolidation_destination_id",
+        "provider_location_id",
+        "shop_id",
+        "loop_shipment_id",
+        "shipment_id",
     )
 )
-_MONEY: Final = frozenset(
+MONEY: Final = frozenset(
     (
         "total",
         "return_product_total",
@@ -69,6 +73,7 @@ _MONEY: Final = frozenset(
         "refund_item",
         "refund_tax",
         "purchase_price",
+        "amount",
     )
 )
 _TIMES: Final = frozenset(
@@ -96,6 +101,7 @@ _INSIDE: Final = frozenset(
         "exchanges",
         "labels",
         "shopify_refund_object",
+        "refunds",
         "condition",
         "disposition",
         "return_method",
@@ -118,6 +124,8 @@ def _value(key: str, value: Any, rng: random.Random, share: float) -> Any:
     variant = _variant_of(key)
     if variant is not None:
         return variant(value, rng) if rng.random() < share else value
+    if key == "products" and isinstance(value, list):
+        return [row | {"price": _prices(row["price"], rng) if rng.random() < share else row["price"]} for row in value]
     if key not in _INSIDE:
         return value
     if isinstance(value, dict):
@@ -130,7 +138,7 @@ def _value(key: str, value: Any, rng: random.Random, share: float) -> Any:
 
 
 def _variant_of(key: str) -> Callable[[Any, random.Random], Any] | None:
-    return _id if key in _IDS else _money if key in _MONEY else _time if key in _TIMES else None
+    return _id if key in _IDS else _money if key in MONEY else _time if key in _TIMES else None
 
 
 def _id(value: Any, _rng: random.Random) -> Any:
@@ -146,6 +154,13 @@ def _money(value: Any, _rng: random.Random) -> Any:
         return value
     number = float(value)
     return int(number) if number.is_integer() else number
+
+
+def _prices(value: list[dict[str, Any]], rng: random.Random) -> Any:
+    """A label request's prices in an older form: the only one as an object, `currency_code` for `currency`."""
+    name = rng.choice(("currency", "currency_code"))
+    rows = [{"amount": row["amount"], name: row["currency"]} for row in value]
+    return rows[0] if len(rows) == 1 else rows
 
 
 def _time(value: Any, rng: random.Random) -> Any:
