@@ -19,6 +19,7 @@ from loop_returns.sandbox.times import iso
 from loop_returns.sandbox.type_variants import vary_types
 
 NOW = datetime(2026, 10, 10, 12, 0, tzinfo=UTC)
+OTHERS = ("/destinations", "/allowlists", "/happy-returns/shipments", "/webhooks", "/warehouse/return/details")
 WINDOW = {"from": "2026-08-01", "to": "2026-10-11"}
 # no TLS on loopback; loading the certificates would take most of a request's time
 _http_get = partial(httpx.get, verify=False)
@@ -65,12 +66,13 @@ def _shapes(value: Any) -> Any:
 
 
 def test_answers_with_type_variants_mean_the_same_and_vary() -> None:
-    """Over HTTP, list and ASN: equal meaning, other types, and other ones at the next request."""
+    """Over HTTP: equal meaning, other types, and other ones at the next request."""
     with Sandbox(Shop.generate(seed=6, returns=60, days=90, now=NOW)) as sandbox:
-        for path in ("/warehouse/return/list", "/warehouse/reporting/asn"):
+        for path in ("/warehouse/return/list", "/warehouse/reporting/asn", *OTHERS):
 
             def get(path: str = path) -> Any:
-                answer = _http_get(sandbox.url + path, params=WINDOW, headers={"X-Authorization": sandbox.api_key})
+                params = {"return_id": "40000009"} if path.endswith("/details") else WINDOW
+                answer = _http_get(sandbox.url + path, params=params, headers={"X-Authorization": sandbox.api_key})
                 return json.loads(answer.text, parse_float=Decimal)
 
             sandbox.quirks = Quirks()

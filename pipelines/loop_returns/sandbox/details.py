@@ -99,7 +99,7 @@ def _details_form(body: dict[str, Any], refunded: tuple[int, ...]) -> dict[str, 
     first_name, _, last_name = str(body["customer"] or "").partition("@")[0].partition(".")
     fields |= {name: _zone_less(body[name]) for name in _TIMES}
     fields |= {
-        "label_rate": None if body["label_rate"] is None else float(body["label_rate"]),
+        "label_rate": float(body["label_rate"]) if body.get("label_rate") else None,
         "customer": f"{first_name} {last_name}".title(),
         "customer_email": body["customer"],
         "customer_first_name": first_name.title(),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterable
 
+    _Part = tuple[dict[str, Any], list[dict[str, Any]]]  # a return and units of it
+
 _FIRST: Final = 810_000
 _SPLIT: Final = 0.2  # of the returns with several units send the last one in the next shipment
 
@@ -82,23 +84,29 @@ def left_at_a_bar(body: dict[str, Any]) -> bool:
 
 
 def past_shipments(more: random.Random, bodies: Iterable[dict[str, Any]], *, end: int) -> list[Shipment]:
-    """Shipments of the returns left at a bar so far; what came last waits for the next one."""
+    """Shipments of the returns left at a bar so far, one at least if there are any; what came last waits for the next."""
     shipments: list[Shipment] = []
-    waiting: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
+    waiting: list[_Part] = []
     size = more.randint(2, 5)
     for body in bodies:
         if not left_at_a_bar(body) or not body["line_items"]:
             continue
         waiting.append((body, body["line_items"]))
         at = (second_of(body["created_at"]) or end) + more.randint(DAY, 3 * DAY)
-        scanned = at + more.randint(600, DAY)
-        if len(waiting) < size or scanned > end:
-            continue
-        shipment = Shipment(next_number(shipments), at, at)
-        left = [(each, lines[-1:]) for each, lines in waiting if len(lines) > 1 and more.random() < _SPLIT]
-        split = {each["id"] for each, _ in left}
-        for each, lines in waiting:
-            shipment.add(each, lines[:-1] if each["id"] in split else lines, at=scanned)
-        shipments.append(shipment)
-        waiting, size = left, more.randint(2, 5)
+        if len(waiting) >= size and at + DAY <= end:
+            shipment, waiting = _shipped(more, waiting, Shipment(next_number(shipments), at, at))
+            shipments.append(shipment)
+            size = more.randint(2, 5)
+    if waiting and not shipments:
+        shipments.append(_shipped(more, waiting, Shipment(_FIRST, end - DAY, end - DAY))[0])
     return shipments
+
+
+def _shipped(more: random.Random, waiting: list[_Part], shipment: Shipment) -> tuple[Shipment, list[_Part]]:
+    """The shipment with what waited, and what is left for the next one."""
+    at, left = shipment.created_at + more.randint(600, DAY), []
+    for body, lines in waiting:
+        split = len(lines) > 1 and more.random() < _SPLIT
+        shipment.add(body, lines[:-1] if split else lines, at=at)
+        left += [(body, lines[-1:])] if split else []
+    return shipment, left

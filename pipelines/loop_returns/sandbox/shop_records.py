@@ -155,17 +155,19 @@ class ShopRecords(ShopContents):
         possible = [each for each in self.ids() if each not in gone and b'"happy_returns"' in self.store.raw(each)]
         return [number for number in possible if shipments.left_at_a_bar(self.body(number))]
 
-    def add_shipment_items(self, n: int = 1, shipment: int | None = None, *, at: int | None = None) -> int:
-        """N units more are found in a shipment, by default the latest; its `updated_at` moves; returns Loop's id of it.
+    def add_shipment_items(
+        self, n: int = 1, shipment: int | None = None, *, silent: bool = False, at: int | None = None
+    ) -> int:
+        """N units more are found in a shipment, by default the latest: of returns that waited, or exactly like its last one.
 
-        Units of a return that waited, or further ones that look exactly like one that is in it.
+        Its `updated_at` moves, unless it is `silent`; returns Loop's id of it.
         """
         with self.lock:
             found = next(each for each in reversed(self.shipments) if shipment in (None, each.number))
             waiting = [
                 (body, line) for number in self._waiting() for body in [self.body(number)] for line in body["line_items"]
             ]
-            second = self._at(at)
+            second = found.updated_at if silent else self._at(at)
             for body, line in waiting[:n]:
                 found.add(body, [line], at=second)
             found.items += [dict(found.items[-1]) for _ in range(n - len(waiting)) if found.items]
