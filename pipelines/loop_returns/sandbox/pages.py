@@ -70,3 +70,11 @@ class NumberedPage:
             *({"url": self._link(each), "label": each, "active": each == self.number} for each in numbers),
             {"url": behind, "label": "Next &raquo;", "active": False},
         ]
+
+
+def without_a_row(endpoint: str, path: str) -> SandboxResponse:
+    """What an endpoint answers when it has nothing to tell, or hides what it has."""
+    if endpoint in ("/allowlists", "/blocklists", "/happy-returns/shipments"):
+        return NumberedPage([], 1, 15, path).response(bytes)
+    name = {"/destinations": "destinations", "/webhooks": "webhooks", "/label-requests": "data"}.get(endpoint)
+    return json_response({name: []} if name else [])

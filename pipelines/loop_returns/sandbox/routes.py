@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 from loop_returns.sandbox.asn_report import asn_report
 from loop_returns.sandbox.details import details
 from loop_returns.sandbox.listing import returns_list
+from loop_returns.sandbox.pages import without_a_row
 from loop_returns.sandbox.responses import (
     InvalidParameterError,
     SandboxResponse,
     forbidden,
-    json_response,
     link_host,
     not_found,
     unauthorized,
@@ -80,7 +80,7 @@ def route(call: Call) -> SandboxResponse:
     if endpoint in call.quirks.denied or (scope is not None and scope not in call.quirks.scopes):
         return forbidden() if call.quirks.missing_scope == 403 else unauthorized(call.quirks.unauthorized_body)  # noqa: PLR2004
     if {endpoint, call.params.get("from")} & call.quirks.blank:
-        return json_response([])
+        return without_a_row(endpoint, f"{call.host}/api/v1{endpoint}")
     large: dict[str, Callable[[], SandboxResponse]] = {
         "/warehouse/return/list": lambda: returns_list(
             call.shop, call.params, quirks=call.quirks, host=call.host, vary=call.vary
