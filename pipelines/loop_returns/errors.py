@@ -47,6 +47,10 @@ class PageSizeRejectedError(RequestRejectedError):
     """HTTP 422 about `pageSize`: smaller pages may be served."""
 
 
+class UnreadableError(ConfigurationError):
+    """Loop fails at this for a reason that lies in the shop's own data, and does so each time."""
+
+
 class TransientError(LoopReturnsError):
     """Nothing to change: the next run repairs it."""
 

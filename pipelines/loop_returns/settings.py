@@ -34,6 +34,7 @@ _ADDRESS: Final = (  # https, as every request carries the key; http for this ma
     rf"(/[\w.~%-]*)*/({facts.VERSION_PATTERN})$"
 )
 _TABLE: Final = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*){1,2}$"
+_EXTRA: Final = r"^(return_notes|return_details)(\s*,\s*(return_notes|return_details))*$"
 _NAMED: Final = "the name of a table or view in the warehouse, with its schema"
 _FIRST: Final = datetime.combine(facts.FIRST_DAY, time(), tzinfo=UTC)
 
@@ -113,6 +114,11 @@ class Settings:
     asn_horizon_days: Annotated[
         int, Meta(ge=1, le=3650, description="days of the ASN report that every sync reads again")
     ] = 90
+    extra_resources: Annotated[
+        str,
+        Meta(pattern=_EXTRA, description="what takes a request for each return, and is read only when it is named"),
+        "return_notes, return_details, or both with a comma",
+    ] = ""
     pii: Annotated[PiiPolicy, str.lower, Meta(description="personal data: `keep`, `hash` (joins still work), `drop`")] = (
         "keep"
     )

@@ -29,10 +29,11 @@ from loop_returns.extract.planning import changed_plan, notices_plan
 from loop_returns.extract.reading import Limits, Reading
 from loop_returns.extract.state import ShopState
 from loop_returns.settings import Settings, load
-from loop_returns.tables.catalog import CHILDREN, HISTORY, TABLES, arrow_schema, dlt_hints
+from loop_returns.tables.catalog import CHILDREN, HISTORY, OTHERS, TABLES, arrow_schema, dlt_hints
 from loop_returns.tables.chunk import Chunk, Tables
 from loop_returns.tables.privacy import Privacy
 from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.runs import READS
 from loop_returns.tables.schema import LOAD_ID, Type
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.deduplicate import newest_notices, newest_returns
@@ -225,7 +226,8 @@ def chunks_source(reading: Reading, *, may_append: bool) -> Iterator[DltResource
             for name in names:
                 yield from (dlt.mark.with_table_name(part, name) for part in chunk.parts(name))
 
-    for table in (RETURNS, *HISTORY, ASN):  # the history stands by itself: `refresh` of `returns` must not drop it
+    # the history stands by itself: `refresh` of `returns` must not drop it
+    for table in (RETURNS, *HISTORY, ASN, *OTHERS, READS):
         chunks = [chunk for chunk in reading.chunks if table.name in chunk.rows]
         append = may_append and all(chunk.is_new for chunk in chunks)
         if chunks and table is RETURNS:

@@ -38,6 +38,15 @@ DATE_FORMAT: Final = "%Y-%m-%d"
 """The shipping notices' only safe form: a date that can't be read there silently becomes 1970-01-01 (client
 w6w)."""
 
+USUAL_EXPONENT: Final = 2
+EXPONENTS: Final = {  # ISO 4217: digits behind the point of an amount, where they are not two
+    **dict.fromkeys(
+        ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"], 0
+    ),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+}
+"""Label requests count in the smallest unit of the currency (api-reference/latest/label-requests)."""
+
 FIRST_DAY: Final = date(2017, 1, 1)  # the year Loop was founded: no return can be older
 
 # --- the rate limit (api-reference/rate-limit; headers seen by client w6w) ---

@@ -9,8 +9,10 @@ from loop_returns.dates import parse_when
 from loop_returns.errors import ConfigurationError
 from loop_returns.runs.session import RESOURCES
 from loop_returns.tables.catalog import CHILDREN, HISTORY
+from loop_returns.tables.resources import BY_NAME
 
 CAME_WITH_RETURNS: Final = tuple(table.name for table in (*CHILDREN, *HISTORY))  # in the same answers of the API
+_TABLES_OF: Final = {table.name: one.name for one in BY_NAME.values() for table in one.tables}
 _DATE_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DAY: Final = timedelta(days=1)
 
@@ -22,12 +24,13 @@ def resources_of(text: str | None) -> frozenset[str] | None:
     """
     if text is None:
         return None
-    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    given = [name.strip().lower() for name in text.split(",") if name.strip()]
+    names = [_TABLES_OF.get(name, name) for name in given]
     unknown = [name for name in names if name not in {*RESOURCES, *CAME_WITH_RETURNS}]
     if unknown or not names:
         unknown_names = ", ".join(f"`{name}`" for name in unknown) or "nothing"
         raise ConfigurationError(
-            f"--only names {unknown_names}, which cannot be synced. There are {' and '.join(RESOURCES)}; "
+            f"--only names {unknown_names}, which cannot be synced. There are {', '.join(RESOURCES)}; "
             f"{', '.join(CAME_WITH_RETURNS)} come with returns and may be named instead of it. Separate names by commas."
         )
     return frozenset("returns" if name in CAME_WITH_RETURNS else name for name in names)

@@ -45,9 +45,7 @@ def run_options(
     database: Annotated[
         str | None, Option(metavar="PATH", help="DuckDB: the file; without it the configured one, or loop.duckdb here.")
     ] = None,
-    only: Annotated[
-        str | None, Option(metavar="NAMES", help="Only these: returns, advanced_shipping_notices; by commas.")
-    ] = None,
+    only: Annotated[str | None, Option(metavar="NAMES", help="Only these, by commas; `check` lists what there is.")] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Show the planned requests; ask and load nothing.")] = False,
     abort_pending: Annotated[
         bool, Option("--abort-pending", help="No longer needed: a load that was cut off is read again.")

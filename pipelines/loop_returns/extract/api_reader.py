@@ -19,12 +19,19 @@ from loop_returns.api.client import LoopClient
 from loop_returns.api.facts import ASN_PATH, RETURNS_PATH
 from loop_returns.api.rate_limit import RateLimiter
 from loop_returns.api.response import RawResponse
-from loop_returns.errors import AccessDeniedError, PageSizeRejectedError, RangeRejectedError
+from loop_returns.errors import (
+    AccessDeniedError,
+    CancelledError,
+    LoopReturnsError,
+    PageSizeRejectedError,
+    RangeRejectedError,
+)
 from loop_returns.extract.clocks import Clocks, tell
 from loop_returns.extract.page import PageWriter, ShapedPage
 from loop_returns.extract.pool import ShapingPool
+from loop_returns.extract.resource_tasks import ResourceTask, ask
 from loop_returns.extract.scheduler import Event, run_tasks
-from loop_returns.extract.tasks import ListTask, Task, following, halves, is_divisible, params_of
+from loop_returns.extract.tasks import ListTask, NoticesTask, Task, following, halves, is_divisible, params_of
 from loop_returns.settings import Settings
 from loop_returns.tables.privacy import Privacy
 from loop_returns.tables.shape import Shaper
@@ -69,6 +76,7 @@ class ApiReader:
         self._shaping = Lock()
         self._page_size = settings.page_size
         self.refused: AccessDeniedError | None = None  # for the notices alone: the returns are read all the same
+        self.failed: dict[str, LoopReturnsError] = {}  # by name: other resources that could not be read
 
     def __enter__(self) -> Self:
         _give_freed_memory_back()
@@ -99,6 +107,8 @@ class ApiReader:
         return run_tasks(tasks, self._step, workers=self.settings.max_concurrency, room=_ROOM, stop=self.rate_limiter.stop)
 
     def _step(self, task: Task) -> tuple[ShapedPage | None, Sequence[Task]]:
+        if isinstance(task, ResourceTask):
+            return self._listed(task)
         try:
             page = self._page(task)
         except RangeRejectedError as error:
@@ -110,7 +120,24 @@ class ApiReader:
             return None, []
         return page, following(task, page, workers=self.settings.max_concurrency)
 
-    def _page(self, task: Task) -> ShapedPage:
+    def _listed(self, task: ResourceTask) -> tuple[ShapedPage | None, Sequence[Task]]:
+        """As `_step`; a resource that cannot be read holds up nothing else, and is not asked for again."""
+        if task.resource.name in self.failed:
+            return None, []
+        try:
+            listed = ask(task, self.client)
+            with self._shaping:
+                page = self._writer.write_listed(task, listed, number=next(self._numbers))
+        except CancelledError:
+            raise
+        except LoopReturnsError as error:
+            if isinstance(error, RangeRejectedError) and task.halves:
+                return None, task.halves
+            self.failed.setdefault(task.resource.name, error)
+            return None, []
+        return page, following(task, page, workers=1)
+
+    def _page(self, task: ListTask | NoticesTask) -> ShapedPage:
         path = RETURNS_PATH if isinstance(task, ListTask) else ASN_PATH
         size, most = self._page_size, _MOST_BYTES if is_divisible(task) else None
         try:

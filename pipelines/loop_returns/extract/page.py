@@ -14,6 +14,7 @@ import pyarrow as pa
 from loop_returns.api.facts import ASN_PATH, RETURNS_PATH
 from loop_returns.api.pages import cursor_of, page_of
 from loop_returns.api.response import RawResponse, parse_response
+from loop_returns.extract.resource_tasks import Listed, ResourceTask
 from loop_returns.tables.chunk import StoredTables, Tables
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.rows import Undeclared, decode_returns
@@ -33,6 +34,8 @@ class ShapedPage:
     tables: Tables
     cursor: str | None
     received: float = field(default=0.0, compare=False)
+    more: bool = False  # of another resource: whether a page follows
+    total: int | None = None  # of another resource: how many rows the server says there are in all
 
     def rows(self, table: str) -> int:
         """How many rows of that table it has."""
@@ -56,8 +59,23 @@ class PageWriter:
 
         Raises what `shape_response` raises, and OSError.
         """
-        page = shape_response(response, self.shaper, first_copy=number)
-        return ShapedPage(StoredTables.write(self.folder / str(number), page.tables), page.cursor) if page.tables else page
+        return self._stored(shape_response(response, self.shaper, first_copy=number), number)
+
+    def write_listed(self, task: ResourceTask, listed: Listed, *, number: int) -> ShapedPage:
+        """The page of another resource; copies are numbered likewise. Raises OSError."""
+        tables: Tables = {}
+        if task.of_parent and task.parent is not None:
+            tables = self.shaper.of_parent(
+                task.resource, listed.rows, parent=task.parent, updated_at=task.updated_at, copy=number
+            )
+        elif listed.rows:
+            tables = self.shaper.listed(task.resource, listed.rows, first_copy=number)
+        return self._stored(ShapedPage(tables, None, more=listed.more, total=listed.total), number)
+
+    def _stored(self, page: ShapedPage, number: int) -> ShapedPage:
+        if not page.tables:
+            return page
+        return replace(page, tables=StoredTables.write(self.folder / str(number), page.tables))
 
 
 def shape_response(response: RawResponse, shaper: Shaper, *, first_copy: int) -> ShapedPage:

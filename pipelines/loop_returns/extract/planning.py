@@ -12,6 +12,7 @@ from typing import Final
 from loop_returns.api.facts import ASN_PATH, RETURNS_PATH
 from loop_returns.api.windows import DAY, DayWindow, Window, cover, days, joined, split
 from loop_returns.extract.clocks import Clocks
+from loop_returns.extract.resource_tasks import ResourceTask
 from loop_returns.extract.state import ShopState
 from loop_returns.extract.tasks import NOTICES_AT_ONCE, Column, NoticesTask, Task, list_tasks, params_of
 from loop_returns.settings import Settings
@@ -193,3 +194,8 @@ def requests_of(plan: Plan, settings: Settings) -> list[PlannedRequest]:
     """The requests that the plan begins with."""
     path = RETURNS_PATH if isinstance(plan, ReturnsPlan) else ASN_PATH
     return [PlannedRequest("GET", path, params_of(task, page_size=settings.page_size)) for task in plan.tasks()]
+
+
+def request_of(task: ResourceTask) -> PlannedRequest:
+    """The first request for another resource."""
+    return PlannedRequest("GET", task.path, task.query)

@@ -1,7 +1,7 @@
 """One way through a shop, chunk by chunk: what the dlt source yields, and what the state is once it is loaded."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Final
@@ -14,9 +14,10 @@ from loop_returns.api.windows import DAY, DayWindow
 from loop_returns.errors import LoopReturnsError
 from loop_returns.extract.api_reader import ApiReader
 from loop_returns.extract.planning import NO_NOTICES, NO_RETURNS, NoticesPlan, ReturnsPlan
+from loop_returns.extract.resource_tasks import ResourceTask
 from loop_returns.extract.scheduler import Answered, Event, Idle, WindowDone
 from loop_returns.extract.state import ShopState
-from loop_returns.extract.tasks import ListTask, Task
+from loop_returns.extract.tasks import ListTask, NoticesTask, Task
 from loop_returns.tables.chunk import Chunk, StoredTables, Tables
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
@@ -59,6 +60,7 @@ class Reading:
     compare: Compare
     returns: ReturnsPlan = NO_RETURNS
     notices: NoticesPlan = NO_NOTICES
+    others: Sequence[ResourceTask] = ()
     limits: Limits = LIMITS
     watch: Callable[[Event], None] = lambda _: None
     begun: datetime | None = None  # a time that was surely past when reading began
@@ -75,7 +77,9 @@ class Reading:
 
     def __post_init__(self) -> None:
         self._days = DaysRead(dict.fromkeys(self.state.days_due, 0.0))
-        self._events = self.api.read([*self.returns.tasks(), *self.notices.tasks(len(self.returns.windows))])
+        before = len(self.returns.windows) + len(self.notices.windows)
+        others = [replace(task, root=before + n) for n, task in enumerate(self.others)]
+        self._events = self.api.read([*self.returns.tasks(), *self.notices.tasks(len(self.returns.windows)), *others])
 
     def close(self) -> None:
         """Ends the reading, wherever it is."""
@@ -83,7 +87,9 @@ class Reading:
 
     def label(self, root: int) -> str:
         """The name for people of the window at that position."""
-        returns = len(self.returns.windows)
+        returns, notices = len(self.returns.windows), len(self.notices.windows)
+        if root >= returns + notices:
+            return self.others[root - returns - notices].resource.name.replace("_", " ")
         return self.returns.label(root) if root < returns else self.notices.label(root - returns)
 
     def advance(self) -> bool:
@@ -122,11 +128,11 @@ class Reading:
         if isinstance(task, ListTask):
             self._days.returns_read = max(self._days.returns_read, page.received)
             note_newest(self._newest, self.returns, answered, begun=self.begun, began=self._began)
-        else:
+        elif isinstance(task, NoticesTask):
             self._days.note(task.asked, answered.began)
         if page.tables:
             self._waiting.setdefault(listed(task), []).append(page.tables)
-            self._rows += page.rows(listed(task))
+            self._rows += page.rows(task.resource.table.name if isinstance(task, ResourceTask) else listed(task))
 
     def _take(self) -> bool:
         waiting, self._waiting, self._rows = self._waiting, {}, 0
@@ -134,7 +140,7 @@ class Reading:
         self.chunks = [self.compare(name, pages) for name, pages in waiting.items()]
         pa.default_memory_pool().release_unused()  # what was freed in small pieces goes back to the system
         state = self._after()
-        if any(chunk.rows for chunk in self.chunks):
+        if any(chunk.says_something for chunk in self.chunks):
             for chunk in self.chunks:
                 self._days.note_due(chunk.days, begun=self.begun)
                 state = state.after_load(chunk.days)
@@ -187,7 +193,9 @@ class DaysRead:
 
 
 def listed(task: Task) -> str:
-    """The table whose rows the request lists."""
+    """The table whose rows the request lists; of another resource its name."""
+    if isinstance(task, ResourceTask):
+        return task.resource.name
     return RETURNS.name if isinstance(task, ListTask) else ASN.name
 
 

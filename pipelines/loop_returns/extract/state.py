@@ -25,6 +25,7 @@ class ShopState:
         backfills: unfinished backfills: the range -> labels of the windows that are loaded.
         days_due: days of returns that changed and whose shipping notices have not been read since.
         notices_read: the day up to which the shipping notices were read.
+        resources: up to when each of the other resources was read.
         verified: the version of the program that found marts and data in order after the last load.
         pii: the mark of the policy on personal data, and of its key, that the last run had.
         pii_key: the mark of the key of the fingerprints in the warehouse.
@@ -36,6 +37,7 @@ class ShopState:
     backfills: Mapping[str, frozenset[str]] = field(default_factory=dict)
     days_due: frozenset[date] = frozenset()
     notices_read: date | None = None
+    resources: Mapping[str, datetime] = field(default_factory=dict)
     verified: str | None = None
     pii: str = "keep"
     pii_key: str | None = None
@@ -51,6 +53,7 @@ class ShopState:
             backfills={name: frozenset(done) for name, done in stored.get("backfills", {}).items()},
             days_due=frozenset(_unpack(stored.get("asn_days", ()))),
             notices_read=read and read.date(),
+            resources={name: at for name, text in stored.get("resources", {}).items() if (at := _moment(text)) is not None},
             verified=stored.get("finished"),
             pii=stored.get("pii", "keep"),
             pii_key=stored.get("pii_key"),
@@ -65,6 +68,7 @@ class ShopState:
             "backfills": {name: sorted(done) for name, done in self.backfills.items()},
             "asn_days": _pack(self.days_due),
             "asn_read": self.notices_read and self.notices_read.isoformat(),
+            "resources": {name: at.isoformat() for name, at in self.resources.items()},
             "finished": self.verified,
             "pii": self.pii,
             "pii_key": self.pii_key,

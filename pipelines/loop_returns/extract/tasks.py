@@ -18,6 +18,7 @@ from loop_returns.api.pages import PageEdge, edge_of
 from loop_returns.api.windows import DAY, SECOND, DayWindow, Window, parts
 from loop_returns.errors import InvalidResponseError, RangeRejectedError
 from loop_returns.extract.page import ShapedPage
+from loop_returns.extract.resource_tasks import ResourceTask
 from loop_returns.tables.shipping import ASN
 
 Column = Literal["created_at", "updated_at"]
@@ -84,7 +85,7 @@ class NoticesTask:
         return DayWindow(self.window.first, min(self.window.first + (self.width - 1) * DAY, self.window.last))
 
 
-Task = ListTask | NoticesTask
+Task = ListTask | NoticesTask | ResourceTask
 
 
 def list_tasks(windows: Sequence[Window], *, column: Column) -> list[ListTask]:
@@ -98,6 +99,8 @@ def params_of(task: Task, *, page_size: int) -> dict[str, str | int]:
     Of the notices they are dates, as anything else may silently mean 1970-01-01 (client w6w). Whether the borders of a
     range are inclusive is not documented: it is a second wider on both sides, and a day of the notices at its end.
     """
+    if isinstance(task, ResourceTask):
+        return task.query
     if isinstance(task, NoticesTask):
         return {"from": task.asked.first.isoformat(), "to": (task.asked.last + DAY).isoformat()}
     start, end = (f"{moment:{TIME_FORMAT}}" for moment in (task.window.start - SECOND, task.window.end + SECOND))
@@ -117,6 +120,8 @@ def following(task: Task, page: ShapedPage, *, workers: int) -> list[Task]:
 
     `workers` is how many requests are made side by side: a dense window is cut into as many parts after its first page.
     """
+    if isinstance(task, ResourceTask):
+        return [replace(task, page=task.page + 1)] if page.more else []
     if isinstance(task, NoticesTask):
         return _onward(task, page.rows(ASN.name))
     return _next_pages(task, page, page.cursor, workers=workers) if task.paginated and page.cursor else []
@@ -153,8 +158,8 @@ def halves(task: Task, refused: RangeRejectedError) -> list[Task]:
         InvalidResponseError: if a window of the returns list can't get narrower.
         RangeRejectedError: `refused` itself, if the window is a single day of notices.
     """
-    if isinstance(task, NoticesTask):
-        if not is_divisible(task):
+    if not isinstance(task, ListTask):
+        if not isinstance(task, NoticesTask) or not is_divisible(task):
             raise refused
         return [replace(task, width=((task.asked.last - task.asked.first).days + 1) // 2)]
     if task.window.width <= _SMALLEST:

@@ -3,11 +3,20 @@
 from datetime import UTC, date, datetime
 
 from loop_returns.api.windows import DAY
-from loop_returns.extract.planning import NO_RETURNS, Plan, PlannedRequest, backfill_plan, notices_plan, requests_of
+from loop_returns.extract.planning import (
+    NO_RETURNS,
+    Plan,
+    PlannedRequest,
+    backfill_plan,
+    notices_plan,
+    request_of,
+    requests_of,
+)
 from loop_returns.runs.comparing import Comparison
 from loop_returns.runs.ledger import Run
 from loop_returns.runs.notices import read_with_notices
 from loop_returns.runs.opening import open_session
+from loop_returns.runs.others import Others, due_tasks
 from loop_returns.runs.privacy import redact, review
 from loop_returns.runs.progress import Progress, counted
 from loop_returns.runs.session import Options
@@ -43,10 +52,12 @@ def backfill(
             if loaded:
                 every = counted(loaded + len(returns.windows), "window")
                 run.notices.append(f"Went on with a backfill that had {loaded} of {every}.")
+        others = Others(session, compare, start=start, end=end)
         if options.wants("advanced_shipping_notices"):
-            read_with_notices(session, compare, returns, *_days(start, end), to_now=False)
+            read_with_notices(session, compare, returns, *_days(start, end), to_now=False, others=others.tasks, watch=others)
         else:
-            session.read(compare, returns=returns)
+            session.read(compare, returns=returns, others=others.tasks, watch=others)
+        others.finish()
         redact(session, start, end)
         review(session)
         session.finish()
@@ -62,7 +73,8 @@ def plan(settings: Settings, options: Options, *, start: datetime, end: datetime
         plans.append(backfill_plan(settings, state, start, end)[0])
     if options.wants("advanced_shipping_notices"):
         plans.append(notices_plan(settings, *_days(start, end), due=state.days_due))
-    return [request for one in plans for request in requests_of(one, settings)]
+    others = due_tasks(settings, options, state, end, start=start)
+    return [*(request for one in plans for request in requests_of(one, settings)), *map(request_of, others)]
 
 
 def _days(start: datetime, end: datetime) -> tuple[date, date]:

@@ -18,6 +18,7 @@ from loop_returns.errors import (
     LoopReturnsError,
     WarehouseError,
 )
+from loop_returns.extract.resource_tasks import ResourceTask, ask, range_task
 from loop_returns.runs.notices import without_notices
 from loop_returns.runs.progress import duration
 from loop_returns.runs.same_shop import refuse_another_shop
@@ -25,6 +26,9 @@ from loop_returns.runs.session import Options
 from loop_returns.runs.status import shop_state
 from loop_returns.settings import Settings
 from loop_returns.tables.privacy import Privacy, new_key
+from loop_returns.tables.resource import Reads, Resource
+from loop_returns.tables.resources import RESOURCES
+from loop_returns.tables.returns import RETURNS
 from loop_returns.warehouse.dlt_internals import sql_client, stored_schema
 from loop_returns.warehouse.failures import explain
 from loop_returns.warehouse.lock import hold
@@ -67,6 +71,7 @@ def check(settings: Settings, options: Options) -> list[Finding]:
     with client:
         findings = [returns := _checked("returns", lambda: _returns(client))]
         findings.append(_checked("advanced_shipping_notices", lambda: _notices(client, key_works=returns.is_well)))
+        findings += [_other(client, one, key_works=returns.is_well) for one in RESOURCES if one.parent is not RETURNS]
         if settings.pii == "hash":
             findings.append(_checked("personal data", lambda: _fingerprints(settings, options)))
         return [*findings, _checked("warehouse", lambda: _warehouse(options, client, shop=settings.shop))]
@@ -107,6 +112,26 @@ def _notices(client: LoopClient, *, key_works: bool) -> str:
     except AccessDeniedError as error:
         raise (without_notices() if key_works else error) from error
     return "Loop answers, and the key may read shipping notices."
+
+
+def _other(client: LoopClient, resource: Resource, *, key_works: bool) -> Finding:
+    """Whether the key may read another resource. It need not: runs leave out what it may not."""
+    if resource.parent is not None:  # what belongs to single rows has their scope
+        return Finding(resource.name, f"Comes with {resource.parent.name} (scope {resource.scope}).")
+    now = datetime.now(UTC)
+    start = now - timedelta(days=1)
+    task = ResourceTask(resource) if resource.reads is Reads.SNAPSHOT else range_task(resource, start, now)
+    try:
+        ask(task, client)
+    except AccessDeniedError as error:
+        if key_works:
+            return Finding(resource.name, f"Not read: the key lacks the scope {resource.scope}, which it may.")
+        return Finding(resource.name, error.message, error.exit_code)
+    except ConfigurationError as error:
+        return Finding(resource.name, f"Not read: {error.message}")
+    except LoopReturnsError as error:
+        return Finding(resource.name, error.message, error.exit_code)
+    return Finding(resource.name, f"Loop answers, and the key may read it (scope {resource.scope}).")
 
 
 def _fingerprints(settings: Settings, options: Options) -> str:

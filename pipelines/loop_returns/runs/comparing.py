@@ -11,10 +11,13 @@ from loop_returns.api.windows import DAY
 from loop_returns.runs.session import Session
 from loop_returns.tables.catalog import CHILDREN, HISTORY
 from loop_returns.tables.chunk import Chunk, Tables, columns_of
+from loop_returns.tables.resource import Reads, Resource
+from loop_returns.tables.resources import BY_NAME
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.runs import LABEL_CHANGES
+from loop_returns.tables.runs import LABEL_CHANGES, READS
 from loop_returns.tables.shipping import ASN
-from loop_returns.warehouse.contents import has_rows, incomplete_returns, known_rows, returns_with_children
+from loop_returns.warehouse.changed import changed_rows, changed_sets
+from loop_returns.warehouse.contents import fingerprints, has_rows, incomplete_returns, known_rows, returns_with_children
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
 
 
@@ -25,7 +28,9 @@ class Comparison:
         self.session = session
 
     def __call__(self, table: str, pages: Sequence[Tables]) -> Chunk:
-        """The chunk to load of pages of `returns` or of the shipping notices that were read."""
+        """The chunk to load of pages of `returns`, of the shipping notices, or of another resource that were read."""
+        if table in BY_NAME:
+            return self.other(BY_NAME[table], pages)
         session, known = self.session, self.known(table, pages)
         if table == RETURNS.name:
             uncertain = self.uncertain(columns_of(pages, table, ["id"]), known)
@@ -34,6 +39,17 @@ class Comparison:
         else:
             chunk = newest_notices(session.sets, pages, known, shop=session.shop, observed_at=session.now)
         return replace(chunk, is_new=not chunk.tally.changed[table] and table not in self._filled_before)
+
+    def other(self, resource: Resource, pages: Sequence[Tables]) -> Chunk:
+        """The chunk of another resource, which has no times to go by: what is not as the warehouse has it."""
+        session, is_set = self.session, resource.reads is Reads.EACH
+        table, key = (READS.name, "id") if is_set else (resource.table.name, resource.table.key[-1])
+        ids = columns_of(pages, table, [key])[key].to_pylist()
+        with session.warehouse.reader() as reader:
+            known = fingerprints(reader, table, session.shop, ids, resource=resource.name if is_set else None)
+        if is_set:
+            return changed_sets(session.sets, resource, pages, known, shop=session.shop, at=session.now)
+        return changed_rows(session.sets, resource, pages, known, shop=session.shop)
 
     def known(self, table: str, pages: Sequence[Tables]) -> pa.Table:
         """What the warehouse has of the rows that were read.

@@ -5,7 +5,7 @@ day that may hold a changed row is read again, and which timestamps the answers 
 the warehouse must have appeared in them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, Final
@@ -19,6 +19,7 @@ from loop_returns.api.windows import DAY, DayWindow, joined, utc_midnight
 from loop_returns.errors import AccessDeniedError
 from loop_returns.extract.planning import ReturnsPlan, notices_plan
 from loop_returns.extract.reading import Compare
+from loop_returns.extract.resource_tasks import ResourceTask
 from loop_returns.extract.scheduler import Answered, Event
 from loop_returns.extract.state import ShopState
 from loop_returns.extract.tasks import NoticesTask
@@ -96,19 +97,21 @@ def read_with_notices(
     *,
     read: date | None = None,
     to_now: bool = True,
+    others: Sequence[ResourceTask] = (),
+    watch: Callable[[Event], None] = lambda _: None,
 ) -> int | None:
     """Reads and loads the returns, the notices of these days and those that are due, and marks notices that are gone.
 
     Returns how many that are; None where the answers cannot be believed. `read` is the day up to which all notices are
-    read then; `to_now` says that everything that changed since the notices were last read lies within these days. In a dry
-    run they are only counted.
+    read then; `others` are read side by side with them, and `watch` sees every event of that; `to_now` says that everything
+    that changed since the notices were last read lies within these days. In a dry run they are only counted.
     """
     before, answers = session.state, _Answers(session.sets)
     settings = session.settings
     a_day = None if returns.windows and before.cursor is None else _a_day(session, first)
     plan = notices_plan(settings, first, last, due=before.days_due, a_day=a_day, read=read)
     try:
-        session.read(compare, returns=returns, notices=plan, watch=answers)
+        session.read(compare, returns=returns, notices=plan, others=others, watch=_both(answers, watch))
         if late := session.state.days_due:  # of returns that were read when their notices had been asked for
             session.read(compare, notices=notices_plan(settings, due=late, a_day=_a_day(session, min(late))), watch=answers)
         # meanwhile rows may have moved from a day that was not read yet to today; a dry run would count changes twice
@@ -119,14 +122,17 @@ def read_with_notices(
         if ASN_PATH not in str(error):
             raise
         raise without_notices() from error
-    if answers.outside:
-        session.run.notices.append(
-            f"Loop sent {counted(len(answers.outside), 'shipping notice')} of days that were not asked for; kept all the "
-            "same. Loop may have misread a date: compare the notices' dates with the run's."
-        )
     # the other times move: a row may have moved to a day that was not read
     is_proof = to_now or (answers.consistent == {"created_at"} and not answers.outside)
     return _mark_missing(session, answers, before=before, is_proof=is_proof)
+
+
+def _both(*watching: Callable[[Event], None]) -> Callable[[Event], None]:
+    def watch(event: Event) -> None:
+        for one in watching:
+            one(event)
+
+    return watch
 
 
 def _missing(session: Session, answers: _Answers) -> pa.Table:
@@ -137,6 +143,11 @@ def _missing(session: Session, answers: _Answers) -> pa.Table:
 
 def _mark_missing(session: Session, answers: _Answers, *, before: ShopState, is_proof: bool) -> int | None:
     """Marks rows that should have appeared and did not, and returns how many; None where that can hardly be right."""
+    if answers.outside:
+        session.run.notices.append(
+            f"Loop sent {counted(len(answers.outside), 'shipping notice')} of days that were not asked for; kept all the "
+            "same. Loop may have misread a date: compare the notices' dates with the run's."
+        )
     deleted = _missing(session, answers)
     with session.warehouse.reader() as reader:
         doubt = _doubt(session, reader, answers) if deleted.num_rows > ALWAYS else ""

@@ -8,9 +8,10 @@ from loop_returns.dates import in_utc
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.session import Options, Session
 from loop_returns.settings import PiiPolicy, Settings
-from loop_returns.tables.catalog import CHILDREN, DATA, KEYS
+from loop_returns.tables.catalog import CHILDREN, DATA, KEYS, PARENTS
 from loop_returns.tables.privacy import HASHED, HASHED_LENGTH, Privacy, is_personal
 from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.runs import READS
 from loop_returns.tables.schema import Column, Pii, Table, Type
 from loop_returns.warehouse.reader import Reader
 
@@ -87,6 +88,8 @@ def leftovers(reader: Reader, shop: str, policy: PiiPolicy) -> Leftovers | None:
             returns = reader.name(RETURNS.name)
             rows = f"FROM (SELECT return_id {rows}) c LEFT JOIN {returns} r ON r.shop = %s AND r.id = c.return_id"
         day = reader.time("r.created_at" if table in CHILDREN else "created_at")
+        if table not in CHILDREN and "created_at" not in table.names:
+            day = "CAST(NULL AS TIMESTAMP WITH TIME ZONE)"
         parts.append(f"SELECT count(*), min({day}), max({day}) {rows}")
     sql = " UNION ALL ".join(parts)
     found = reader.rows(sql, *[shop] * sql.count("%s")) if parts else []
@@ -120,6 +123,8 @@ def _condition(column: str, kind: Type, policy: PiiPolicy) -> str:
 def _redact(reader: Reader, table: Table, unwanted: dict[Column, str], shop: str, privacy: Privacy) -> None:
     """Replaces texts by their fingerprints, or by nothing, and everything else by nothing."""
     name = reader.name(table.name)
+    if PARENTS.get(table.name) and table not in CHILDREN:
+        reader.execute(f"UPDATE {reader.name(READS.name)} SET _row_hash = NULL WHERE shop = %s", shop)
     if table.name in KEYS:  # so that the row counts as unknown, and nothing can be guessed from its old fingerprint
         reader.execute(f"UPDATE {name} SET _row_hash = NULL WHERE shop = %s AND ({' OR '.join(unwanted.values())})", shop)
     for one, condition in unwanted.items():

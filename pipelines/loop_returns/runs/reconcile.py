@@ -21,6 +21,7 @@ from loop_returns.runs.deletions import FEW, refuse, usual
 from loop_returns.runs.ledger import Run
 from loop_returns.runs.notices import read_with_notices
 from loop_returns.runs.opening import open_session
+from loop_returns.runs.others import Others
 from loop_returns.runs.privacy import review
 from loop_returns.runs.progress import Progress, counted
 from loop_returns.runs.same_shop import details
@@ -28,11 +29,15 @@ from loop_returns.runs.session import Options, Session
 from loop_returns.settings import Settings
 from loop_returns.tables.catalog import CHILDREN, KEYS, arrow_schema
 from loop_returns.tables.chunk import Chunk, Tables, Tally, columns_of
+from loop_returns.tables.resource import Reads, Resource
+from loop_returns.tables.resources import BY_NAME
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
+from loop_returns.warehouse.changed import KNOWN as CHANGED
+from loop_returns.warehouse.changed import changed_rows
 from loop_returns.warehouse.compare import differing, drift_counts, known_by_value
-from loop_returns.warehouse.contents import keys_where, rows_of, without_parent
+from loop_returns.warehouse.contents import fingerprints, keys_where, rows_of, without_parent
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
 
 _COMPARED: Final = 10_000  # rows compared at a time: all that the warehouse has of them comes into memory too
@@ -66,6 +71,10 @@ def reconcile(settings: Settings, options: Options, *, days: int, progress: Prog
         if options.wants("advanced_shipping_notices"):
             last = session.clock.latest.date() + DAY
             _drift(run, ASN.name, "deleted", read_with_notices(session, compare, NO_RETURNS, start.date(), last) or 0)
+        others = Others(session, compare, start=start)
+        if others.tasks:
+            session.read(compare, others=others.tasks, watch=others)
+        others.finish()
         if options.dry_run:
             run.tally = Tally(unchanged=run.tally.unchanged, older=run.tally.older)
         review(session)
@@ -131,7 +140,10 @@ class ValueComparison(Comparison):
 
     def __call__(self, table: str, pages: Sequence[Tables]) -> Chunk:
         """The chunk to load of pages that were read; nothing in a dry run."""
-        chunk = self._returns(pages) if table == RETURNS.name else self._notices(pages)
+        if table in BY_NAME:
+            chunk = self.other(BY_NAME[table], pages)
+        else:
+            chunk = self._returns(pages) if table == RETURNS.name else self._notices(pages)
         return Chunk(chunk.tally) if self.session.options.dry_run else chunk
 
     def _returns(self, pages: Sequence[Tables]) -> Chunk:
@@ -166,6 +178,29 @@ class ValueComparison(Comparison):
         differs = differing(sets, ASN.name, newest, theirs, by=KEYS[ASN.name])
         self._count(ASN.name, differs, newest, known)
         return choose(known_by_value(sets, known, differs, newest))
+
+    def other(self, resource: Resource, pages: Sequence[Tables]) -> Chunk:
+        """As the comparison of a sync, and value by value: what differs although its fingerprint does not has drifted."""
+        if resource.reads is Reads.EACH:
+            return super().other(resource, pages)
+        session, sets, table = self.session, self.session.sets, resource.table
+        choose = partial(changed_rows, sets, resource, pages, shop=session.shop)
+        newest, key = choose(CHANGED.empty_table()), table.key[-1]
+        rows = newest.table(table.name)
+        ids = rows[key].to_pylist()
+        with session.warehouse.reader() as reader:
+            known = fingerprints(reader, table.name, session.shop, ids)
+            differs = []
+            for one in resource.tables:
+                ours, by = newest.table(one.name), one.replace_by[-1] if one.replace_by else key
+                ours = ours.filter(pc.is_null(ours["_removed"])) if "_removed" in ours.column_names else ours
+                theirs = rows_of(reader, one.name, session.shop, ids)
+                differs.append(differing(sets, one.name, ours, theirs, by=(by,)).select(["id"]))
+        among = pa.concat_tables(differs)["id"].combine_chunks()
+        hashes = rows.select([key, "_row_hash"]).rename_columns(["id", "row_hash"])
+        same = known.join(hashes, keys=["id", "row_hash"], join_type="inner")
+        _drift(session.run, table.name, "changed", same.filter(pc.is_in(same["id"], value_set=among)).num_rows)
+        return choose(known.filter(pc.invert(pc.is_in(known["id"], value_set=among))))
 
     def _landed(self, known: pa.Table) -> pa.Table:
         """What this run itself has loaded: only there an older copy was read by Loop's clock before a newer one."""

@@ -1,7 +1,7 @@
 """What a run has in hand while it works: it reads and loads, then refreshes the marts and checks the data."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -16,6 +16,7 @@ from loop_returns.extract.api_reader import ApiReader
 from loop_returns.extract.clocks import Clocks
 from loop_returns.extract.planning import NO_NOTICES, NO_RETURNS, NoticesPlan, ReturnsPlan
 from loop_returns.extract.reading import LIMITS, Compare, Limits, Reading, listed
+from loop_returns.extract.resource_tasks import ResourceTask
 from loop_returns.extract.scheduler import Answered, Event, WindowDone
 from loop_returns.extract.state import ShopState
 from loop_returns.extract.tasks import ListTask, is_recheck
@@ -25,6 +26,7 @@ from loop_returns.runs.progress import Progress, counted
 from loop_returns.settings import Settings
 from loop_returns.source import chunks_source
 from loop_returns.tables.catalog import arrow_schema
+from loop_returns.tables.resources import BY_NAME
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
@@ -34,7 +36,7 @@ from loop_returns.warehouse.destination import Target, find_target
 from loop_returns.warehouse.failures import one_line, unwritable
 from loop_returns.warehouse.load import Warehouse
 
-RESOURCES: Final = (RETURNS.name, ASN.name)
+RESOURCES: Final = (RETURNS.name, ASN.name, *BY_NAME)
 
 WATCH: Final = 30.0  # seconds from one look at the lock to the next while reading
 _INSTEAD: Final = "set DLT_DATA_DIR to another folder"
@@ -104,9 +106,10 @@ class Session:
         *,
         returns: ReturnsPlan = NO_RETURNS,
         notices: NoticesPlan = NO_NOTICES,
+        others: Sequence[ResourceTask] = (),
         watch: Callable[[Event], None] = lambda _: None,
     ) -> None:
-        """Reads returns and notices and loads what `compare` makes of them. `watch` sees every event as it comes.
+        """Reads returns, notices and other resources and loads what `compare` makes of them; `watch` sees every event.
 
         Raises what the API's client and the warehouse raise, and WarehouseError on a full disk.
         """
@@ -119,11 +122,12 @@ class Session:
             watch(event)
 
         kinds = {"returns": returns.windows, "shipping notices": notices.windows}
-        windows = sum(map(len, kinds.values()))
-        what = " and ".join(name for name, some in kinds.items() if some)
+        windows = sum(map(len, kinds.values())) + len(others)
+        kinds = {name: some for name, some in kinds.items() if some} or {task.resource.name: () for task in others}
+        what = " and ".join(name.replace("_", " ") for name in kinds)
         self.progress.begin(what, windows, per_minute=self.settings.requests_per_minute)
         reading = Reading(
-            self.api, self.state, compare, returns, notices, self.options.limits, note, begun=self.clock.earliest
+            self.api, self.state, compare, returns, notices, others, self.options.limits, note, begun=self.clock.earliest
         )
         try:
             with closing(reading):

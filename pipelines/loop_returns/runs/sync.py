@@ -7,6 +7,7 @@ from loop_returns.extract.planning import (
     PlannedRequest,
     horizon,
     notices_plan,
+    request_of,
     requests_of,
     starts_earlier,
     sync_plan,
@@ -15,6 +16,7 @@ from loop_returns.runs.comparing import Comparison
 from loop_returns.runs.ledger import Run
 from loop_returns.runs.notices import read_with_notices
 from loop_returns.runs.opening import open_session
+from loop_returns.runs.others import Others, due_tasks
 from loop_returns.runs.privacy import review
 from loop_returns.runs.progress import Progress
 from loop_returns.runs.session import Options
@@ -34,6 +36,7 @@ def sync(settings: Settings | None = None, options: Options | None = None, *, pr
         run, clock = session.run, session.clock
         run.cursor_before = run.cursor_after = session.state.cursor
         compare, returns = Comparison(session), NO_RETURNS
+        others = Others(session, compare)
         if session.options.wants("returns"):
             returns = sync_plan(session.settings, session.state, clock.stopped(session.options.until))
             if starts_earlier(session.settings, session.state):
@@ -44,12 +47,14 @@ def sync(settings: Settings | None = None, options: Options | None = None, *, pr
         if session.options.wants("advanced_shipping_notices"):
             # the rolling horizon, stretched back to the last time, and the days of older returns that changed
             first, last = horizon(session.settings, session.state, clock)
-            if read_with_notices(session, compare, returns, first, last, read=clock.earliest.date()) is not None:
+            day, tasks = clock.earliest.date(), others.tasks
+            if read_with_notices(session, compare, returns, first, last, read=day, others=tasks, watch=others) is not None:
                 run.notices_up_to = clock.now
         else:
-            session.read(compare, returns=returns)
+            session.read(compare, returns=returns, others=others.tasks, watch=others)
         if returns.windows:
             run.cursor_after, run.synced_up_to = session.state.cursor, clock.stopped(session.options.until).now
+        others.finish()
         review(session)
         session.finish()
         return run
@@ -65,4 +70,5 @@ def plan(settings: Settings, options: Options) -> list[PlannedRequest]:
         plans.append(sync_plan(settings, state, stopped))
     if options.wants("advanced_shipping_notices"):
         plans.append(notices_plan(settings, *horizon(settings, state, clock), due=state.days_due))
-    return [request for one in plans for request in requests_of(one, settings)]
+    others = due_tasks(settings, options, state, clock.latest)
+    return [*(request for one in plans for request in requests_of(one, settings)), *map(request_of, others)]

@@ -7,22 +7,31 @@ from typing import Any, Final
 import pyarrow as pa
 
 from loop_returns.tables.children import EXCHANGES, LABELS, LINE_ITEMS, REFUNDS
+from loop_returns.tables.resources import RESOURCES
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.runs import LABEL_CHANGES, RUNS, STATE_CHANGES
+from loop_returns.tables.runs import LABEL_CHANGES, READS, RUNS, STATE_CHANGES
 from loop_returns.tables.schema import PRECISION, SCALE, Column, Table, Type
 from loop_returns.tables.shipping import ASN
 
 CHILDREN: Final = (LINE_ITEMS, EXCHANGES, LABELS, REFUNDS)
 HISTORY: Final = (STATE_CHANGES, LABEL_CHANGES)  # what runs saw, and the API keeps nothing of
-DATA: Final = (RETURNS, *CHILDREN, ASN)  # what the API gives
+OTHERS: Final = tuple(table for one in RESOURCES for table in one.tables)  # of the endpoints beside these two
+DATA: Final = (RETURNS, *CHILDREN, ASN, *OTHERS)  # what the API gives
 ARRAYS: Final = {  # the field of a return that holds each child table's rows
     "line_items": LINE_ITEMS,
     "exchanges": EXCHANGES,
     "labels": LABELS,
     "shopify_refund_object": REFUNDS,
 }
-KEYS: Final = {RETURNS.name: ("id",), ASN.name: ("id", "return_line_item_id")}  # of what the API lists, without the shop
-TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (*DATA, *HISTORY, RUNS)}
+ARRAYS_OF: Final = {RETURNS.name: ARRAYS, **{one.table.name: one.arrays for one in RESOURCES}}  # by the rows' own table
+KEYS: Final = {  # of what the API lists, without the shop: the rows that have a fingerprint
+    one.name: one.key[1:] for one in (RETURNS, ASN, *OTHERS, READS) if not one.replace_by
+}
+TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (*DATA, *HISTORY, READS, RUNS)}
+PARENTS: Final[Mapping[str, Table]] = {  # of every table that is replaced as a set: whose sets they are
+    **{child.name: RETURNS for child in CHILDREN},
+    **{one.name: resource.parent or resource.table for resource in RESOURCES for one in resource.tables if one.replace_by},
+}
 
 ARROW: Final = {  # the Arrow type that carries a column of each kind; JSON travels as text
     Type.TEXT: pa.string(),

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.runs import READS
 
 COPY: Final = "_copy"  # the number of a copy of a row, and of the return that a child came with
 _PART_ROWS: Final = 5_000  # handed on at once
@@ -101,6 +102,11 @@ class Chunk:
     copies: pa.Table | None = None
     made: Tables = field(default_factory=dict)
     is_new: bool = False
+
+    @property
+    def says_something(self) -> bool:
+        """Whether a table that people read changes."""
+        return any(name != READS.name for name in self.rows)
 
     def parts(self, name: str) -> Iterator[pa.Table]:
         """The rows of one table, in parts of bounded size."""

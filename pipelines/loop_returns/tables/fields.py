@@ -9,10 +9,9 @@ from typing import Any, Final, TypeAlias, cast
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from loop_returns.tables.schema import Table, Type
+from loop_returns.tables.schema import Row, Table, Type
 from loop_returns.tables.values import to_text
 
-Row = dict[str, Any]
 Rows: TypeAlias = "Sequence[Row] | Sequence[Struct]"  # as dictionaries, or as structs that have nothing undeclared in them
 Fields = dict[str, "Sequence[Any]"]  # the values of each field, one for each row
 

@@ -16,10 +16,11 @@ from msgspec import Struct, structs
 
 from loop_returns.errors import ConfigurationError
 from loop_returns.settings import SECTION, PiiPolicy, Settings, variable
-from loop_returns.tables.catalog import ARRAYS, DATA, KEYS, TABLES
-from loop_returns.tables.fields import Row
+from loop_returns.tables.catalog import ARRAYS_OF, CHILDREN, KEYS, TABLES
+from loop_returns.tables.resources import RESOURCES
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.schema import DELETED_AT, Column, Pii, Table, Type
+from loop_returns.tables.schema import DELETED_AT, Column, Pii, Row, Table, Type
+from loop_returns.tables.shipping import ASN
 from loop_returns.tables.values import canonical_json
 
 HASHED: Final = "pii_"  # how a fingerprint begins, by which it is told from what it stands for
@@ -90,27 +91,33 @@ class Privacy:
         A field that is null and one that is absent are the same. No value can be guessed from it that must not land:
         what is dropped is not in it, and what is hashed needs the key.
         """
-        digest = _digest(self).copy()
+        digest = _digest(self, _family(table)).copy()
         if self.policy == "drop":
             row = _impersonal(row, table)
-        digest.update(canonical_json(row if isinstance(row, Struct) else _without_nulls(row)))
+        digest.update(canonical_json(row if isinstance(row, Struct) else _without_nulls(row, table)))
         return digest.hexdigest()[:32]
 
 
 @cache
-def _digest(privacy: Privacy) -> "hashlib._Hash | hmac.HMAC":
+def _family(table: Table) -> tuple[Table, ...]:
+    """The tables of which a change makes the row count as changed: those that come from the same endpoint."""
+    return next((one.tables for one in RESOURCES if table in one.tables), (RETURNS, *CHILDREN, ASN))
+
+
+@cache
+def _digest(privacy: Privacy, family: tuple[Table, ...]) -> "hashlib._Hash | hmac.HMAC":
     def counts(table: Table, column: Column) -> bool:  # children were not marked at first: a mark is nothing that was read
         return column is not DELETED_AT or table.name in KEYS
 
-    declared = repr([(t.name, [(c.name, c.type, c.path, c.pii) for c in t.columns if counts(t, c)]) for t in DATA])
+    declared = repr([(t.name, [(c.name, c.type, c.path, c.pii) for c in t.columns if counts(t, c)]) for t in family])
     salt = f"{_SHAPE} {privacy.policy} {declared}".encode()
     return hmac.new(privacy.key.encode(), salt, "sha256") if privacy.policy == "hash" else hashlib.sha256(salt)
 
 
-def _without_nulls(row: Row) -> Row:
+def _without_nulls(row: Row, table: Table) -> Row:
     """The row and its children without the fields that are null."""
     bare = {name: value for name, value in row.items() if value is not None}
-    for name in ARRAYS.keys() & bare.keys():
+    for name in ARRAYS_OF.get(table.name, {}).keys() & bare.keys():
         value = bare[name]
         if isinstance(value, dict):
             bare[name] = {k: v for k, v in value.items() if v is not None}
@@ -136,7 +143,7 @@ def _impersonal(row: Any, table: Table) -> Row:
             bare[name] = {key: inner for key, inner in value.items() if key in keys}
         elif "" in keys:
             bare[name] = value
-    for name, child in ARRAYS.items() if table is RETURNS else ():
+    for name, child in ARRAYS_OF.get(table.name, {}).items():
         value = row.get(name)
         rows = value if isinstance(value, list) else [value]
         bare[name] = [_impersonal(one, child) if isinstance(one, dict | Struct) else None for one in rows]

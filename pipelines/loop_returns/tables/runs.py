@@ -1,9 +1,9 @@
-"""The project's own tables: the ledger of runs and the history of states and labels, which the API does not offer."""
+"""The project's own tables: the ledger of runs, the history of states and labels, and what was asked for one by one."""
 
 from datetime import timedelta
 from typing import Final
 
-from loop_returns.tables.schema import LOAD_ID, RETURN_ID, SHOP, Column, Table, Type, own
+from loop_returns.tables.schema import LOAD_ID, RETURN_ID, ROW_HASH, SHOP, Column, Table, Type, own
 
 STALE: Final = timedelta(hours=26)  # a daily sync, and some time for it to run
 
@@ -45,6 +45,22 @@ LABEL_CHANGES: Final = Table(
         own("to_status", Type.TEXT, "The status now; empty where there is none.", nullable=False),
         own("observed_at", Type.TIMESTAMP, "When the run saw it, by Loop's clock."),
         own("updated_at", Type.TIMESTAMP, "When the carrier reported it.", nullable=False),
+        LOAD_ID,
+    ),
+)
+
+
+READS: Final = Table(
+    name="_loop_reads",
+    description="One row per thing that was asked about by itself, such as a return whose notes were read.",
+    key=("shop", "resource", "id"),
+    columns=(
+        SHOP,
+        own("resource", Type.TEXT, "What was read: return_notes, return_details, …", nullable=False),
+        own("id", Type.TEXT, "The return or shipment that it was read for.", nullable=False),
+        own("parent_updated_at", Type.TIMESTAMP, "Its `updated_at` at that time; another one makes it due again."),
+        own("read_at", Type.TIMESTAMP, "When a run asked about it last, by Loop's clock."),
+        ROW_HASH,
         LOAD_ID,
     ),
 )

@@ -1,13 +1,16 @@
 """The shape of a declaration: what a column and a table are.
 
-The tables themselves are declared in `returns.py`, `children.py`, `shipping.py` and `runs.py`, and listed in `catalog.py`.
+The tables themselves are declared in `returns.py`, `children.py`, `shipping.py`, `runs.py` and `resources/`, and listed in
+`catalog.py`.
 Everything that has to agree with them (Arrow types, dlt hints, comments, dictionary, privacy) is derived from here.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Final
+from typing import Any, Final
+
+Row = dict[str, Any]  # as the API sends it, decoded
 
 
 class Type(StrEnum):
@@ -87,6 +90,7 @@ text: Final = partial(_from_api, Type.TEXT)
 money: Final = partial(_from_api, Type.DECIMAL)
 when: Final = partial(_from_api, Type.TIMESTAMP)
 flag: Final = partial(_from_api, Type.BOOL)
+number: Final = partial(_from_api, Type.INTEGER)
 json: Final = partial(_from_api, Type.JSON)  # objects and arrays whose inner keys are open-ended
 
 

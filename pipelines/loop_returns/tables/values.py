@@ -126,6 +126,15 @@ def _read_decimal(value: object) -> Decimal:
     return rounded
 
 
+def _read_integer(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError("no number")
+    number = int(value)
+    if number != Decimal(value) or abs(number) >= 2**63:
+        raise ValueError("not whole, or out of range")
+    return number
+
+
 def _read_bool(value: object) -> bool:
     if not isinstance(value, str | int):
         raise ValueError("neither true nor false")
@@ -136,4 +145,5 @@ _READERS: Final[dict[Type, tuple[Callable[[Values], pa.Array], Callable[[Any], o
     Type.DECIMAL: (_decimals, _read_decimal),
     Type.TIMESTAMP: (_timestamps, parse_timestamp),
     Type.BOOL: (lambda values: pa.array(values, ARROW[Type.BOOL]), _read_bool),
+    Type.INTEGER: (lambda values: pa.array(values, ARROW[Type.INTEGER]), _read_integer),
 }

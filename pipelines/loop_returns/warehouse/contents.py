@@ -6,10 +6,13 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from loop_returns.tables.catalog import CHILDREN, KEYS, arrow_schema
+from loop_returns.dates import in_utc
+from loop_returns.tables.catalog import CHILDREN, KEYS, PARENTS, TABLES, arrow_schema
+from loop_returns.tables.resource import Resource
 from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.runs import READS
 from loop_returns.tables.schema import Table
-from loop_returns.tables.shipping import ASN
+from loop_returns.warehouse.changed import KNOWN as FINGERPRINTS
 from loop_returns.warehouse.deduplicate import IDS, KNOWN
 from loop_returns.warehouse.dlt_internals import LOADS_TABLE
 from loop_returns.warehouse.reader import Reader
@@ -33,6 +36,51 @@ def known_rows(reader: Reader, table: str, shop: str, ids: Iterable[str]) -> pa.
         " WHERE r.shop = %s AND {among}"
     )
     return _in_batches(reader, sql, shop, "r.id", ids, schema=KNOWN[table])
+
+
+def fingerprints(reader: Reader, table: str, shop: str, ids: Iterable[str], *, resource: str | None = None) -> pa.Table:
+    """What the warehouse has of the rows of another resource's table, or of what was read of parents, as `changed.KNOWN`."""
+    key = KEYS[table][-1]
+    there = "l.status = 0" if table == READS.name else "l.status = 0 AND r._deleted_at IS NULL"
+    sql = (
+        f"SELECT r.{key}, CASE WHEN {there} THEN r._row_hash END FROM {reader.name(table)} r"
+        f" LEFT JOIN {reader.name(LOADS_TABLE)} l ON l.load_id = r._dlt_load_id WHERE r.shop = %s AND {{among}}"
+    )
+    sql += "" if resource is None else f" AND r.resource = '{resource}'"
+    return _in_batches(reader, sql, shop, f"r.{key}", ids, schema=FINGERPRINTS)
+
+
+def due_parents(
+    reader: Reader, resource: Resource, shop: str, *, most: int | None, stale: datetime
+) -> tuple[list[tuple[str, datetime | None]], int]:
+    """Parents that were never asked about or have changed since, newest first, `most` at most; and how many there are.
+
+    Open returns that were last asked about before `stale` follow: what is sought need not change them.
+    """
+    parent = resource.parent
+    assert parent is not None  # noqa: S101 # only these are asked about
+    key = parent.key[-1]
+    read = (
+        f"SELECT r.id, r.parent_updated_at, r.read_at, r._dlt_load_id FROM {reader.name(READS.name)} r"
+        f" JOIN {reader.name(LOADS_TABLE)} l"
+        " ON l.load_id = r._dlt_load_id AND l.status = 0 WHERE r.shop = %s AND r.resource = %s AND r._row_hash IS NOT NULL"
+    )
+    changed, turn = "k.id IS NULL OR k._dlt_load_id < p._dlt_load_id", ""  # ids of loads are times, as text
+    if parent is RETURNS:  # not by loads: a change of what is read of all returns would make every one due
+        undated = "(k.parent_updated_at IS NULL AND p.updated_at IS NOT NULL)"
+        changed = f"k.id IS NULL OR k.parent_updated_at <> p.updated_at OR {undated}"
+        turn = " OR (p.state IN ('open', 'review') AND k.read_at < %s)"
+    sql = (
+        f"FROM {reader.name(parent.name)} p LEFT JOIN ({read}) k ON k.id = p.{key}"
+        f" WHERE p.shop = %s AND p._deleted_at IS NULL AND ({changed}{turn})"
+    )
+    values = [shop, resource.name, shop, *([stale] if turn else [])]
+    order = f"ORDER BY CASE WHEN {changed} THEN 0 ELSE 1 END, p.updated_at DESC"
+    limit = "" if most is None else f" LIMIT {most}"
+    rows = reader.rows(f"SELECT p.{key}, {reader.time('p.updated_at')} {sql} {order}{limit}", *values)
+    due = [(str(one), at and in_utc(at)) for one, at in rows]
+    every = len(due) if most is None or len(due) < most else int(reader.rows(f"SELECT count(*) {sql}", *values)[0][0])
+    return due, every
 
 
 def incomplete_returns(reader: Reader, shop: str) -> pa.Table:
@@ -80,7 +128,7 @@ def rows_of(reader: Reader, table: str, shop: str, values: Iterable[str]) -> pa.
         for one in schema
     )
     sql = f"SELECT {columns} FROM {reader.name(table)} WHERE shop = %s AND {{among}}"
-    by = "id" if table in {RETURNS.name, ASN.name} else "return_id"
+    by = TABLES[table].replace_by[-1] if TABLES[table].replace_by else KEYS[table][0]
     return _in_batches(reader, sql, shop, by, values, schema=schema)
 
 
@@ -92,15 +140,15 @@ def keys_where(reader: Reader, table: str, shop: str, condition: str, values: Se
 
 
 def mark_deleted(reader: Reader, table: str, shop: str, rows: pa.Table, *, at: datetime) -> None:
-    """Sets `_deleted_at` on the rows with these keys, and on all children of returns that have it."""
+    """Sets `_deleted_at` on the rows with these keys, and on all that belongs to rows that have it."""
     one = "(" + " AND ".join(f"{name} = %s" for name in rows.column_names) + ")"
     for batch in rows.to_batches(max_chunksize=_MARKS):
         which = " OR ".join([one] * batch.num_rows)
         values = [value for row in zip(*batch.to_pydict().values(), strict=True) for value in row]
         reader.execute(f"UPDATE {reader.name(table)} SET _deleted_at = %s WHERE shop = %s AND ({which})", at, shop, *values)
-    gone = f"SELECT id FROM {reader.name(RETURNS.name)} WHERE shop = %s AND _deleted_at IS NOT NULL"
-    for child in CHILDREN if table == RETURNS.name else ():
-        where = f"shop = %s AND _deleted_at IS NULL AND return_id IN ({gone})"
+    gone = f"SELECT {KEYS[table][0]} FROM {reader.name(table)} WHERE shop = %s AND _deleted_at IS NOT NULL"
+    for child in (TABLES[name] for name, parent in PARENTS.items() if parent.name == table):
+        where = f"shop = %s AND _deleted_at IS NULL AND {child.replace_by[-1]} IN ({gone})"
         reader.execute(f"UPDATE {reader.name(child.name)} SET _deleted_at = %s WHERE {where}", at, shop, shop)
 
 

@@ -23,14 +23,19 @@ from loop_returns.tables.shipping import ASN
 _TIME: Final = pa.timestamp("us", tz="UTC")
 # What is known of each row that the warehouse has: `row_hash` is null unless the load that wrote the row was completed;
 # a row that is `outdated` (marked as deleted, or read before what Loop says now) gives way to older copies too
+_AS_STORED: Final = (
+    ("updated_at", _TIME),
+    ("label_updated_at", _TIME),
+    ("state", pa.string()),
+    ("previous_state", pa.string()),
+    ("label_status", pa.string()),
+    ("row_hash", pa.string()),
+    ("outdated", pa.bool_()),
+    ("load_id", pa.string()),
+)
 KNOWN: Final = {
-    name: pa.schema(
-        [*((one, pa.string()) for one in key), ("updated_at", _TIME), ("label_updated_at", _TIME), ("state", pa.string()),
-         ("previous_state", pa.string()), ("label_status", pa.string()), ("row_hash", pa.string()), ("outdated", pa.bool_()),
-         ("load_id", pa.string())]
-    )
-    for name, key in KEYS.items()
-}  # fmt: skip
+    name: pa.schema([*((one, pa.string()) for one in KEYS[name]), *_AS_STORED]) for name in (RETURNS.name, ASN.name)
+}
 IDS: Final = pa.schema([("id", pa.string())])
 
 _LOOKED_AT: Final = ("state", "label_status", "label_updated_at", "_row_hash", COPY, "updated_at")
@@ -123,7 +128,7 @@ def newest_returns(
         without = stored.filter(pc.invert(pc.is_in(stored, value_set=found["return_id"].combine_chunks())))
         rows[child.name] = found.num_rows + len(without)
         if len(without):
-            made[child.name] = _tombstones(child.name, without, shop)
+            made[child.name] = tombstones(child.name, without, shop)
     made |= _history({STATE_CHANGES.name: changes, LABEL_CHANGES.name: scans}, rows, tally)
     return Chunk(tally, days, {name: count for name, count in rows.items() if count}, pages, chosen, made)
 
@@ -182,11 +187,13 @@ def _history(seen: Tables, rows: dict[str, int], tally: Tally) -> dict[str, pa.T
     return made
 
 
-def _tombstones(name: str, returns: pa.ChunkedArray, shop: str) -> pa.Table:
-    """One `_removed` row for each of the returns, so that its old rows go."""
-    schema, last = arrow_schema(name), TABLES[name].key[-1]
+def tombstones(name: str, parents: pa.ChunkedArray, shop: str) -> pa.Table:
+    """One `_removed` row of a table for each of the parents, so that its old rows go."""
+    schema, table = arrow_schema(name), TABLES[name]
+    last = table.key[-1]
     values = {"shop": shop, "_removed": True, last: 0 if pa.types.is_integer(schema.field(last).type) else ""}
     columns = [
-        returns if one.name == "return_id" else pa.array([values.get(one.name)] * len(returns), one.type) for one in schema
+        parents if one.name == table.replace_by[-1] else pa.array([values.get(one.name)] * len(parents), one.type)
+        for one in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)

@@ -199,6 +199,7 @@ class Warehouse:
             for shop in state.get("sources", {}).get(SOURCE, {}).get("shops", {}).values():
                 shop.pop("backfills", None)
                 shop.pop("finished", None)  # marts and checks are behind
+                shop.pop("resources", None)
                 shop |= {name: since.isoformat() for table, name in _READ_UP_TO.items() if table in tables and name in shop}
         self.load_tables({RUNS.name: arrow_schema(RUNS.name).empty_table()})
 

@@ -15,7 +15,10 @@ from loop_returns.api.windows import utc_midnight
 from loop_returns.dates import in_utc
 from loop_returns.errors import ConfigurationError
 from loop_returns.tables.catalog import CHILDREN, TABLES
+from loop_returns.tables.resource import Reads
+from loop_returns.tables.resources import RESOURCES
 from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.runs import READS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.dlt_internals import LOADS_TABLE, STATE_TABLE, make_again, sql_client, stored_schema
@@ -27,6 +30,8 @@ Columns = dict[str, set[str]]
 _READ_AGAIN: Final = {
     **dict.fromkeys((RETURNS.name, *(child.name for child in CHILDREN), LOADS_TABLE, STATE_TABLE), RETURNS.name),
     ASN.name: ASN.name,
+    READS.name: READS.name,
+    **{table.name: READS.name if one.reads is Reads.EACH else one.table.name for one in RESOURCES for table in one.tables},
 }
 
 
