@@ -24,7 +24,7 @@ from loop_returns.runs.checks import run_checks
 from loop_returns.runs.ledger import Run
 from loop_returns.runs.progress import Progress, counted
 from loop_returns.settings import Settings
-from loop_returns.source import chunks_source
+from loop_returns.source.chunks import chunks_source
 from loop_returns.tables.catalog import arrow_schema
 from loop_returns.tables.resources import BY_NAME
 from loop_returns.tables.returns import RETURNS

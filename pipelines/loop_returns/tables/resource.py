@@ -59,6 +59,7 @@ class Resource:
         daily: once a day is enough.
         rows: what a body means; raises `Unreadable` for an answer that will stay as it is.
         read: sends the requests for one parent instead, where one is not enough.
+        cursor: for `RANGE`, the column of the time that dlt's incremental goes by.
         still: for `RANGE`, the column and the value of it that rows have which are read again however old they are.
     """
 
@@ -75,6 +76,7 @@ class Resource:
     daily: bool = False
     rows: Callable[[RawResponse], list[Row]] = rows_of
     read: Callable[[Get, str], list[Row]] | None = None
+    cursor: str = "created_at"
     still: tuple[str, str] | None = None
 
     @property

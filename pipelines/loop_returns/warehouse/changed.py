@@ -41,7 +41,13 @@ def changed_rows(
 
 
 def changed_sets(
-    db: duckdb.DuckDBPyConnection, resource: Resource, pages: Sequence[Tables], known: pa.Table, *, shop: str, at: datetime
+    db: duckdb.DuckDBPyConnection,
+    resource: Resource,
+    pages: Sequence[Tables],
+    known: pa.Table,
+    *,
+    shop: str,
+    at: datetime | None,
 ) -> Chunk:
     """All rows of every parent of which one is not as the warehouse has it; and that each of the parents was read."""
     notes = pa.concat_tables([page[READS.name] for page in pages])

@@ -81,6 +81,7 @@ SHIPMENTS: Final = Resource(
     tables=(_SHIPMENTS,),
     paging=Paging.PAGES,
     reads=Reads.RANGE,
+    cursor="updated_at",
 )
 
 SHIPMENT_ITEMS: Final = Resource(
