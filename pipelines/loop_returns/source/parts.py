@@ -99,7 +99,7 @@ def start_of(settings: Settings, updated_at: dlt.sources.incremental[datetime], 
 
 
 def state_of(settings: Settings) -> ShopState:
-    """What dlt\'s state holds of the shop. Raises ConfigurationError for another key of fingerprints."""
+    """What dlt's state holds of the shop. Raises ConfigurationError for another key of fingerprints."""
     stored = dlt.current.source_state().get("shops", {}).get(settings.shop, {})
     return ShopState.read(stored).under(Privacy.of(settings))
 
