@@ -26,6 +26,7 @@ class Comparison:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self._others_before: dict[str, bool] = {}  # whether the warehouse had any of another resource before this run
 
     def __call__(self, table: str, pages: Sequence[Tables]) -> Chunk:
         """The chunk to load of pages of `returns`, of the shipping notices, or of another resource that were read."""
@@ -47,9 +48,15 @@ class Comparison:
         ids = columns_of(pages, table, [key])[key].to_pylist()
         with session.warehouse.reader() as reader:
             known = fingerprints(reader, table, session.shop, ids, resource=resource.name if is_set else None)
+            if resource.name not in self._others_before:
+                self._others_before[resource.name] = known.num_rows > 0 or has_rows(reader, session.shop, resource.tables)
         if is_set:
-            return changed_sets(session.sets, resource, pages, known, shop=session.shop, at=session.now)
-        return changed_rows(session.sets, resource, pages, known, shop=session.shop)
+            chunk = changed_sets(session.sets, resource, pages, known, shop=session.shop, at=session.now)
+        else:
+            chunk = changed_rows(session.sets, resource, pages, known, shop=session.shop)
+        if self._others_before[resource.name]:
+            return chunk
+        return replace(chunk.without_tombstones(), is_new=not chunk.tally.changed.total())
 
     def known(self, table: str, pages: Sequence[Tables]) -> pa.Table:
         """What the warehouse has of the rows that were read.

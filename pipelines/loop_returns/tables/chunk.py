@@ -3,7 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final, Self
@@ -107,6 +107,12 @@ class Chunk:
     def says_something(self) -> bool:
         """Whether a table that people read changes."""
         return any(name != READS.name for name in self.rows)
+
+    def without_tombstones(self) -> Self:
+        """The same where there is nothing to remove."""
+        gone = {name: table.num_rows for name, table in self.made.items() if "_removed" in table.column_names}
+        rows = {name: left for name, count in self.rows.items() if (left := count - gone.get(name, 0))}
+        return replace(self, rows=rows, made={name: table for name, table in self.made.items() if name not in gone})
 
     def parts(self, name: str) -> Iterator[pa.Table]:
         """The rows of one table, in parts of bounded size."""

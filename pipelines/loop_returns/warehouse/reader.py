@@ -19,7 +19,7 @@ from loop_returns.dates import EARLIEST, LATEST
 from loop_returns.errors import DatabaseInUseError
 from loop_returns.warehouse.connection import is_in_use, open_duckdb
 from loop_returns.warehouse.destination import Target
-from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, has_sql, sql_client, stored_state
+from loop_returns.warehouse.dlt_internals import PIPELINE, SOURCE, sql_client, stored_state
 from loop_returns.warehouse.failures import explain
 from loop_returns.warehouse.translate import translated, written_in
 
@@ -141,8 +141,10 @@ def shop_of(state: dict[str, Any], shop: str) -> dict[str, Any]:
 @contextmanager
 def connected(pipeline: dlt.Pipeline) -> Iterator[Reader | None]:
     """A reader of the pipeline's dataset; None before the first load and where there is no SQL (files)."""
-    client: Any = pipeline.destination_client() if pipeline.default_schema_name else None
-    if not has_sql(client):
+    assert pipeline.destination is not None  # noqa: S101 # a warehouse's pipeline has one
+    # without the pipeline's schema, which dlt would read and check each time
+    client: Any = sql_client(pipeline.destination, pipeline.dataset_name) if pipeline.default_schema_name else None
+    if client is None:
         yield None
         return
     with client:
