@@ -44,6 +44,7 @@ class Driver:
     dataset: str = "loop_returns"
     limits: Limits = LIMITS
     allow_deletions: bool = False  # in every run
+    others: bool = False  # whether a run reads other resources too, which takes longer
     sandbox: Sandbox = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +64,8 @@ class Driver:
     def options(self, **more: Any) -> Options:
         """The options of a run that hardly waits before it tries again."""
         more["allow_deletions"] = self.allow_deletions or more.get("allow_deletions", False)
+        if more.get("only") is None and not self.others:
+            more["only"] = frozenset({"returns", "advanced_shipping_notices"})
         where = {"destination": "duckdb", "file": str(self.file)} if self.address is None else {"destination": "postgres"}
         return Options(dataset=self.dataset, limits=replace(self.limits, load_wait=0.01, first_wait=0.002), **where, **more)
 
@@ -129,6 +132,12 @@ class Driver:
                 return [column[0] for column in cursor.description], cursor.fetchall()
         finally:
             connection.close()
+
+    def execute(self, sql: str) -> None:
+        """Somebody changes the DuckDB file by hand."""
+        with duckdb.connect(str(self.file)) as connection:
+            connection.execute(f"SET search_path='{self.dataset}'")
+            connection.execute(sql)
 
     def rows(self, table: str, *, shop: str = "default") -> list[dict[str, Any]]:
         """All rows of a table of one shop, by column."""

@@ -105,6 +105,7 @@ class Quirks:
     asn_to_end_of_day: bool = True  # a date-only `to` includes that day
     asn_part: float = 1.0  # how much of each answer's rows is sent
     denied: frozenset[str] = frozenset()  # endpoints that the key may not use
+    broken: frozenset[str] = frozenset()  # endpoints that answer 500
     blank: frozenset[str] = frozenset()  # endpoints, and values of `from`, that are answered HTTP 200 without a row
 
     clock_skew: float = 0.0  # seconds by which the shop's clock (stamps and Date header) is ahead

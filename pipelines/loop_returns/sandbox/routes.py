@@ -14,6 +14,7 @@ from loop_returns.sandbox.responses import (
     InvalidParameterError,
     SandboxResponse,
     forbidden,
+    json_response,
     link_host,
     not_found,
     unauthorized,
@@ -90,6 +91,8 @@ def route(call: Call) -> SandboxResponse:
         ),
         "/warehouse/return/details": lambda: details(call.shop, call.params, call.vary),
     }
+    if endpoint in call.quirks.broken:
+        large[endpoint] = lambda: json_response({"message": "Server Error"}, status=500)
     try:
         return large[endpoint]() if endpoint in large else _small_endpoint(call, endpoint)
     except InvalidParameterError as invalid:
