@@ -138,7 +138,9 @@ class Settings:
         "currency"
     )
     publish: Annotated[
-        str | None, Meta(description="DuckDB: a read copy, put in place after every run"), "the path of a file"
+        str | None,
+        Meta(description="after every run: a read copy of the DuckDB file, or all tables and marts as Parquet files"),
+        "the path of a file, a folder (it ends with `/`), or an address such as s3://bucket/folder",
     ] = None
 
     def __post_init__(self) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.support.script import Script
+
 KEY = "a-key-of-the-sandbox"
 DAYS = 40
 WATCH = """
@@ -98,6 +100,19 @@ def test_for_the_owner_only(start: Callable[..., subprocess.CompletedProcess[str
     (home / "loop_returns_report.html").unlink()
     start("report", umask=0o277)
     assert (home / "loop_returns_report.html").stat().st_mode & 0o777 == 0o400
+
+
+def test_published_files(script: Script, home: Path):
+    """Only the owner may read what is published; whoever may read the manifest may read the files of later runs too."""
+    assert script.ended("sync", "--publish", "out/")[0] == 0
+    root = home / "out"
+    assert not any(one.stat().st_mode & 0o077 for one in (root, *root.rglob("*")))
+    (root / "manifest.json").chmod(0o640)
+    script("sync", "--publish", "out")
+    told = json.loads((root / "manifest.json").read_text())
+    files = [root / "manifest.json", *(root / one["path"] for one in told["tables"].values())]
+    assert {one.stat().st_mode & 0o777 for one in files} == {0o640}
+    assert {one.stat().st_mode & 0o777 for one in (root / told["folder"]).rglob("*") if one.is_dir()} == {0o750}
 
 
 @pytest.mark.parametrize("command", ["status", *(pytest.param(one, marks=pytest.mark.long) for one in ("sync", "check"))])

@@ -77,6 +77,7 @@ def sync(
       loop-returns sync --only returns --json
       loop-returns sync --destination postgres --dataset loop --log-format json
       loop-returns sync --publish loop_read.duckdb     # readers never block the sync
+      loop-returns sync --publish s3://bucket/loop     # all tables and marts as Parquet files
       loop-returns sync --wait 600 --until 2026-11-01T06:00:00Z --json     # from an orchestrator
     """
     from loop_returns.cli.arguments import moment_of

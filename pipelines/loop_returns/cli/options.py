@@ -54,7 +54,7 @@ def run_options(
         bool, Option("--allow-deletions", help="Mark rows that Loop no longer has, however many they are.")
     ] = False,
     publish: Annotated[
-        str | None, Option(metavar="PATH", help="DuckDB: afterwards put a copy for readers there, replaced whole.")
+        str | None, Option(metavar="PLACE", help="Copy for readers: a DuckDB file, or Parquet files to folder/ or s3://….")
     ] = None,
     wait: Annotated[
         float, Option(metavar="SECONDS", min=0, help="Wait so long for another run on this warehouse to end.")

@@ -5,6 +5,17 @@
 
 from loop_returns.marts.files import VERSION, Mart, all_marts, column_comments
 from loop_returns.marts.outside import given_by
+from loop_returns.marts.types import arrow_schemas
 from loop_returns.marts.views import are_current, is_depended_on, refresh
 
-__all__ = ["VERSION", "Mart", "all_marts", "are_current", "column_comments", "given_by", "is_depended_on", "refresh"]
+__all__ = [
+    "VERSION",
+    "Mart",
+    "all_marts",
+    "are_current",
+    "arrow_schemas",
+    "column_comments",
+    "given_by",
+    "is_depended_on",
+    "refresh",
+]

@@ -12,6 +12,7 @@ from loop_returns.extract.api_reader import ApiReader
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.ledger import Run, RunJournal, to_table
 from loop_returns.runs.progress import Progress, Silent
+from loop_returns.runs.publishing import publishing
 from loop_returns.runs.repair import set_right
 from loop_returns.runs.same_shop import refuse_another_shop
 from loop_returns.runs.session import Options, Session
@@ -21,7 +22,6 @@ from loop_returns.tables.runs import RUNS
 from loop_returns.warehouse.load import Warehouse
 from loop_returns.warehouse.lock import hold, holder
 from loop_returns.warehouse.permissions import open_warehouse
-from loop_returns.warehouse.publish import publish, publish_path
 
 _SETS: Final = "50MB"  # of sets of rows in memory; what is more goes to disk
 
@@ -37,9 +37,8 @@ def open_session(
     settings, options, progress = settings or load(), options or Options(), progress or Silent()
     Privacy.of(settings)  # refuse a missing key before anything else
     target = options.target()
-    copy = options.publish or settings.publish
-    if copy is not None:
-        publish_path(target, copy)  # refuse a useless path before a long run, not after it
+    place = None if options.dry_run else options.publish or settings.publish
+    publish = publishing(target, place) if place else None
     for warning in open_warehouse(target.file) if target.file else ():
         progress.note(warning)
     if target.untried:
@@ -57,8 +56,9 @@ def open_session(
         with Warehouse(target, load_wait=options.limits.load_wait, confirm=confirm) as warehouse:
             sets = duckdb.connect(config={"threads": 1, "memory_limit": _SETS, "temp_directory": str(pages / "sets")})
             yield from _run(Session(settings, options, warehouse, api, run, progress, sets), journal)
-        if copy is not None and run.outcome in {"done", "drift"} and not options.dry_run:
-            publish(target, copy)
+        if publish and run.outcome in {"done", "drift"}:
+            progress.doing("publishing")
+            publish(run, confirm)
 
 
 def _run(session: Session, journal: RunJournal) -> Iterator[Session]:

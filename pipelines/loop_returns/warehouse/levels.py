@@ -18,7 +18,7 @@ _TSQL = "its SQL has no values that are true or false, and the marts and checks 
 REFUSED: Final = {  # why, and what to choose instead
     "filesystem": (
         f"files, Delta and Iceberg too, are not replaced row by row: {_STAY}",
-        "ducklake, which keeps Parquet files",
+        "ducklake, which keeps Parquet files, or let readers have those that `--publish` writes",
     ),
     **dict.fromkeys(("lance", "lancedb", "qdrant", "weaviate"), (_STAY, "duckdb")),
     "sqlalchemy": (
@@ -27,7 +27,7 @@ REFUSED: Final = {  # why, and what to choose instead
     ),
     "clickhouse": (_HOLE, "postgres"),
     **dict.fromkeys(("mssql", "synapse", "fabric"), (_TSQL, "postgres")),
-    "athena": (_HOLE, "ducklake, which keeps Parquet files on S3 too"),
+    "athena": (_HOLE, "ducklake, which keeps Parquet files on S3 too, or let Athena read what `--publish s3://…` writes"),
     "dremio": (_HOLE, "ducklake, which keeps Parquet files on S3 too"),
 }
 _UNKNOWN: Final = ("nobody has looked at whether rows can be replaced there", "duckdb or postgres")

@@ -62,7 +62,8 @@ def publish_path(target: Target, path: str) -> Path:
     if target.file is None:
         raise ConfigurationError(
             f"`publish` makes a read copy of a DuckDB file. {target.location} needs none: there, readers and loads do not "
-            "wait for each other. Leave the setting and the option `--publish` out."
+            "wait for each other. Leave the setting and the option `--publish` out, or name a folder for Parquet files, "
+            "with `/` at its end."
         )
     goal = Path(path).expanduser().resolve()  # the file a link points to, so that the link stays one
     try:
@@ -77,8 +78,6 @@ def publish_path(target: Target, path: str) -> Path:
 def _objection(source: Path, goal: Path, *, dataset: str) -> str | None:
     if not goal.parent.is_dir():
         return "there is no such folder"
-    if goal.is_dir():
-        return "it is a folder; name a file in it"
     if goal == source or (goal.exists() and goal.samefile(source)):
         return "it is the warehouse itself"
     if goal.stem.lower() == dataset.lower():

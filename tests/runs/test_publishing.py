@@ -1,0 +1,178 @@
+"""Who reads Parquet files by their manifest sees all tables and marts of one run, whole, as the warehouse has them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import s3fs
+from moto.server import ThreadedMotoServer
+
+from loop_returns import marts
+from loop_returns.errors import ConfigurationError, WarehouseError
+from loop_returns.sandbox import Shop
+from loop_returns.tables.catalog import TABLES
+from loop_returns.warehouse.folder import Folder
+from tests.support.killing import run_and_kill
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.driving import Driver
+
+EVERYTHING = sorted([*TABLES, *(mart.name for mart in marts.all_marts())])
+MOVES = "hours_behind"  # the only column that another moment changes
+BUCKET = "returns-of-the-shop"
+
+
+def manifest(root: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((root / "manifest.json").read_text())
+    return found
+
+
+def folders(root: Path) -> set[str]:
+    return {one.name for one in root.iterdir() if one.is_dir()}
+
+
+def read(table: pa.Table) -> list[str]:
+    """The rows of a table, in an order of their own, each as a text that tells an empty text from none."""
+    names = [name for name in table.column_names if name != MOVES]
+    return sorted(repr([row[name] for name in names]) for row in table.to_pylist())
+
+
+def held(driver: Driver, table: str, schema: pa.Schema) -> list[str]:
+    """The same from the warehouse, which is asked in its own way."""
+    asked = [f"CAST({one.name} AS VARCHAR)" if pa.types.is_string(one.type) else one.name for one in schema]  # JSON
+    rows = driver.query(f"SELECT {', '.join(asked)} FROM {table}")
+    return read(pa.table([pa.array([row[place] for row in rows], one.type) for place, one in enumerate(schema)], schema))
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Which warehouse a driver fills."""
+    if request.param == "duckdb":
+        return {}
+    address = str(request.getfixturevalue("postgres"))
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
+    return {"address": address, "dataset": "published"}
+
+
+def test_a_life(drive: Callable[..., Driver], home: Path, where: dict[str, str]):
+    """Each run publishes what the warehouse then holds, value by value, and keeps the files of the run before.
+
+    Types are the same from every destination. What killed runs left is removed, what others put there is not.
+    """
+    driver = drive(Shop.generate(seed=9, returns=40, days=60), settings={"marts": "views", "publish": "out/"}, **where)
+    run, root = driver.sync(), home / "out"
+    told = manifest(root)
+    assert (told["run_id"], told["dataset"], told["shop"]) == (run.run_id, driver.dataset, "default")
+    assert sorted(told["tables"]) == EVERYTHING
+    for name, one in told["tables"].items():
+        table = pq.ParquetFile(root / one["path"]).read()
+        assert [{"name": each.name, "type": str(each.type)} for each in table.schema] == one["columns"]
+        assert table.num_rows == one["rows"]
+        assert read(table) == held(driver, name, table.schema), name
+    kinds = {each["name"]: each["type"] for each in told["tables"]["returns"]["columns"]}
+    expected = {"total": "decimal128(18, 4)", "created_at": "timestamp[us, tz=UTC]", "presentment": "string", "id": "string"}
+    assert kinds.items() >= expected.items()
+    assert told["tables"]["returns"]["rows"] == driver.count("returns") > 0
+
+    (root / "run=0123456789ab").mkdir()
+    (root / "run=theirs").mkdir()
+    driver.shop.live(3)
+    second = driver.sync()
+    assert manifest(root)["run_id"] == second.run_id
+    assert manifest(root)["tables"]["returns"]["rows"] == driver.count("returns")
+    assert folders(root) == {f"run={run.run_id}", f"run={second.run_id}", "run=theirs"}
+    third = driver.sync()  # a quiet one
+    assert folders(root) == {f"run={second.run_id}", f"run={third.run_id}", "run=theirs"}
+
+
+def test_a_kill(drive: Callable[..., Driver], home: Path):
+    """A run that is killed while it publishes leaves the manifest of the run before, and all files that this one names."""
+    driver, root = drive(Shop.generate(seed=9, returns=10), settings={"publish": "out/"}), home / "out"
+    driver.sync()
+    told = manifest(root)
+    for last in ("advanced_shipping_notices.parquet", ".manifest.json.part", "rename"):
+        killed = run_and_kill(
+            driver.sync, at=lambda what, detail, last=last: (last in detail or last in what) and "/out/" in detail
+        )
+        assert killed
+        assert manifest(root) == told
+        assert all(pq.ParquetFile(root / one["path"]).read().num_rows == one["rows"] for one in told["tables"].values())
+        assert len(folders(root)) > 1
+    last = driver.sync()
+    assert folders(root) == {told["folder"], f"run={last.run_id}"}
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[str]:
+    """The address of an object store that speaks S3, over HTTP."""
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def test_an_object_store(drive: Callable[..., Driver], store: str, monkeypatch: pytest.MonkeyPatch):
+    """A bucket gets the same; a bucket that is not there is refused before Loop is asked for anything."""
+    for name, value in {"AWS_ACCESS_KEY_ID": "loader", "AWS_SECRET_ACCESS_KEY": "secret", "ENDPOINT_URL": store}.items():
+        monkeypatch.setenv(f"DESTINATION__FILESYSTEM__CREDENTIALS__{name}", value)
+    system = s3fs.S3FileSystem(key="loader", secret="secret", endpoint_url=store, use_listings_cache=False)
+    system.mkdir(BUCKET)
+    driver = drive(Shop.generate(seed=9, returns=10), settings={"publish": f"s3://{BUCKET}/loop"})
+    runs = [driver.sync() for _ in range(3)]
+    told = json.loads(system.cat_file(f"{BUCKET}/loop/manifest.json"))
+    assert told["run_id"] == runs[-1].run_id
+    assert sorted(told["tables"]) == sorted(TABLES)
+    with system.open(f"{BUCKET}/loop/{told['tables']['returns']['path']}") as file:
+        assert pq.read_table(file).num_rows == told["tables"]["returns"]["rows"] == driver.count("returns")
+    assert {Path(one).name for one in system.ls(f"{BUCKET}/loop")} == {
+        *(f"run={run.run_id}" for run in runs[1:]),
+        "manifest.json",
+    }
+    asked = len(driver.sandbox.requests)
+    with pytest.raises(ConfigurationError, match="Nothing can be published to s3://nowhere"):
+        driver.sync(publish="s3://nowhere/loop")
+    assert len(driver.sandbox.requests) == asked
+
+
+def test_a_store_that_fails_meanwhile(drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch):
+    """What cannot be published ends the command with 1; the run's own record says that it is done."""
+    driver = drive(Shop.generate(seed=9, returns=10), settings={"publish": "memory://published"})
+    driver.sync()
+
+    def away(*_: object) -> None:
+        raise OSError("the store is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "tell", away)  # no store that is here fails when it is told to
+        with pytest.raises(WarehouseError, match=r"the store is away.*the load itself went well"):
+            driver.sync()
+    assert driver.query("SELECT DISTINCT outcome FROM _loop_sync_runs") == [("done",)]
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("ftp://example.com/loop", "knows no ftp://"),
+        ("missing/out/", "See that the place exists"),
+        ("theirs", "manifest.json of something else"),
+        ("other/", "manifest.json of something else"),
+        ("az://container/loop", r"pip install 'loop-returns\[az\]'|no credentials"),
+    ],
+)
+def test_refused(drive: Callable[..., Driver], home: Path, place: str, why: str):
+    """A place that is none, or somebody else's, or that needs what is not here, is refused before anything is asked."""
+    for name, text in {"theirs": "[]", "other": json.dumps({"dataset": "another"})}.items():
+        (home / name).mkdir()
+        (home / name / "manifest.json").write_text(text)
+    driver = drive(Shop.generate(returns=1))
+    with pytest.raises(ConfigurationError, match=why):
+        driver.sync(publish=place)
+    assert not driver.sandbox.requests
