@@ -1,0 +1,74 @@
+"""The scripts of roles and grants on the page for teams: PostgreSQL's is run, the others are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pytest
+import sqlglot
+
+from loop_returns import marts
+from loop_returns.sandbox import Shop
+from loop_returns.tables.catalog import TABLES
+from tests.docgen.test_blocks import blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.driving import Driver
+
+PAGE = "pipelines/docs/team.md"
+FORBIDDEN = (
+    "DELETE FROM loop_returns.returns",
+    "CREATE TABLE loop_returns.mine (a int)",
+    "SELECT * FROM loop_returns_staging.returns",
+)
+
+
+def refused(cursor: psycopg2.extensions.cursor, statement: str) -> bool:
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        cursor.execute(statement)
+    return True
+
+
+def test_postgres(drive: Callable[..., Driver], postgres: str, monkeypatch: pytest.MonkeyPatch):
+    """After the script the loader syncs, in its two schemas and nowhere else; the reader reads every table and mart.
+
+    Its rights last: after further syncs, and when marts are dropped and made anew. It can change nothing.
+    """
+    ((_, script),) = blocks(PAGE, "postgresql")
+    with psycopg2.connect(postgres) as connection, connection.cursor() as cursor:
+        cursor.execute(script)
+    loader = postgres.replace("//postgres:unused@", "//loop_loader:its-password@")
+    assert loader != postgres
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", loader)
+    driver = drive(Shop.generate(seed=9, returns=10), settings={"marts": "views"}, address=loader)
+    with psycopg2.connect(loader) as connection, connection.cursor() as cursor:
+        assert refused(cursor, "CREATE SCHEMA elsewhere")
+    everything = [*TABLES, *(mart.name for mart in marts.all_marts())]
+    reader = psycopg2.connect(postgres)
+    reader.autocommit = True
+    try:
+        with reader.cursor() as cursor:
+            cursor.execute("SET ROLE loop_reader")
+            for kind in ("views", "tables"):
+                driver.shop.live(3)
+                assert driver.sync(marts=kind).outcome == "done"
+                for table in everything:
+                    cursor.execute(f"SELECT count(*) FROM loop_returns.{table}")
+            assert all(refused(cursor, statement) for statement in FORBIDDEN)
+    finally:
+        reader.close()
+        with psycopg2.connect(postgres) as connection, connection.cursor() as cursor:
+            for role in ("loop_loader", "loop_reader"):
+                cursor.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
+@pytest.mark.parametrize("dialect", ["snowflake", "bigquery"])
+def test_others(dialect: str):
+    """Nothing is left open, each statement ends, and all of them name the datasets that loads need."""
+    ((_, script),) = blocks(PAGE, dialect)
+    statements = [one for one in sqlglot.tokenize(script, read=dialect) if one.token_type.name == "SEMICOLON"]
+    assert len(statements) == len(script.splitlines())
+    assert script.upper().count("LOOP_RETURNS_STAGING") >= 2
