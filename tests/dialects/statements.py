@@ -34,7 +34,7 @@ def _life(driver: Driver) -> None:
     check(keep, options)
     sync(keep, options)
     driver.shop.live(10)
-    sync(replace(keep, marts="tables"), options)
+    sync(replace(keep, marts="tables", publish="memory://published"), options)
     driver.shop.delete_returns(1)
     driver.shop.change(3, silent=True)
     reconcile(keep, options, days=500, progress=None)
