@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import psycopg2
@@ -14,7 +15,7 @@ from loop_returns.tables.catalog import TABLES
 from tests.docgen.test_blocks import blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.support.driving import Driver
 
@@ -32,37 +33,40 @@ def refused(cursor: psycopg2.extensions.cursor, statement: str) -> bool:
     return True
 
 
-def test_postgres(drive: Callable[..., Driver], postgres: str, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def owner(postgres: str) -> Iterator[str]:
+    """The address of a database of its own, for the administrator; afterwards neither it nor the roles are there."""
+    with closing(psycopg2.connect(postgres)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("CREATE DATABASE team")
+        yield postgres.replace("/postgres?", "/team?")
+        cursor.execute("DROP DATABASE team WITH (FORCE)")
+        cursor.execute("DROP ROLE loop_loader, loop_reader")
+
+
+def test_postgres(drive: Callable[..., Driver], owner: str, monkeypatch: pytest.MonkeyPatch):
     """After the script the loader syncs, in its two schemas and nowhere else; the reader reads every table and mart.
 
     Its rights last: after further syncs, and when marts are dropped and made anew. It can change nothing.
     """
     ((_, script),) = blocks(PAGE, "postgresql")
-    with psycopg2.connect(postgres) as connection, connection.cursor() as cursor:
-        cursor.execute(script)
-    loader = postgres.replace("//postgres:unused@", "//loop_loader:its-password@")
-    assert loader != postgres
+    loader = owner.replace("//postgres:unused@", "//loop_loader:its-password@")
+    assert loader != owner
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", loader)
     driver = drive(Shop.generate(seed=9, returns=10), settings={"marts": "views"}, address=loader)
-    with psycopg2.connect(loader) as connection, connection.cursor() as cursor:
-        assert refused(cursor, "CREATE SCHEMA elsewhere")
     everything = [*TABLES, *(mart.name for mart in marts.all_marts())]
-    reader = psycopg2.connect(postgres)
-    reader.autocommit = True
-    try:
-        with reader.cursor() as cursor:
-            cursor.execute("SET ROLE loop_reader")
-            for kind in ("views", "tables"):
-                driver.shop.live(3)
-                assert driver.sync(marts=kind).outcome == "done"
-                for table in everything:
-                    cursor.execute(f"SELECT count(*) FROM loop_returns.{table}")
-            assert all(refused(cursor, statement) for statement in FORBIDDEN)
-    finally:
-        reader.close()
-        with psycopg2.connect(postgres) as connection, connection.cursor() as cursor:
-            for role in ("loop_loader", "loop_reader"):
-                cursor.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+    with closing(psycopg2.connect(owner)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(script)
+        cursor.execute("SET ROLE loop_loader")
+        assert refused(cursor, "CREATE SCHEMA elsewhere")
+        cursor.execute("SET ROLE loop_reader")
+        for kind in ("views", "tables"):
+            driver.shop.live(3)
+            assert driver.sync(marts=kind).outcome == "done"
+            for table in everything:
+                cursor.execute(f"SELECT count(*) FROM loop_returns.{table}")
+        assert all(refused(cursor, statement) for statement in FORBIDDEN)
 
 
 @pytest.mark.parametrize("dialect", ["snowflake", "bigquery"])
