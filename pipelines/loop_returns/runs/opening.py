@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,6 +12,7 @@ from loop_returns.errors import ConfigurationError, LoopReturnsError
 from loop_returns.extract.api_reader import ApiReader
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.ledger import Run, RunJournal, to_table
+from loop_returns.runs.overlaps import ended_by_now, note_overlaps
 from loop_returns.runs.progress import Progress, Silent
 from loop_returns.runs.publishing import publishing
 from loop_returns.runs.repair import set_right
@@ -66,25 +68,14 @@ def _run(session: Session, journal: RunJournal) -> Iterator[Session]:
     try:
         with session.api, session.sets:
             warehouse.restore()
-            session.state = ShopState.read(warehouse.state(session.shop)).under(Privacy.of(session.settings))
-            session.clock = session.api.clock()
-            if session.clock.doubt:
-                run.notices.append(session.clock.doubt)
-                run.go_by(session.clock.now)
-            if not session.options.dry_run:
-                # only now, so that a run that Loop refuses leaves no database
-                session.state, said = set_right(warehouse, session.state, session.settings, session.clock)
-                session.verified_before = session.state.verified
-                run.notices += said
-                journal.note(run)  # with what it has set right, should it be killed
-            elif warehouse.is_empty:
-                raise ConfigurationError("There is nothing to compare with yet: run `loop-returns sync` first.")
-            if not (session.options.allow_deletions and run.command == "reconcile"):  # the way on when all returns are gone
-                with warehouse.reader() as reader:
-                    refuse_another_shop(session.api.client, reader, shop=session.shop)
+            before = ended_by_now(warehouse, run)
+            _prepare(session, journal)
             yield session
         _close(session)
-        _write_ledger(session, journal)
+        mine = _write_ledger(session, journal)
+        if note_overlaps(run, before, ended_by_now(warehouse, run), mine=mine):
+            session.state = replace(session.state, verified=None)  # so that the next run checks everything
+            _write_ledger(session, journal)
     except BaseException as error:
         _close(session, error)
         with suppress(LoopReturnsError):  # a full disk: `error` says it already
@@ -99,6 +90,26 @@ def _run(session: Session, journal: RunJournal) -> Iterator[Session]:
         raise
 
 
+def _prepare(session: Session, journal: RunJournal) -> None:
+    run, warehouse = session.run, session.warehouse
+    session.state = ShopState.read(warehouse.state(session.shop)).under(Privacy.of(session.settings))
+    session.clock = session.api.clock()
+    if session.clock.doubt:
+        run.notices.append(session.clock.doubt)
+        run.go_by(session.clock.now)
+    if not session.options.dry_run:
+        # only now, so that a run that Loop refuses leaves no database
+        session.state, said = set_right(warehouse, session.state, session.settings, session.clock)
+        session.verified_before = session.state.verified
+        run.notices += said
+        journal.note(run)  # with what it has set right, should it be killed
+    elif warehouse.is_empty:
+        raise ConfigurationError("There is nothing to compare with yet: run `loop-returns sync` first.")
+    if not (session.options.allow_deletions and run.command == "reconcile"):  # the way on when all returns are gone
+        with warehouse.reader() as reader:
+            refuse_another_shop(session.api.client, reader, shop=session.shop)
+
+
 def _close(session: Session, error: BaseException | None = None) -> None:
     run, stats = session.run, session.api.client.stats
     run.requests, run.retries, run.too_many_requests = stats.requests, stats.retries, stats.too_many
@@ -106,12 +117,14 @@ def _close(session: Session, error: BaseException | None = None) -> None:
     run.end(error)
 
 
-def _write_ledger(session: Session, journal: RunJournal) -> None:
-    """Writes this run, those that the ledger does not have yet, and the state with them."""
+def _write_ledger(session: Session, journal: RunJournal) -> set[str]:
+    """Writes this run, those that the ledger does not have yet, and the state with them; returns their ids."""
     if session.options.dry_run:
         journal.acknowledge([session.run.run_id])
-        return
+        return set()
     journal.note(session.run)
     records = journal.unreported()
     session.warehouse.load_tables({RUNS.name: to_table(records)}, shop=session.shop, state=session.state.written())
-    journal.acknowledge(record["run_id"] for record in records)
+    written = {str(record["run_id"]) for record in records}
+    journal.acknowledge(written)
+    return written

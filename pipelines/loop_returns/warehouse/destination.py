@@ -47,6 +47,11 @@ class Target:
         return str(credentials.catalog.to_native_representation()), f"ducklake|{lake}"
 
     @property
+    def excludes_other_machines(self) -> bool:
+        """True where a lock holds between machines; elsewhere only the ledger tells that two runs overlapped."""
+        return self.file is not None or self.locked_in is not None
+
+    @property
     def untried(self) -> str | None:
         """What to tell whoever chose a destination that the tests of this project do not run."""
         kind = _kind(self.destination)
