@@ -16,10 +16,10 @@ import pytest
 import loop_returns
 
 PACKAGE = Path(loop_returns.__file__).parent
-MODULES_AT_ROOT = {"__init__", "__main__", "_version", "errors", "settings", "dates"}
+MODULES_AT_ROOT = {"__init__", "__main__", "_version", "errors", "settings", "dates", "dagster"}
 ROOMS = {"api", "tables", "extract", "warehouse", "marts", "source", "runs", "report", "cli", "docgen", "sandbox"}
 LAYERS = (  # each imports only from those below it
-    {"cli"},
+    {"cli", "dagster"},
     {"report", "runs", "docgen"},
     {"source"},
     {"marts", "warehouse", "extract"},

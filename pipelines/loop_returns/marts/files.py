@@ -41,6 +41,11 @@ class Mart:
         return _KINDS.index(self.name[:3]), self.name
 
     @property
+    def sources(self) -> frozenset[str]:
+        """What it reads: raw tables, marts, and parts of its own query."""
+        return frozenset(_SOURCES.findall(self.sql))
+
+    @property
     def may_be_table(self) -> bool:
         """True for facts that only a load can change: not the clock, nor a run that finds nothing new, nor somebody else."""
         return self.name.startswith("fct_") and not _MOVES.search(self.sql)
@@ -51,7 +56,7 @@ def all_marts() -> tuple[Mart, ...]:
     """Every mart, each after those it reads. Raises ValueError when marts read each other in a circle."""
     texts = [entry for entry in files(__package__).iterdir() if entry.name.endswith(".sql")]
     marts = {mart.name: mart for mart in sorted(map(_parse, texts), key=lambda mart: mart.name)}
-    reads = {name: sorted(marts.keys() & set(_SOURCES.findall(mart.sql))) for name, mart in marts.items()}
+    reads = {name: sorted(marts.keys() & mart.sources) for name, mart in marts.items()}
     return tuple(marts[name] for name in TopologicalSorter(reads).static_order())
 
 

@@ -52,6 +52,11 @@ class _Rule:
     problem: str  # what `failed` rows have, a verb first, and what to do
 
 
+def all_checks() -> list[tuple[str, str]]:
+    """The name and the table of every check."""
+    return [(rule.name, rule.table.name) for rule in _rules(everything=True)]
+
+
 def run_checks(pipeline: dlt.Pipeline, *, shop: str, loads: Collection[str] | None = None) -> list[Check]:
     """Every check on the shop's rows, passed ones too (`failed` is 0); none before the first load.
 

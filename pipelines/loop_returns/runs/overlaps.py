@@ -16,6 +16,7 @@ from loop_returns.runs.ledger import Run
 from loop_returns.tables.runs import RUNS
 from loop_returns.warehouse.load import Warehouse
 
+ONE_AT_A_TIME: Final = "one_run_at_a_time"  # the name of the check
 _CLOCKS: Final = timedelta(days=3)  # how far those of two machines may be apart; no older row can have come meanwhile
 _SEEN: Final = "run_id, command, shop, host, started_at"
 Row = tuple[str, str, str, str, datetime]
@@ -42,6 +43,6 @@ def note_overlaps(run: Run, before: set[Row], after: set[Row], *, mine: Collecti
         "missing or twice. Run `loop-returns reconcile` over the days that both have read, and let the scheduler start one "
         "run at a time."
     )
-    run.checks.append(asdict(Check("one_run_at_a_time", RUNS.name, "error", len(others), message)))
+    run.checks.append(asdict(Check(ONE_AT_A_TIME, RUNS.name, "error", len(others), message)))
     run.outcome, run.exit_code = "check_failed", 3
     return True
