@@ -49,6 +49,7 @@ LIBRARIES: Final = {
     ".pl()": "polars",
     ".df()": "pandas",
     "from airflow": "airflow",
+    "from loop_returns.dagster": "dagster",
 }  # which the documents use and the project does not need
 DUCKDB: Final = """#!{python}
 import sys, duckdb

@@ -127,13 +127,14 @@ def test_quoted_messages():
 
 
 def test_dependencies():
-    """Each dependency of the project is in README's table with what it is for, those of the report by themselves."""
+    """Each dependency of the project is in README's table with what it is for, those of extras by themselves."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     written: dict[str, set[str]] = {}
     for extra, names in re.findall(r"^\| (extra `\w+`: )?(\[.+\)) \|", section(README, "Dependencies"), re.MULTILINE):
         written.setdefault(extra, set()).update(re.findall(r"\[([a-z0-9-]+)\]\(http", names))
     assert written[""] == _names(project["dependencies"])
-    assert written["extra `report`: "] >= _names(project["optional-dependencies"].get("report", ()))
+    for extra in ("report", "dagster"):
+        assert written[f"extra `{extra}`: "] >= _names(project["optional-dependencies"].get(extra, ()))
 
 
 def _names(requirements: Iterable[str]) -> set[str]:
