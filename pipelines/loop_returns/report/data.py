@@ -168,6 +168,7 @@ class _Asked:
 
     def __init__(self, reader: Reader, since: date) -> None:
         self._reader = reader
+        self._catalog = reader.rows("SELECT current_catalog()")[0][0] if reader.dialect == "duckdb" else None
         self._words = {"since": f"date '{since.isoformat()}'"}
         found = self._fetched("places").to_pydict()
         for name, column in (("country", "country_code"), ("destination", "destination_id")):
@@ -195,6 +196,7 @@ class _Asked:
 
     def _fetched_from_duckdb(self, sql: str) -> pa.Table:
         connection = self._reader.sql.native_connection.cursor()
+        connection.execute(f'USE "{self._catalog}"')  # a cursor forgets it, and a DuckLake is not the one of the start
         try:
             found: pa.Table = connection.sql(sql).to_arrow_table()
         except duckdb.OutOfMemoryException:  # facts that are views are worked out whole
