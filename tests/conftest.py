@@ -34,6 +34,11 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")  # how fast a machine is says nothing about the code
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The tests marked `live` run in a destination that exists."""
+    parser.addoption("--destination", help="for -m live: dlt's name of a destination, its credentials in the environment")
+
+
 def pytest_collection_finish() -> None:
     """What is imported by now stays, so that the search for garbage need not go through all of it again and again."""
     gc.collect()
