@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from loop_returns.docgen.dbt_sources import dbt_sources
 from loop_returns.marts import all_marts
 from loop_returns.runs.checks import all_checks
 from loop_returns.sandbox import Shop
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engines
 dg = pytest.importorskip("dagster")
+yaml = pytest.importorskip("yaml")  # comes with dlt
 RANGE = "dagster/asset_partition_range_{}"
 
 
@@ -57,7 +59,7 @@ def runs(driver: Driver) -> list[tuple[Any, ...]]:
 
 
 def test_definitions() -> None:
-    """They load without a key: tables and marts with meanings, columns and what they read, and every check."""
+    """They load without a key: tables and marts with meanings, columns, dbt's keys and what they read, and every check."""
     from loop_returns.dagster import definitions
 
     defs = definitions(destination="postgres", dataset="mine")
@@ -67,6 +69,9 @@ def test_definitions() -> None:
     assert assets.keys() == {*TABLES, *(mart.name for mart in all_marts()), "backfill", "reconcile"}
     assert {key.path[0] for key in graph.get_all_asset_keys()} == {"mine"}
     assert {key.path[-1] for key in assets["rpt_sync_freshness"].parent_keys} == {"returns", "_loop_sync_runs"}
+    (source,) = yaml.safe_load(dbt_sources(dataset="mine"))["sources"]
+    sources = {dg.AssetKey([source["name"], table["name"]]) for table in source["tables"]}  # the keys that dagster-dbt makes
+    assert sources == graph.get_all_asset_keys() - {dg.AssetKey(["mine", name]) for name in ("backfill", "reconcile")}
     for name in (*TABLES, *(mart.name for mart in all_marts())):
         columns = assets[name].metadata["dagster/column_schema"].columns
         assert all(column.description for column in columns)

@@ -183,7 +183,7 @@ def _specs(options: Options) -> Iterator[dg.AssetSpec]:
         ]
         yield spec(table.name, table.description, columns, "table", ())
     for mart in marts.values():
-        columns = [dg.TableColumn(name, "", meaning) for name, meaning in mart.columns.items()]
+        columns = [dg.TableColumn(name, "?", meaning) for name, meaning in mart.columns.items()]
         text = f"{mart.description}\n\nOne row per {mart.grain}.\n\n" + "\n".join(f"- {one}" for one in mart.answers)
         yield spec(mart.name, text, columns, "view", mart.sources & (TABLES.keys() | marts.keys()))
 

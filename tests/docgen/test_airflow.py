@@ -35,7 +35,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
 
     for name in ("airflow", "airflow.sdk", OPERATORS):
         module = ModuleType(name)
-        vars(module).update(DAG=lambda _, **given: nullcontext(), BashOperator=BashOperator)
+        vars(module).update(DAG=lambda _, **given: nullcontext(), Asset=str, BashOperator=BashOperator)
         monkeypatch.setitem(sys.modules, name, module)
     (text,) = (text for _, text in blocks("pipelines/docs/scheduling.md", "python") if "airflow" in text)
     exec(compile(text, "dag", "exec"), {})
@@ -45,6 +45,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
 def test_tasks(tasks: dict[str, list[dict[str, Any]]]) -> None:
     """Sync, reconcile, and a backfill for each month; each keeps the environment and is skipped while another is at work."""
     assert {name: len(every) for name, every in tasks.items()} == {"sync": 1, "reconcile": 1, "backfill": 2}
+    assert tasks["sync"][0]["outlets"] == ["loop_returns"]
     for one in (one for every in tasks.values() for one in every):
         assert one["append_env"]
         assert one["skip_on_exit_code"] == LockedError.exit_code
