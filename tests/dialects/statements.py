@@ -18,6 +18,7 @@ from loop_returns.runs.status import status
 from loop_returns.runs.sync import sync
 from loop_returns.sandbox import Shop
 from loop_returns.warehouse import reader as module
+from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.reader import Reader
 from loop_returns.warehouse.translate import translated
 from tests.support.driving import NOW, Driver
@@ -68,6 +69,7 @@ def statements() -> tuple[str, ...]:
         patch.setattr(module, "translated", note)
         patch.setattr(data._Asked, "_fetched_from_duckdb", of_the_report)
         patch.setattr(Reader, "among", among)
+        patch.setattr(Target, "excludes_other_machines", False)  # so that the ledger is asked for runs that overlapped
         driver = Driver(Shop.generate(seed=5, returns=30, days=60, now=NOW), Path(folder)).start()
         try:
             with driver._at_its_time():

@@ -168,7 +168,8 @@ class _Asked:
 
     def __init__(self, reader: Reader, since: date) -> None:
         self._reader = reader
-        self._catalog = reader.rows("SELECT current_catalog()")[0][0] if reader.dialect == "duckdb" else None
+        if reader.dialect == "duckdb":
+            ((self._catalog,),) = reader.sql.native_connection.execute("SELECT current_catalog()").fetchall()
         self._words = {"since": f"date '{since.isoformat()}'"}
         found = self._fetched("places").to_pydict()
         for name, column in (("country", "country_code"), ("destination", "destination_id")):
