@@ -35,6 +35,7 @@ _ADDRESS: Final = (  # https, as every request carries the key; http for this ma
 )
 _TABLE: Final = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*){1,2}$"
 _EXTRA: Final = r"^(return_notes|return_details)(\s*,\s*(return_notes|return_details))*$"
+_EXTRAS: Final = "return_notes, return_details, or both with a comma"
 _NAMED: Final = "the name of a table or view in the warehouse, with its schema"
 _FIRST: Final = datetime.combine(facts.FIRST_DAY, time(), tzinfo=UTC)
 
@@ -115,9 +116,7 @@ class Settings:
         int, Meta(ge=1, le=3650, description="days of the ASN report that every sync reads again")
     ] = 90
     extra_resources: Annotated[
-        str,
-        Meta(pattern=_EXTRA, description="what takes a request for each return, and is read only when it is named"),
-        "return_notes, return_details, or both with a comma",
+        str, Meta(pattern=_EXTRA, description="what else to read, with a request for each return"), _EXTRAS
     ] = ""
     pii: Annotated[PiiPolicy, str.lower, Meta(description="personal data: `keep`, `hash` (joins still work), `drop`")] = (
         "keep"

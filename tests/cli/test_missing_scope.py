@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loop_returns.tables.resources import BY_NAME
+
 if TYPE_CHECKING:
     from loop_returns.sandbox import Sandbox
     from tests.support.script import Script
@@ -33,7 +35,18 @@ def test_sync(script: Script):
 @pytest.mark.usefixtures("without_notices")
 def test_check(script: Script):
     """The check finds the returns well, and says the same of the notices."""
-    returns, notices, warehouse = json.loads(script("check", "--json", code=2)[0])["findings"]
-    assert (returns["exit_code"], notices["exit_code"], warehouse["exit_code"]) == (0, 2, 0)
+    findings = {one["subject"]: one for one in json.loads(script("check", "--json", code=2)[0])["findings"]}
+    notices = findings["advanced_shipping_notices"]
+    assert {name for name, one in findings.items() if one["exit_code"]} == {"advanced_shipping_notices"}
     assert "API key works" in notices["message"]
     assert "--only returns" in notices["message"]
+
+
+def test_check_names_every_scope(sandbox: Sandbox, script: Script):
+    """The check lists every resource with its scope; one that the key lacks is no fault."""
+    sandbox.quirks = replace(sandbox.quirks, scopes=frozenset({"returns", "orders"}))
+    findings = {one["subject"]: one["message"] for one in json.loads(script("check", "--json")[0])["findings"]}
+    assert findings.keys() > {*BY_NAME}
+    assert all(BY_NAME[name].scope in findings[name] for name in BY_NAME)
+    assert "may read it" in findings["allowlist_items"]
+    assert "lacks the scope" in findings["destinations"]

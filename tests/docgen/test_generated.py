@@ -13,6 +13,7 @@ from loop_returns.docgen import write_page
 from loop_returns.docgen.dbt_sources import dbt_sources
 from loop_returns.docgen.destinations import destinations_table
 from loop_returns.docgen.dictionary import dictionary, examples
+from loop_returns.docgen.resources import resources_table
 from loop_returns.docgen.settings import settings_table
 from loop_returns.marts import all_marts
 from loop_returns.tables.catalog import TABLES
@@ -29,6 +30,7 @@ GENERATED = {
     "dictionary": dictionary,
     "settings": settings_table,
     "destinations": destinations_table,
+    "resources": resources_table,
 }  # page, and module of `docgen` that writes it
 
 

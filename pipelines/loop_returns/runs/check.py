@@ -28,7 +28,6 @@ from loop_returns.settings import Settings
 from loop_returns.tables.privacy import Privacy, new_key
 from loop_returns.tables.resource import Reads, Resource
 from loop_returns.tables.resources import RESOURCES
-from loop_returns.tables.returns import RETURNS
 from loop_returns.warehouse.dlt_internals import sql_client, stored_schema
 from loop_returns.warehouse.failures import explain
 from loop_returns.warehouse.lock import hold
@@ -71,7 +70,8 @@ def check(settings: Settings, options: Options) -> list[Finding]:
     with client:
         findings = [returns := _checked("returns", lambda: _returns(client))]
         findings.append(_checked("advanced_shipping_notices", lambda: _notices(client, key_works=returns.is_well)))
-        findings += [_other(client, one, key_works=returns.is_well) for one in RESOURCES if one.parent is not RETURNS]
+        if returns.is_well:  # else nothing could be told of the rest
+            findings += [_other(client, one) for one in RESOURCES]
         if settings.pii == "hash":
             findings.append(_checked("personal data", lambda: _fingerprints(settings, options)))
         return [*findings, _checked("warehouse", lambda: _warehouse(options, client, shop=settings.shop))]
@@ -114,19 +114,18 @@ def _notices(client: LoopClient, *, key_works: bool) -> str:
     return "Loop answers, and the key may read shipping notices."
 
 
-def _other(client: LoopClient, resource: Resource, *, key_works: bool) -> Finding:
+def _other(client: LoopClient, resource: Resource) -> Finding:
     """Whether the key may read another resource. It need not: runs leave out what it may not."""
     if resource.parent is not None:  # what belongs to single rows has their scope
-        return Finding(resource.name, f"Comes with {resource.parent.name} (scope {resource.scope}).")
+        when = "" if resource.by_default else ", where `extra_resources` or `--only` names it"
+        return Finding(resource.name, f"Comes with {resource.parent.name} (scope {resource.scope}){when}.")
     now = datetime.now(UTC)
     start = now - timedelta(days=1)
     task = ResourceTask(resource) if resource.reads is Reads.SNAPSHOT else range_task(resource, start, now)
     try:
         ask(task, client)
-    except AccessDeniedError as error:
-        if key_works:
-            return Finding(resource.name, f"Not read: the key lacks the scope {resource.scope}, which it may.")
-        return Finding(resource.name, error.message, error.exit_code)
+    except AccessDeniedError:
+        return Finding(resource.name, f"Not read, as the key lacks the scope {resource.scope}; the rest does without it.")
     except ConfigurationError as error:
         return Finding(resource.name, f"Not read: {error.message}")
     except LoopReturnsError as error:

@@ -15,7 +15,7 @@ from loop_returns.runs.ledger import RunJournal
 from loop_returns.runs.privacy import notice_of
 from loop_returns.runs.session import Options
 from loop_returns.settings import Settings
-from loop_returns.tables.catalog import DATA, KEYS
+from loop_returns.tables.catalog import DATA, KEYS, OTHERS, TABLES
 from loop_returns.tables.runs import RUNS, STALE
 from loop_returns.warehouse.lock import holder
 from loop_returns.warehouse.reader import Reader, looking
@@ -150,12 +150,13 @@ def _with_runs(base: Status, runs: list[dict[str, Any]]) -> Status:
 
 
 def _table(reader: Reader, name: str, shop: str) -> TableStatus | None:
-    columns = f"COUNT(_deleted_at), MAX({reader.time('updated_at')})" if name in KEYS else "0, NULL"
+    newest = f"MAX({reader.time('updated_at')})" if "updated_at" in TABLES[name].names and name in KEYS else "NULL"
+    columns = f"COUNT(_deleted_at), {newest}" if name in KEYS else "0, NULL"
     rows = reader.rows(f"SELECT COUNT(*), {columns} FROM {reader.name(name)} WHERE shop = %s", shop)
-    if not rows:
+    if not rows or (TABLES[name] in OTHERS and not rows[0][0]):  # the key may lack its scope
         return None
-    count, deleted, newest = rows[0]
-    return TableStatus(name, int(count) - int(deleted), int(deleted), newest and in_utc(newest))
+    count, deleted, latest = rows[0]
+    return TableStatus(name, int(count) - int(deleted), int(deleted), latest and in_utc(latest))
 
 
 def _last_runs(reader: Reader, shop: str) -> list[dict[str, Any]]:
