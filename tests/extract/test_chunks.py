@@ -18,7 +18,9 @@ from loop_returns.extract.scheduler import Answered, Idle, WindowDone
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.session import Session
 from loop_returns.sandbox import Shop
+from loop_returns.tables.catalog import ARROW
 from loop_returns.tables.chunk import COPY, Chunk, Tally, columns_of
+from loop_returns.tables.schema import PREVIOUS
 from loop_returns.tables.shape import Shaper
 from tests.support import PATIENCE
 from tests.support.driving import NOW
@@ -52,9 +54,8 @@ def test_rows_are_handed_on_in_parts():
     """However many pages a chunk has, and however long their rows are, only a part of them is in memory at once."""
     pages = [Shaper("default").returns(Script(20)._bodies, first_copy=1000 * n) for n in range(120)]
     numbers = pa.concat_arrays([page["returns"][COPY].combine_chunks() for page in pages])
-    chunk = Chunk(
-        Tally(), pages=pages, copies=pa.table({"number": numbers, "previous": pa.nulls(len(numbers), pa.string())})
-    )
+    previous = {one.name: pa.nulls(len(numbers), ARROW[one.type]) for one in PREVIOUS}
+    chunk = Chunk(Tally(), pages=pages, copies=pa.table({"number": numbers, **previous}))
     parts = [part.num_rows for part in chunk.parts("returns")]
     assert sum(parts) == 100 * len(pages)
     assert len(parts) > 1

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import pairwise
+from functools import partial
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dlt.load import load
 
 from loop_returns.sandbox import Shop
 from loop_returns.sandbox.times import iso
-from tests.support.driving import NOW
+from tests.support.driving import NOW, Driver
+from tests.support.killing import run_and_kill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from tests.support.driving import Driver
+    from loop_returns.runs.ledger import Run
 
+_numbers = count()  # of datasets in one PostgreSQL
 STEPS = 2  # of parcels between syncs
 ON_ITS_WAY = {"in_transit", "out_for_delivery"}
 Report = tuple[str | None, datetime | None]
@@ -108,3 +113,47 @@ def test_another_status_of_the_same_time(drive: Callable[..., Driver]):
         shop.tick(60)
     found = {row[2:] for row in history(driver, "returns") if row[0] == str(number)}
     assert found == {(*before, status or "", at) for before, (status, at) in pairwise(reports)}
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.long)])
+def driver(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
+    """Loads table after table, and the history of labels last; else the order is chance."""
+    shop = Shop.generate(seed=6, returns=15, days=30, now=NOW)
+    where: dict[str, Any] = {}
+    if request.param == "postgres":
+        where = {"address": request.getfixturevalue("postgres"), "dataset": f"label_kills_{next(_numbers)}"}
+        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", where["address"])
+        monkeypatch.setenv("LOAD__WORKERS", "1")
+    usual = load.filter_new_jobs
+    last = partial(sorted, key=lambda name: "return_label_changes" in name)
+    monkeypatch.setattr(load, "filter_new_jobs", lambda names, *more: usual(last(names), *more))
+    driver = Driver(shop, home, settings={"lookback": timedelta(0)}, **where).start()
+    yield driver
+    driver.stop()
+
+
+@pytest.mark.parametrize("then", [Driver.sync, pytest.param(Driver.reconcile, marks=pytest.mark.long)])
+def test_killed_between_the_row_and_its_history(driver: Driver, then: Callable[[Driver], Run]):
+    """What killed runs had loaded the rows of, and not the history, is in the history after the next run."""
+    driver.sync()
+    shop, sources = driver.shop, {"returns": returns, "advanced_shipping_notices": notices}
+    before = {source: look(driver) for source, look in sources.items()}
+    shop.tick(3600)
+    assert shop.change_label(5)
+    shop.tick(3600)
+    expected: dict[str, list[tuple[Any, ...]]] = {}
+    for source, look in sources.items():
+        for _ in range(2):
+            assert run_and_kill(partial(driver.sync, only=source), at=before_history), f"the moment never came: {source}"
+        old = before[source]
+        expected[source] = sorted(((*k, *old[k], *v) for k, v in look(driver).items() if v != old[k]), key=repr)
+        assert expected[source], "rows were loaded"
+        assert history(driver, source) == []
+    then(driver)
+    driver.sync()
+    assert {source: history(driver, source) for source in sources} == expected
+
+
+def before_history(what: str, detail: str) -> bool:
+    """Before rows get into the history of labels."""
+    return what == "execute_query" and "INSERT INTO" in detail and '."return_label_changes"' in detail

@@ -34,7 +34,10 @@ _NOTICE_TIMES = "label_updated_at closed_at updated_at created_at date_delivered
 _METHOD = "provider method_type address state rma_id qr_code_url scheduled_at scannable_id"
 _PROCESSED = "return_processed refund_processed gift_card_processed exchange_processed shop_cash_processed"
 
-BOOKKEEPING = {"_dlt_load_id", "_dlt_id", "_row_hash", "_previous_state", "_deleted_at"}
+BOOKKEEPING = {"_dlt_load_id", "_dlt_id", "_row_hash", "_previous_state", "_deleted_at"} | {
+    "_previous_label_status",
+    "_previous_label_updated_at",
+}
 TABLES = {
     "returns": ("id",),
     "return_line_items": ("return_id", "line_item_id"),

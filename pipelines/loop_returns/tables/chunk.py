@@ -11,10 +11,11 @@ from typing import Final, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import READS
+from loop_returns.tables.schema import PREVIOUS
 
 COPY: Final = "_copy"  # the number of a copy of a row, and of the return that a child came with
+LOADED: Final = ("number", *(one.name for one in PREVIOUS))  # of each copy that is loaded
 _PART_ROWS: Final = 5_000  # handed on at once
 _PART_BYTES: Final = 32_000_000  # fewer rows, where they are very long
 Tables = Mapping[str, pa.Table]
@@ -90,7 +91,7 @@ class Chunk:
             which Loop has them now; with the time when the latest of these returns was updated, None where one has none.
         rows: how many there are, by table; none when nothing says anything new.
         pages: where they are.
-        copies: a table `number, previous`: the copies to load, and the state of each that the warehouse has.
+        copies: a table with the columns `LOADED`: the copies to load, and what the warehouse has in place of each.
         made: rows to load that are in no page.
         is_new: the warehouse has no row of these tables with any of these keys, not even of a load that was cut off.
     """
@@ -121,10 +122,10 @@ class Chunk:
             if name in page:
                 waiting.append(page[name])
             if sum(one.num_rows for one in waiting) >= _PART_ROWS or sum(one.nbytes for one in waiting) >= _PART_BYTES:
-                yield self._chosen(name, waiting)
+                yield self._chosen(waiting)
                 waiting = []
         if waiting:
-            yield self._chosen(name, waiting)
+            yield self._chosen(waiting)
         if name in self.made:
             yield self.made[name]
 
@@ -132,13 +133,12 @@ class Chunk:
         """All rows of a table at once."""
         return pa.concat_tables(self.parts(name), promote_options="default")
 
-    def _chosen(self, name: str, tables: Sequence[pa.Table]) -> pa.Table:
+    def _chosen(self, tables: Sequence[pa.Table]) -> pa.Table:
         assert self.copies is not None  # noqa: S101 # where there are pages there are copies
         rows = pa.concat_tables(tables, promote_options="default")  # one may have columns that nobody has declared
         places = pc.index_in(rows[COPY], value_set=self.copies["number"].combine_chunks())
         if places.null_count:
             rows, places = rows.filter(pc.is_valid(places)), places.drop_null()
-        if name == RETURNS.name:
-            previous = self.copies["previous"].take(places)
-            rows = rows.set_column(rows.schema.get_field_index("_previous_state"), "_previous_state", previous)
+        for column in set(LOADED) & set(rows.column_names):
+            rows = rows.set_column(rows.schema.get_field_index(column), column, self.copies[column].take(places))
         return rows.drop_columns([COPY])

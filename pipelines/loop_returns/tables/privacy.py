@@ -19,7 +19,7 @@ from loop_returns.settings import SECTION, PiiPolicy, Settings, variable
 from loop_returns.tables.catalog import ARRAYS_OF, CHILDREN, KEYS, TABLES
 from loop_returns.tables.resources import RESOURCES
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.schema import DELETED_AT, Column, Pii, Row, Table, Type
+from loop_returns.tables.schema import DELETED_AT, PREVIOUS_LABEL, Column, Pii, Row, Table, Type
 from loop_returns.tables.shipping import ASN
 from loop_returns.tables.values import canonical_json
 
@@ -106,8 +106,8 @@ def _family(table: Table) -> tuple[Table, ...]:
 
 @cache
 def _digest(privacy: Privacy, family: tuple[Table, ...]) -> "hashlib._Hash | hmac.HMAC":
-    def counts(table: Table, column: Column) -> bool:  # children were not marked at first: a mark is nothing that was read
-        return column is not DELETED_AT or table.name in KEYS
+    def counts(table: Table, column: Column) -> bool:  # what came later and is nothing that was read does not
+        return column not in PREVIOUS_LABEL and (column is not DELETED_AT or table.name in KEYS)
 
     declared = repr([(t.name, [(c.name, c.type, c.path, c.pii) for c in t.columns if counts(t, c)]) for t in family])
     salt = f"{_SHAPE} {privacy.policy} {declared}".encode()

@@ -9,17 +9,16 @@ from typing import Final
 from loop_returns.tables.schema import (
     DELETED_AT,
     LOAD_ID,
+    PREVIOUS,
     ROW_HASH,
     SHOP,
     UNPARSED,
     Pii,
     Table,
-    Type,
     flag,
     json,
     key,
     money,
-    own,
     text,
     when,
 )
@@ -114,11 +113,7 @@ _PROCESSING: Final = (
 
 _OWN: Final = (
     DELETED_AT,
-    own(
-        "_previous_state",
-        Type.TEXT,
-        "The state in which the warehouse knew the return before this version; null if new.",
-    ),
+    *PREVIOUS,
     ROW_HASH,
     UNPARSED,
     LOAD_ID,

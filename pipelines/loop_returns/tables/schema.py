@@ -38,8 +38,6 @@ class Pii(StrEnum):
 PRECISION: Final = 18
 SCALE: Final = 4
 
-HIDDEN: Final = frozenset({"_unparsed", "_row_hash", "_previous_state", "_removed", "_dlt_load_id", "_deleted_at"})
-
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -115,6 +113,20 @@ LOAD_ID: Final = own("_dlt_load_id", Type.TEXT, "dlt's id of the load that wrote
 DELETED_AT: Final = own(
     "_deleted_at", Type.TIMESTAMP, "When a run proved that Loop no longer has the row; null while Loop has it."
 )
+PREVIOUS_LABEL: Final = (
+    own(
+        "_previous_label_status",
+        Type.TEXT,
+        "The status of the label that the warehouse knew before this version, empty if it had none; null if the row is new.",
+    ),
+    own("_previous_label_updated_at", Type.TIMESTAMP, "The time of that report of the carrier."),
+)
+PREVIOUS: Final = (
+    own("_previous_state", Type.TEXT, "The state in which the warehouse knew the return before this version; null if new."),
+    *PREVIOUS_LABEL,
+)
 ROW_HASH: Final = own("_row_hash", Type.TEXT, "Fingerprint of the row as the API sent it; equal means unchanged.")
 REMOVED: Final = own("_removed", Type.BOOL, "Always null. Carries, while loading, that a return has no such rows any more.")
+BOOKKEEPING: Final = frozenset({one.name for one in (DELETED_AT, *PREVIOUS, ROW_HASH, REMOVED, LOAD_ID)})  # not of the API
+HIDDEN: Final = BOOKKEEPING | {UNPARSED.name}
 RETURN_ID: Final = own("return_id", Type.TEXT, "The return; joins `returns.id`.", nullable=False)

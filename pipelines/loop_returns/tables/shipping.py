@@ -6,7 +6,20 @@ Fields: docs.loopreturns.com/api-reference/latest/return-data/advanced-shipping-
 
 from typing import Final
 
-from loop_returns.tables.schema import DELETED_AT, LOAD_ID, ROW_HASH, SHOP, UNPARSED, Pii, Table, key, money, text, when
+from loop_returns.tables.schema import (
+    DELETED_AT,
+    LOAD_ID,
+    PREVIOUS_LABEL,
+    ROW_HASH,
+    SHOP,
+    UNPARSED,
+    Pii,
+    Table,
+    key,
+    money,
+    text,
+    when,
+)
 
 ASN: Final = Table(
     name="advanced_shipping_notices",
@@ -59,6 +72,7 @@ ASN: Final = Table(
         text("destination_zip", "Its postal code."),
         text("consolidation_tracking", "Tracking of the consolidated shipment."),
         DELETED_AT,
+        *PREVIOUS_LABEL,
         ROW_HASH,
         UNPARSED,
         LOAD_ID,

@@ -17,7 +17,7 @@ from loop_returns.warehouse.deduplicate import tombstones
 # what the warehouse has of each id: no fingerprint where the load was never completed, or the row is marked as deleted
 KNOWN: Final = pa.schema([("id", pa.string()), ("row_hash", pa.string())])
 _CHOOSE: Final = """
-SELECT n.{key} AS id, n._copy AS number, NULL::VARCHAR AS previous, k.id IS NULL AS is_new,
+SELECT n.{key} AS id, n._copy AS number, k.id IS NULL AS is_new,
        coalesce(k.row_hash = n._row_hash, false) AS is_same
 FROM (FROM rows QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY _copy DESC) = 1) AS n
 LEFT JOIN (SELECT DISTINCT ON (id) * FROM known) AS k ON k.id = n.{key}

@@ -10,10 +10,10 @@ from duckdb import DuckDBPyConnection as Connection
 from loop_returns.api.decode import decode_json
 from loop_returns.tables.catalog import ARROW, TABLES
 from loop_returns.tables.chunk import COPY
-from loop_returns.tables.schema import Type
+from loop_returns.tables.schema import BOOKKEEPING, Type
 from loop_returns.tables.values import canonical_json
 
-OWN: Final = frozenset({"_deleted_at", "_row_hash", "_previous_state", "_removed", "_dlt_load_id", COPY})
+OWN: Final = BOOKKEEPING | {COPY}
 
 
 def differing(db: Connection, name: str, shop: pa.Table, warehouse: pa.Table, *, by: Sequence[str]) -> pa.Table:
@@ -58,7 +58,6 @@ def known_by_value(db: Connection, known: pa.Table, differs: pa.Table, newest: p
     keys = ", ".join(name for name in known.column_names if name in {"id", "return_line_item_id"})
     sql = f"""
         SELECT k.* REPLACE (
-            NULL::VARCHAR AS previous_state,
             CASE WHEN n._row_hash IS NULL THEN k.row_hash WHEN d.id IS NULL THEN n._row_hash END AS row_hash,
             k.outdated OR (d.id IS NOT NULL AND coalesce(n.updated_at < k.updated_at, false)) AS outdated
         )

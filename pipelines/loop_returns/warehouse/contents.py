@@ -24,12 +24,17 @@ _MARKS: Final = 200  # rows marked by one statement
 def known_rows(reader: Reader, table: str, shop: str, ids: Iterable[str]) -> pa.Table:
     """What the warehouse has of the rows of `returns` or of the shipping notices with these ids, as `KNOWN`.
 
-    A row whose load was never completed has no fingerprint: it counts as unknown until it is read again.
+    A row whose load was never completed has no fingerprint: it counts as unknown until it is read again. It alone has
+    what was known before.
     """
-    previous = "r._previous_state" if table == RETURNS.name else "NULL"
+    previous = (
+        "CASE WHEN l.status = 0 THEN NULL ELSE r._previous_state END" if table == RETURNS.name else "NULL",
+        "CASE WHEN l.status = 0 THEN NULL ELSE r._previous_label_status END",
+        f"CASE WHEN l.status = 0 THEN NULL ELSE {reader.time('r._previous_label_updated_at')} END",
+    )
     keys = ", ".join(f"r.{name}" for name in KEYS[table])
     sql = (
-        f"SELECT {keys}, {reader.time('r.updated_at')}, {reader.time('r.label_updated_at')}, r.state, {previous},"
+        f"SELECT {keys}, {reader.time('r.updated_at')}, {reader.time('r.label_updated_at')}, r.state, {', '.join(previous)},"
         " r.label_status,"
         " CASE WHEN l.status = 0 THEN r._row_hash END, r._deleted_at IS NOT NULL, r._dlt_load_id"
         f" FROM {reader.name(table)} r LEFT JOIN {reader.name(LOADS_TABLE)} l ON l.load_id = r._dlt_load_id"

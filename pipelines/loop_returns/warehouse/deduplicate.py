@@ -15,19 +15,22 @@ import pyarrow.compute as pc
 from loop_returns.dates import in_utc
 from loop_returns.tables.catalog import CHILDREN, KEYS, TABLES, arrow_schema
 from loop_returns.tables.children import LABELS
-from loop_returns.tables.chunk import COPY, Chunk, Tables, Tally, columns_of
+from loop_returns.tables.chunk import COPY, LOADED, Chunk, Tables, Tally, columns_of
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import LABEL_CHANGES, STATE_CHANGES
 from loop_returns.tables.shipping import ASN
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
-# What is known of each row that the warehouse has: `row_hash` is null unless the load that wrote the row was completed;
+# What is known of each row that the warehouse has: `row_hash` is null unless the load that wrote the row was completed,
+# and the previous values are, unless it was not: its step may be missing in the history;
 # a row that is `outdated` (marked as deleted, or read before what Loop says now) gives way to older copies too
 _AS_STORED: Final = (
     ("updated_at", _TIME),
     ("label_updated_at", _TIME),
     ("state", pa.string()),
     ("previous_state", pa.string()),
+    ("previous_label_status", pa.string()),
+    ("previous_label_updated_at", _TIME),
     ("label_status", pa.string()),
     ("row_hash", pa.string()),
     ("outdated", pa.bool_()),
@@ -45,8 +48,14 @@ SELECT {key}, state, label_status, label_updated_at, _row_hash AS hash, _copy AS
        coalesce(epoch_us(updated_at), -4611686018427387904) AS time
 FROM rows;
 CREATE TEMP TABLE newest AS
-SELECT c.*, k.id IS NULL AS is_new, k.state AS previous, k.updated_at,
-       k.label_updated_at AS previous_scan, k.label_status AS previous_status,
+SELECT c.*, k.id IS NULL AS is_new, k.updated_at, k.label_updated_at AS scanned_at,
+       -- what is loaded once more, unchanged, has the same step before it
+       CASE WHEN k.state = c.state THEN coalesce(k.previous_state, k.state) ELSE k.state END AS _previous_state,
+       k.previous_label_status IS NOT NULL
+       AND (c.label_status, c.label_updated_at) IS NOT DISTINCT FROM (k.label_status, k.label_updated_at) AS is_again,
+       CASE WHEN is_again THEN k.previous_label_status WHEN NOT is_new THEN coalesce(k.label_status, '') END
+       AS _previous_label_status,
+       CASE WHEN is_again THEN k.previous_label_updated_at ELSE k.label_updated_at END AS _previous_label_updated_at,
        u.id IS NOT NULL AS is_uncertain,
        NOT is_new AND NOT k.outdated AND k.updated_at IS NOT NULL AND c.time < epoch_us(k.updated_at) AS is_older,
        NOT is_new AND NOT k.outdated AND NOT is_older AND NOT is_uncertain
@@ -59,7 +68,7 @@ CREATE TEMP TABLE chosen AS FROM newest WHERE NOT is_older AND NOT is_same;
 _CHANGES: Final = """
 WITH steps AS (
     SELECT id, previous_state AS state, 0 AS time, 0 AS rank, 0 AS number FROM known
-    WHERE row_hash IS NULL AND previous_state IS NOT NULL
+    WHERE previous_state IS NOT NULL
     UNION ALL SELECT id, state, coalesce(epoch_us(updated_at), 0), 1, 0 FROM known
     UNION ALL SELECT c.id, c.state, c.time, 2, number FROM copies AS c LEFT JOIN known AS k USING (id)
     WHERE k.updated_at IS NULL OR c.time >= epoch_us(k.updated_at) OR number IN (SELECT number FROM chosen)
@@ -72,19 +81,25 @@ SELECT $shop AS shop, id AS return_id, before AS from_state, state AS to_state, 
 FROM pairs SEMI JOIN chosen USING (id) WHERE before <> state ORDER BY id, rank, time, number
 """
 _LABEL_CHANGES: Final = """
-SELECT $shop AS shop, $source AS source, id AS return_id, {item} AS line_item_id, previous_status AS from_status,
-       previous_scan AS from_updated_at, coalesce(label_status, '') AS to_status, $at AS observed_at,
-       label_updated_at AS updated_at
-FROM chosen
-WHERE NOT is_new AND label_updated_at IS NOT NULL
-      AND (label_status, label_updated_at) IS DISTINCT FROM (previous_status, previous_scan)
-ORDER BY number
+WITH steps AS (
+    SELECT {key}, nullif(previous_label_status, '') AS status, previous_label_updated_at AS time, 0 AS rank FROM known
+    WHERE previous_label_status IS NOT NULL
+    UNION ALL SELECT {key}, label_status, label_updated_at, 1 FROM known
+    UNION ALL SELECT {key}, label_status, label_updated_at, 2 FROM chosen
+), pairs AS (
+    SELECT *, lag(status) OVER w AS before, lag(time) OVER w AS time_before, row_number() OVER w > 1 AS has_before
+    FROM steps WINDOW w AS (PARTITION BY {key} ORDER BY rank)
+)
+SELECT $shop AS shop, $source AS source, id AS return_id, {item} AS line_item_id, before AS from_status,
+       time_before AS from_updated_at, coalesce(status, '') AS to_status, $at AS observed_at, time AS updated_at
+FROM pairs SEMI JOIN chosen USING ({key})
+WHERE has_before AND time IS NOT NULL AND (status, time) IS DISTINCT FROM (before, time_before) ORDER BY {key}, rank
 """
 # The days by which the notices of the chosen copies may be found now and were before, whichever time the report filters on;
 # and when the latest of these copies was updated, null where one does not say.
 _DAYS: Final = """
 WITH moments AS (
-    SELECT number, unnest([updated_at, previous_scan]) AS moment FROM chosen
+    SELECT number, unnest([updated_at, scanned_at]) AS moment FROM chosen
     UNION ALL SELECT _copy, unnest([created_at, updated_at, label_updated_at]) FROM returns
     UNION ALL SELECT _copy, updated_at FROM labels
 )
@@ -165,7 +180,7 @@ def _choose(
     for statement in _CHOOSE.format(key=key).strip().split(";")[:-1]:
         db.execute(statement)
     counts: Any = db.execute("SELECT count(*) FILTER (is_same), count(*) FILTER (is_older) FROM newest").fetchone()
-    chosen = db.sql("SELECT id, number, is_new, is_uncertain, previous FROM chosen ORDER BY number").to_arrow_table()
+    chosen = db.sql(f"SELECT id, is_new, is_uncertain, {', '.join(LOADED)} FROM chosen ORDER BY number").to_arrow_table()
     tally = Tally(unchanged=counts[0], older=counts[1])
     if chosen.num_rows:
         tally.count(name, rows=chosen.num_rows, new=pc.sum(chosen["is_new"]).as_py())
@@ -174,7 +189,7 @@ def _choose(
 
 def _label_changes(cursor: duckdb.DuckDBPyConnection, name: str, shop: str, observed_at: datetime) -> pa.Table:
     """What carriers report of the chosen copies, where the warehouse has something else of the row."""
-    sql = _LABEL_CHANGES.format(item="return_line_item_id" if name == ASN.name else "''")
+    sql = _LABEL_CHANGES.format(key=", ".join(KEYS[name]), item="return_line_item_id" if name == ASN.name else "''")
     return cursor.sql(sql, params={"shop": shop, "source": name, "at": observed_at}).to_arrow_table()
 
 
