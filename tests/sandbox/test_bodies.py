@@ -135,21 +135,25 @@ def test_details_are_found_by_order_and_missing_ones_are_an_error_object(shop: S
 
 
 def test_money_adds_up(shop: Shop) -> None:
-    """Lines sum to the header; credit and refund are the value; exchange, gift card, upsell follow."""
+    """Lines sum to the header; credit, refund and fee are the value; exchange, gift card, upsell follow."""
+    fees = Decimal(0)
     for body in shop.returns_snapshot():
         amount = {key: Decimal(value) for key, value in body.items() if key.endswith("_total") and value}
         refund, gift, upsell = (Decimal(body[key]) for key in ("refund", "gift_card", "upsell"))
         assert refund == sum(Decimal(line["refund"]) for line in body["line_items"])
-        assert amount["return_total"] == amount["return_credit_total"] + refund
+        assert amount["return_total"] == amount["return_credit_total"] + refund + Decimal(body["handling_fee"])
+        assert refund == Decimal(body["total"])
+        fees += Decimal(body["handling_fee"])
         assert amount["exchange_total"] == sum(Decimal(item["total"]) for item in body["exchanges"])
         assert amount["return_credit_total"] == amount["exchange_credit_total"] + gift
         assert amount["exchange_total"] == amount["exchange_credit_total"] + upsell
         for line in body["line_items"]:
             assert Decimal(line["refund"]) == Decimal(line["refund_item"]) + Decimal(line["refund_tax"])
+    assert fees
 
 
 def test_a_shop_is_varied_and_its_times_are_in_order(shop: Shop) -> None:
-    """All states, outcomes, currencies, label steps occur; nothing happens before submission or after now."""
+    """All states, outcomes, label steps occur, in one currency; nothing happens before submission or after now."""
     bodies = shop.returns_snapshot()
     for key, wanted in (
         ("state", {"open", "closed", "cancelled", "expired", "review"}),
@@ -157,7 +161,7 @@ def test_a_shop_is_varied_and_its_times_are_in_order(shop: Shop) -> None:
             "outcome",
             {"refund", "credit", "exchange", "exchange+refund", "exchange+credit", "credit+refund", "upsell"},
         ),
-        ("currency", {"USD", "CAD", "GBP"}),
+        ("currency", {"USD"}),
         ("multi_currency", {True, False}),
         ("was_processed", {True, False}),
     ):

@@ -31,7 +31,7 @@ def _consistent(shop: Shop) -> None:
     for body in shop.returns_snapshot():
         refund = sum((Decimal(line["refund"]) for line in body["line_items"]), Decimal())
         assert Decimal(body["refund"]) == refund
-        assert Decimal(body["return_total"]) == Decimal(body["return_credit_total"]) + refund
+        assert Decimal(body["return_total"]) == Decimal(body["return_credit_total"]) + refund + Decimal(body["handling_fee"])
         assert Decimal(body["exchange_total"]) == sum(Decimal(item["total"]) for item in body["exchanges"])
         assert sum(line["outcome"] == "exchange" for line in body["line_items"]) == len(body["exchanges"])
         assert all(Decimal(value) >= 0 for key, value in body.items() if key.endswith("_total") and value)

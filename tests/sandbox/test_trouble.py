@@ -212,7 +212,7 @@ def test_serve_runs_until_interrupted() -> None:
     """The program prints how to reach it, answers, and Ctrl-C ends it without a traceback."""
     code = (
         "import sys; from loop_returns.sandbox import *; "
-        "serve(returns=5, seed=1, port=0, quirks=Quirks(), out=lambda line: print(line, flush=True))"
+        "serve(returns=5, seed=1, currency='USD', port=0, quirks=Quirks(), out=lambda line: print(line, flush=True))"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None

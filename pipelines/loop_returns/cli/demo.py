@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from typer import Option
 
@@ -165,6 +165,7 @@ def sandbox(
     *,
     returns: Annotated[int, Option(min=0, max=200_000, help="Size of the invented shop.")] = 300,
     seed: Annotated[int, Option(help="Which shop: the same seed makes the same one.")] = 1,
+    currency: Annotated[Literal["USD", "CAD", "GBP", "EUR"], Option(help="The shop's currency.")] = "USD",
     port: Annotated[int, Option(min=0, max=65535, help="Where to listen; 0 picks a free port.")] = 8765,
     live: Annotated[float | None, Option(min=0.1, metavar="SECONDS", help="Let something happen that often.")] = None,
     trouble: Annotated[float, Option(min=0, max=0.9, help="Share of answers that go wrong, in every way known.")] = 0.0,
@@ -179,6 +180,7 @@ def sandbox(
     Examples:
       loop-returns sandbox
       loop-returns sandbox --returns 20000 --live 2
+      loop-returns sandbox --seed 2 --currency EUR --port 8766   # a second shop beside the first
       loop-returns sandbox --trouble 0.2        # 429, 5xx, cut connections, web pages instead of data
     """
     from loop_returns.sandbox import Faults, Quirks, serve
@@ -186,9 +188,9 @@ def sandbox(
     tell, quirks = partial(_tell, output), Quirks(faults=Faults.everywhere(trouble))
     tell("Set these three in another terminal (the shop's name keeps its rows apart from yours), and run there:")
     tell(f"  loop-returns sync --destination {destination} --dataset {dataset}")
-    tell("export SOURCES__LOOP_RETURNS__SHOP=sandbox")
+    tell(f"export SOURCES__LOOP_RETURNS__SHOP=sandbox{'' if currency == 'USD' else f'_{currency.lower()}'}")
     try:
-        serve(returns=returns, seed=seed, port=port, quirks=quirks, out=tell, live_every=live)
+        serve(returns=returns, seed=seed, currency=currency, port=port, quirks=quirks, out=tell, live_every=live)
     except OSError as error:
         raise ConfigurationError(
             f"Port {port} cannot be listened on: {error.strerror}. Name another with --port, or 0 for any free one."

@@ -47,9 +47,8 @@ def submit(rng: random.Random, numbers: Numbers, *, at: int) -> Return:
     number = numbers.take("return")
     order = _order(rng, numbers)
     country, code, presented, _ = rng.choices(catalogue.COUNTRIES, weights=[row[3] for row in catalogue.COUNTRIES])[0]
-    currency = rng.choices(list(numbers.currencies), weights=list(numbers.currencies.values()))[0]
-    multi = presented != currency and chance(rng, 0.5)
-    rate = catalogue.RATES[presented] / catalogue.RATES.get(currency, 1.0) if multi else None
+    multi = presented != numbers.currency and chance(rng, 0.5)
+    rate = catalogue.RATES[presented] / catalogue.RATES.get(numbers.currency, 1.0) if multi else None
     body: dict[str, Any] = {
         "id": str(number),
         "state": "open",
@@ -62,7 +61,7 @@ def submit(rng: random.Random, numbers: Numbers, *, at: int) -> Return:
         "origin_country": country,
         "origin_country_code": code,
         "multi_currency": multi,
-        "currency": currency,
+        "currency": numbers.currency,
         **_initial_amounts(rng),
         "line_items": [line_item(rng, numbers, at=at + 1) for _ in range(rng.choice((1, 1, 2, 2, 2, 3, 3, 3, 4, 5)))],
         "presentment": {"currency": presented, "total": "0.00", "refund": "0.00"} if multi else None,

@@ -12,7 +12,6 @@ from loop_returns.sandbox.times import DAY, iso
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Mapping
 
 TAX: Final = 0.055
 _ARRIVES, _RETURNABLE = 4 * DAY, 45 * DAY  # after an exchange order was placed
@@ -28,7 +27,7 @@ class Numbers:
     """The shop's running numbers and its customers."""
 
     customers: int
-    currencies: Mapping[str, float]
+    currency: str  # of the shop
     next_return: int = 40_000_000
     next_line: int = 293_000_000
     next_order: int = 98_000_000

@@ -1,9 +1,9 @@
 """Money of a return: lines and exchange items add up to the header.
 
-What holds for every body (as in the documentation's example, detailed-returns-list): the lines' `refund` sum
-to the return's; `return_total` = `return_credit_total` + `refund`; exchange items sum to `exchange_total`;
-credit not spent on them is `gift_card`, spent beyond it is `upsell`. `total` is the refund without the
-handling fee.
+What holds for every body (as in the documentation's examples, detailed-returns-list): the lines' `refund` sum
+to the return's, which is `total` too; `return_total` = `return_credit_total` + `refund` + `handling_fee`, which is taken off
+the refund of a line; exchange items sum to `exchange_total`; credit not spent on them is `gift_card`, spent beyond it is
+`upsell`.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def add_up(body: dict[str, Any], rate: float | None = None) -> None:
     """
     lines, exchanges = body["line_items"], body["exchanges"]
     product, discount, tax = (_total(lines, key) for key in ("price", "discount", "tax"))
+    fee = _take_off(lines, cents(body.get("handling_fee")))
     refund, value = _total(lines, "refund"), _total(exchanges, "total")
-    credit = product - discount + tax - refund
+    credit = product - discount + tax - refund - fee
     spent = min(credit, value)
     gift = credit - spent
-    fee = min(cents(body.get("handling_fee")), refund)
     amounts = {
-        "total": refund - fee,
+        "total": refund,
         "return_product_total": product,
         "return_discount_total": discount,
         "return_tax_total": tax,
@@ -70,8 +70,21 @@ def add_up(body: dict[str, Any], rate: float | None = None) -> None:
     body["outcome"] = _outcome(refund=refund, value=value, upsell=value - spent, gift=gift)
     body["gift_card_presentment"] = {"amount": money(gift), "currency": body["currency"]} if gift else None
     if rate is not None and isinstance(body.get("presentment"), dict):
-        body["presentment"]["total"] = money(round((refund - fee) * rate))
-        body["presentment"]["refund"] = money(round(refund * rate))
+        body["presentment"]["total"] = body["presentment"]["refund"] = money(round(refund * rate))
+
+
+def _take_off(lines: list[dict[str, Any]], fee: int) -> int:
+    """Takes the fee off the refund of the dearest line and returns it; without a refund there is none."""
+    refunded = [line for line in lines if cents(line["refund"])]
+    if not fee or not refunded:
+        return 0
+    for line in refunded:  # one may bear the fee already
+        price_line(line, refunded=True)
+    dearest = max(refunded, key=lambda line: cents(line["refund_item"]))
+    fee = min(fee, cents(dearest["refund_item"]))
+    for name in ("refund_item", "refund"):
+        dearest[name] = money(cents(dearest[name]) - fee)
+    return fee
 
 
 def _outcome(*, refund: int, value: int, upsell: int, gift: int) -> str:

@@ -18,6 +18,7 @@ def serve(  # all are keywords
     *,
     returns: int,
     seed: int,
+    currency: str,
     port: int,
     quirks: Quirks,
     out: Callable[[str], object] = print,
@@ -28,6 +29,7 @@ def serve(  # all are keywords
     Args:
         returns: how many returns it has.
         seed: which shop.
+        currency: the shop's.
         port: where; 0 picks a free one.
         quirks: how the API behaves.
         out: gets the lines to show, first of all what to set for a client.
@@ -36,7 +38,7 @@ def serve(  # all are keywords
     Raises:
         OSError: the port is taken.
     """
-    shop = Shop.generate(seed=seed, returns=returns)
+    shop = Shop.generate(seed=seed, returns=returns, currency=currency)
     with Sandbox(shop, quirks=quirks, port=port) as sandbox:
         try:
             out(f"A Loop shop with {len(shop)} returns answers at {sandbox.url} (Ctrl-C ends it). For a client:")

@@ -15,12 +15,10 @@ from loop_returns.sandbox.shop_records import ShopRecords
 from loop_returns.sandbox.times import DAY, iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from loop_returns.sandbox.store import NoticeIds
-
-_CURRENCIES = {"USD": 0.85, "CAD": 0.1, "GBP": 0.05}
 
 
 class Shop(ShopRecords):
@@ -36,12 +34,12 @@ class Shop(ShopRecords):
         seed: int = 1,
         now: datetime | None = None,
         customers: int = 60,
-        currencies: Mapping[str, float] | None = None,
+        currency: str = "USD",
         notice_ids: NoticeIds = "return",
     ) -> None:
         super().__init__(now, notice_ids=notice_ids, seed=seed)
         self._rng = random.Random(seed)  # noqa: S311  # synthetic data, repeatable by its seed
-        self._numbers = Numbers(customers=max(1, customers), currencies=currencies or _CURRENCIES)
+        self._numbers = Numbers(customers=max(1, customers), currency=currency)
 
     @classmethod
     def generate(
@@ -51,7 +49,7 @@ class Shop(ShopRecords):
         returns: int = 100,
         days: int = 400,
         now: datetime | None = None,
-        currencies: Mapping[str, float] | None = None,
+        currency: str = "USD",
         notice_ids: NoticeIds = "return",
     ) -> Shop:
         """A shop with `returns` returns submitted in the last `days` days, each with its events up to now.
@@ -61,10 +59,10 @@ class Shop(ShopRecords):
             returns: how many.
             days: age of the oldest.
             now: fixes the shop's clock; by default it is the real clock.
-            currencies: currency code -> share of the returns; by default mostly USD.
+            currency: the shop's, in which all amounts are; some shoppers see another.
             notice_ids: whether shipping notices have the id of their return or one of their own: nothing documents it.
         """
-        shop = cls(seed=seed, now=now, customers=returns * 2 // 3, currencies=currencies, notice_ids=notice_ids)
+        shop = cls(seed=seed, now=now, customers=returns * 2 // 3, currency=currency, notice_ids=notice_ids)
         end = int(shop.now.timestamp())
         rng = shop._rng
         bodies = {}

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 SHOPS = {
-    "north": ("return", {"USD": 0.7, "CAD": 0.2, "GBP": 0.1}, "America/New_York"),
-    "south": ("row", {"EUR": 1.0}, "Australia/Sydney"),
+    "north": ("return", "USD", "America/New_York"),
+    "south": ("row", "EUR", "Australia/Sydney"),
 }
 MARTS = {"marts": "views", "label_rate_unit": "cents"} | {name: f"beside.{name}" for name in ("orders", "refunds", "rates")}
 
@@ -50,10 +50,10 @@ def live(seed: int, folder: Path, *, returns: int, address: str | None = None, m
     rng, end = random.Random(seed), datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     life = Life([], [], ([], [], []))
     try:
-        for name, (ids, currencies, zone) in SHOPS.items():
+        for name, (ids, currency, zone) in SHOPS.items():
             shop = Shop.generate(
                 seed=rng.randrange(10**6), returns=returns // 2, days=200, now=end - timedelta(days=80),
-                currencies=currencies, notice_ids=ids,
+                currency=currency, notice_ids=ids,
             )  # fmt: skip
             more = {"address": address, "dataset": f"odd_{seed}_{marts}"} if address else {}
             driver = Driver(shop, folder, settings={"shop": name, "timezone": zone}, allow_deletions=True, **more).start()
