@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from loop_returns.errors import ConfigurationError
+from loop_returns.report.facts import worked_out
 from loop_returns.tables.values import to_json
 from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.reader import Reader, looking
@@ -38,7 +39,7 @@ SCALE: Final = 10_000  # decimals travel as whole ten-thousandths: a browser add
 _PLACE: Final = re.compile(r"\{(\w+)(?::([^}]+))?\}")
 _MOST: Final = {"country_code": 12, "destination_id": 8}  # so many can be chosen; the others are one more
 OTHER: Final = "(other)"
-_MEGABYTES: Final = 110  # for DuckDB
+_MEGABYTES: Final = 160  # for DuckDB
 
 
 @dataclass(frozen=True)
@@ -151,11 +152,21 @@ def _within_bounds(reader: Reader) -> Iterator[None]:
         yield
 
 
-def _take_more_memory(connection: duckdb.DuckDBPyConnection) -> None:
-    """Sets the limit to DuckDB's default; RESET alone changes the setting, and not what is allocated."""
-    connection.execute("RESET memory_limit")
-    ((default,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
-    connection.execute(f"SET memory_limit = '{default}'")
+def _run(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    """What a statement finds; one that needs more memory than it may have gets as much as DuckDB takes by itself."""
+    try:
+        found: Any = connection.sql(sql)
+        return None if found is None else found.to_arrow_table()
+    except duckdb.OutOfMemoryException:
+        connection.execute("RESET memory_limit")  # which alone changes the setting, and not what is allocated
+        ((default,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+        connection.execute(f"SET memory_limit = '{default}'")
+        return _run(connection, sql)
+
+
+def _text(name: str) -> str:
+    text = (files(__package__) / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+    return re.sub(r"--.*", "", text)
 
 
 def _as_text(value: Any) -> Any:
@@ -171,6 +182,9 @@ class _Asked:
         if reader.dialect == "duckdb":
             ((self._catalog,),) = reader.sql.native_connection.execute("SELECT current_catalog()").fetchall()
         self._words = {"since": f"date '{since.isoformat()}'"}
+        if reader.dialect == "duckdb":
+            texts = [f"{_text(name)} {' '.join(_MOST)}" for name in ("places", *QUERIES)]
+            self._words |= worked_out(reader, texts, lambda sql: _run(reader.sql.native_connection, sql))
         found = self._fetched("places").to_pydict()
         for name, column in (("country", "country_code"), ("destination", "destination_id")):
             most: Counter[str] = Counter()
@@ -190,23 +204,15 @@ class _Asked:
 
     def _fetched(self, name: str) -> pa.Table:
         if self._reader.dialect == "duckdb":
-            return self._fetched_from_duckdb(self._sql(name))
+            cursor = self._reader.sql.native_connection.cursor()
+            cursor.execute(f'USE "{self._catalog}"')  # a cursor forgets it, and a DuckLake is not the one of the start
+            return _run(cursor, self._sql(name))
         with self._reader.query(self._sql(name)) as cursor:
             names, rows = [column[0] for column in cursor.description], cursor.fetchall()
             return pa.table({name: pa.array([_as_text(row[place]) for row in rows]) for place, name in enumerate(names)})
 
-    def _fetched_from_duckdb(self, sql: str) -> pa.Table:
-        connection = self._reader.sql.native_connection.cursor()
-        connection.execute(f'USE "{self._catalog}"')  # a cursor forgets it, and a DuckLake is not the one of the start
-        try:
-            found: pa.Table = connection.sql(sql).to_arrow_table()
-        except duckdb.OutOfMemoryException:  # facts that are views are worked out whole
-            _take_more_memory(connection)
-            found = connection.sql(sql).to_arrow_table()
-        return found
-
     def _sql(self, name: str) -> str:
-        return _PLACE.sub(self._fill, (files(__package__) / "queries" / f"{name}.sql").read_text(encoding="utf-8"))
+        return _PLACE.sub(self._fill, _text(name))
 
     def _fill(self, match: re.Match[str]) -> str:
         if match[1] == "sum":
