@@ -162,7 +162,7 @@ def change(of: str, before: str, after: str, when: str, *, shop: str = "west") -
 # first seen closed, opened and closed again, so that its notice tells the last closing, not the first; S9 was
 # closed before it was submitted, it says.
 STATES: Rows = [
-    west("S1", "closed", "refund", "01-01 00:00", type="standard"),
+    west("S1", "closed", "refund", "01-01 00:00", type="standard", outcomes_processed_at_refund_processed=at("01-08 06:00")),
     west("S2", "closed", "refund", "01-02 00:00", type="standard"),
     west("S3", "closed", "refund", "01-03 00:00", type="standard"),
     west("S4", "open", "refund", "02-01 00:00"),

@@ -24,89 +24,97 @@ several as ( /* returns with more than one label: only there a notice can belong
     from return_labels as b
     where b.label_index > 0
 ),
-told as (
+told as ( /* a notice names its label by the tracking number only, which is empty where personal data is dropped */
     select
         b.shop,
         b.return_id,
         b.label_index,
-        b.updated_at,
-        s.shop is null as is_only_label,
         n.notice_id,
         n.line_item_id,
         n.delivered_at,
         n.scanned_at,
         n.label_status,
         n.service,
-        n.destination_name
+        n.destination_name,
+        1 as place
     from labels as b
     join fct_return_notices as n on n.shop = b.shop and n.return_id = b.return_id
     left join several as s on s.shop = b.shop and s.return_id = b.return_id
-    where b.unit_ids is null or strpos(b.unit_ids, concat(',', n.line_item_id, ',')) > 0
-),
-candidates as ( /* a notice names its label by the tracking number only, which is empty where personal data is dropped */
-    select t.*, 1 as place
-    from told as t
-    where t.is_only_label
+    where s.shop is null and (b.unit_ids is null or strpos(b.unit_ids, concat(',', n.line_item_id, ',')) > 0)
     union all
     select
-        t.*,
+        b.shop,
+        b.return_id,
+        b.label_index,
+        n.notice_id,
+        n.line_item_id,
+        n.delivered_at,
+        n.scanned_at,
+        n.label_status,
+        n.service,
+        n.destination_name,
         row_number() over (
-            partition by t.shop, t.notice_id, t.line_item_id, t.return_id
+            partition by b.shop, n.notice_id, n.line_item_id, b.return_id
             order by
-                case when t.updated_at = t.scanned_at then 0 else 1 end,
-                case when t.updated_at is null then 1 else 0 end,
-                t.updated_at desc,
-                t.label_index desc
+                case when b.updated_at = n.scanned_at then 0 else 1 end,
+                case when b.updated_at is null then 1 else 0 end,
+                b.updated_at desc,
+                b.label_index desc
         ) as place
-    from told as t
-    where not t.is_only_label
+    from several as s
+    join labels as b on b.shop = s.shop and b.return_id = s.return_id
+    join fct_return_notices as n on n.shop = b.shop and n.return_id = b.return_id
+    where b.unit_ids is null or strpos(b.unit_ids, concat(',', n.line_item_id, ',')) > 0
 ),
 notices as (
     select
-        c.shop,
-        c.return_id,
-        c.label_index,
-        min(c.delivered_at) as delivered_at,
-        max(c.service) as service,
-        max(c.destination_name) as destination_name
-    from candidates as c
-    where c.place = 1
-    group by c.shop, c.return_id, c.label_index
+        t.shop,
+        t.return_id,
+        t.label_index,
+        min(t.delivered_at) as delivered_at,
+        max(t.service) as service,
+        max(t.destination_name) as destination_name,
+        min(case when t.label_status in ('in_transit', 'out_for_delivery') then t.scanned_at end) as first_scanned_at
+    from told as t
+    where t.place = 1
+    group by t.shop, t.return_id, t.label_index
 ),
-reports as ( /* of carriers: what runs saw replaced, what replaced it, and what stands there now */
-    select c.shop, c.source, c.return_id, c.line_item_id, c.from_status as status, c.from_updated_at as reported_at
+reports as ( /* of carriers that it is on its way: what runs saw replaced, and what replaced it */
+    select c.shop, c.source, c.return_id, c.line_item_id, c.from_updated_at as reported_at
     from return_label_changes as c
+    where lower(trim(c.from_status)) in ('in_transit', 'out_for_delivery')
     union all
-    select c.shop, c.source, c.return_id, c.line_item_id, c.to_status as status, c.updated_at as reported_at
+    select c.shop, c.source, c.return_id, c.line_item_id, c.updated_at as reported_at
     from return_label_changes as c
+    where lower(trim(c.to_status)) in ('in_transit', 'out_for_delivery')
 ),
 scans as (
-    select c.shop, c.return_id, c.label_index, r.status, r.reported_at
-    from candidates as c
+    select t.shop, t.return_id, t.label_index, r.reported_at
+    from told as t
     join reports as r
-        on r.shop = c.shop
+        on r.shop = t.shop
         and r.source = 'advanced_shipping_notices'
-        and r.return_id = c.notice_id
-        and r.line_item_id = c.line_item_id
-    where c.place = 1
-    union all
-    select c.shop, c.return_id, c.label_index, c.label_status as status, c.scanned_at as reported_at
-    from candidates as c
-    where c.place = 1
+        and r.return_id = t.notice_id
+        and r.line_item_id = t.line_item_id
+    where t.place = 1
     union all /* a return shows its latest label only, so with several it is not known which */
-    select b.shop, b.return_id, b.label_index, r.status, r.reported_at
+    select b.shop, b.return_id, b.label_index, r.reported_at
     from labels as b
     join reports as r on r.shop = b.shop and r.source = 'returns' and r.return_id = b.return_id
     left join several as s on s.shop = b.shop and s.return_id = b.return_id
     where s.shop is null
     union all
-    select b.shop, b.return_id, b.label_index, b.status, b.updated_at as reported_at
+    select n.shop, n.return_id, n.label_index, n.first_scanned_at as reported_at
+    from notices as n
+    where n.first_scanned_at is not null
+    union all
+    select b.shop, b.return_id, b.label_index, b.updated_at as reported_at
     from labels as b
+    where b.status in ('in_transit', 'out_for_delivery')
 ),
 firsts as (
     select s.shop, s.return_id, s.label_index, min(s.reported_at) as first_scanned_at
     from scans as s
-    where lower(trim(s.status)) in ('in_transit', 'out_for_delivery')
     group by s.shop, s.return_id, s.label_index
 ),
 joined as (

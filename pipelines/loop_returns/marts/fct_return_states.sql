@@ -19,6 +19,7 @@ firsts as ( /* the state in which a return was first seen */
         f.shop,
         f.return_id,
         f.submitted_at,
+        f.refunded_at,
         f.closed_at,
         f.submitted_date,
         f.state as state_now,
@@ -87,6 +88,7 @@ select
     f.outcome, -- The outcome in Loop's words.
     f.currency, -- Currency of the return.
     f.submitted_at, -- When the return was submitted.
-    f.submitted_date -- That day in the shop's time zone.
+    f.submitted_date, -- That day in the shop's time zone.
+    f.refunded_at -- When money first went back, as in fct_returns.
 from ordered as o
 join firsts as f on f.shop = o.shop and f.return_id = o.return_id

@@ -3,12 +3,7 @@
 -- key: shop, month_end, return_type, currency
 -- answers: How many returns were open, in review and closed at the end of a month?
 -- answers: What was owed at the end of a month: refunds chosen and not paid, store credit chosen and not issued, exchanges not sent?
-with paid_back as (
-    select b.shop, b.return_id, min(coalesce(b.provider_created_at, b.created_at)) as refunded_at
-    from return_refunds as b
-    group by b.shop, b.return_id
-),
-ordered as ( /* returns all of whose exchange items have an order */
+with ordered as ( /* returns all of whose exchange items have an order */
     select e.shop, e.return_id
     from return_exchanges as e
     group by e.shop, e.return_id
@@ -26,10 +21,7 @@ stays as ( /* what has an order and no date was ordered when the return was subm
         coalesce(r.refund, 0) as refund,
         coalesce(r.gift_card, 0) as credit,
         coalesce(r.exchange_total, 0) as exchange,
-        least(
-            coalesce(b.refunded_at, r.outcomes_processed_at_refund_processed),
-            coalesce(r.outcomes_processed_at_refund_processed, b.refunded_at)
-        ) as refunded_at,
+        s.refunded_at,
         coalesce(
             r.outcomes_processed_at_gift_card_processed,
             case
@@ -40,7 +32,6 @@ stays as ( /* what has an order and no date was ordered when the return was subm
         coalesce(r.outcomes_processed_at_exchange_processed, case when o.return_id is not null then s.submitted_at end) as exchanged_at
     from fct_return_states as s
     join returns as r on r.shop = s.shop and r.id = s.return_id
-    left join paid_back as b on b.shop = s.shop and b.return_id = s.return_id
     left join ordered as o on o.shop = s.shop and o.return_id = s.return_id
     where s.submitted_at is not null
 ),

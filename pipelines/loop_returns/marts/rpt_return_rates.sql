@@ -3,12 +3,7 @@
 -- key: shop, month, product_id, variant_id, currency
 -- answers: What is the return rate of a product, by units and by revenue, 30, 60 and 90 days after the order?
 -- answers: Which variants come back more than others, of what was sold in the same month?
-with exchange_orders as (
-    select distinct e.shop, e.exchange_order_id
-    from return_exchanges as e
-    where e.exchange_order_id is not null
-),
-sold as (
+with sold as (
     select
         cast(o.shop as varchar) as shop,
         cast(o.order_id as varchar) as order_id,
@@ -24,8 +19,10 @@ sold as (
 sales as (
     select s.*, cast(date_trunc('month', s.ordered_at at time zone $zone_of_s) as date) as month
     from sold as s
-    left join exchange_orders as e on e.shop = s.shop and e.exchange_order_id = s.order_id
-    where e.exchange_order_id is null and s.units > 0 and s.ordered_at is not null
+    where
+        s.units > 0
+        and s.ordered_at is not null
+        and not exists (select 1 as one from return_exchanges as e where e.shop = s.shop and e.exchange_order_id = s.order_id)
 ),
 units as ( /* each returned unit with the day it was submitted, by the order line that it belongs to */
     select l.shop, l.provider_line_item_id as order_line_id, f.submitted_at, f.return_type

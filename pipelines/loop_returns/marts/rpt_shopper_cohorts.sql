@@ -2,12 +2,7 @@
 -- grain: one row per month of the first order that the table has; exchange orders are no orders
 -- key: shop, month
 -- answers: Do shoppers who send back something of their first order order again as often as those who keep it?
-with exchange_orders as (
-    select distinct e.shop, e.exchange_order_id
-    from return_exchanges as e
-    where e.exchange_order_id is not null
-),
-placed as (
+with placed as (
     select
         cast(o.shop as varchar) as shop,
         cast(o.order_id as varchar) as order_id,
@@ -21,8 +16,10 @@ numbered as (
         p.*,
         row_number() over (partition by p.shop, p.customer order by p.ordered_at, p.order_id) as number
     from placed as p
-    left join exchange_orders as e on e.shop = p.shop and e.exchange_order_id = p.order_id
-    where e.exchange_order_id is null and p.ordered_at is not null and p.customer not in ('', 'n/a')
+    where
+        p.ordered_at is not null
+        and p.customer not in ('', 'n/a')
+        and not exists (select 1 as one from return_exchanges as e where e.shop = p.shop and e.exchange_order_id = p.order_id)
 ),
 sent_back as (
     select distinct f.shop, f.provider_order_id

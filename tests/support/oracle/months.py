@@ -93,6 +93,7 @@ def fct_return_states(shop: Shop) -> list[Row]:
             "currency": stay.ret.currency,
             "submitted_at": stay.ret.submitted,
             "submitted_date": day_of(stay.ret.submitted, shop.zone),
+            "refunded_at": refunded_at(stay.ret),
         }
         for stay in stays(shop)
     ]
