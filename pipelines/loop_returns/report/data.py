@@ -179,10 +179,9 @@ class _Asked:
 
     def __init__(self, reader: Reader, since: date) -> None:
         self._reader = reader
-        if reader.dialect == "duckdb":
-            ((self._catalog,),) = reader.sql.native_connection.execute("SELECT current_catalog()").fetchall()
         self._words = {"since": f"date '{since.isoformat()}'"}
         if reader.dialect == "duckdb":
+            ((self._catalog,),) = reader.sql.native_connection.execute("SELECT current_catalog()").fetchall()
             texts = [f"{_text(name)} {' '.join(_MOST)}" for name in ("places", *QUERIES)]
             self._words |= worked_out(reader, texts, lambda sql: _run(reader.sql.native_connection, sql))
         found = self._fetched("places").to_pydict()

@@ -19,7 +19,14 @@ def set_right(warehouse: Warehouse, state: ShopState, settings: Settings, clock:
     lost, notices = warehouse.prepare(), []
     if lost:
         stored = ShopState.read(warehouse.state(settings.shop))
-        state = replace(state, cursor=stored.cursor, notices_read=stored.notices_read, backfills={}, verified=None)
+        state = replace(
+            state,
+            cursor=stored.cursor,
+            notices_read=stored.notices_read,
+            resources=stored.resources,
+            backfills={},
+            verified=None,
+        )
         names = ", ".join(_named(name, columns) for name, columns in sorted(lost.items()))
         history = lost.keys() & {one.name for one in (*HISTORY, RUNS)}
         fate = " Syncs of each shop in the dataset read again what Loop still has of it." if lost.keys() - history else ""
