@@ -34,25 +34,25 @@ def _is_whole(said: dict[str, Any], returns: int) -> bool:
 def test_parts(tmp_path: Path):
     """All parts of one checkout run on small shops and write their JSON, and each run has read all that it should."""
     parts = ("start", "shaping", "unpaced", "increments", "paced", "sequential")
-    said, ratios = _bench(tmp_path, *parts, "--sizes", "1500", "--increments", "1000", "--stock", "800")
-    assert said["returns alone, 1,500"]["rows_new"]["returns"] == 1500
-    assert "advanced_shipping_notices" not in said["returns alone, 1,500"]["rows_new"]
-    assert said["DuckDB read_json, 1,500"]["rows"]["returns"] == 1500
-    assert _is_whole(said["paced, 1,500: whole job, DuckDB"], 1500)
-    assert _is_whole(said["paced, 1,500: whole job, PostgreSQL"], 1500)
-    assert said["1 % changed, of 1,000"]["rows_changed"]["returns"] == 10
-    assert ratios["nothing new, of 1000: requests"] <= 15
+    said, ratios = _bench(tmp_path, *parts, "--sizes", "400", "--increments", "300", "--stock", "300")
+    assert said["returns alone, 400"]["rows_new"]["returns"] == 400
+    assert "advanced_shipping_notices" not in said["returns alone, 400"]["rows_new"]
+    assert said["DuckDB read_json, 400"]["rows"]["returns"] == 400
+    assert _is_whole(said["paced, 400: whole job, DuckDB"], 400)
+    assert _is_whole(said["paced, 400: whole job, PostgreSQL"], 400)
+    assert said["1 % changed, of 300"]["rows_changed"]["returns"] == 3
+    assert ratios["nothing new, of 300: requests"] <= 15
 
 
 @pytest.mark.long
 def test_the_job_of_two_checkouts(tmp_path: Path):
     """The job runs with both, and each later sync finds the warehouse of its own checkout."""
-    said, ratios = _bench(tmp_path, "job", "--sizes", "1500", "--against", str(ROOT))
+    said, ratios = _bench(tmp_path, "job", "--sizes", "400", "--against", str(ROOT))
     for label in ("this", "other"):
         for name in ("", ", a field undeclared", ", PostgreSQL"):
-            assert _is_whole(said[f"whole job, 1,500{name}, {label}"], 1500)
-        changes = said[f"1 % changed, of 1,500, {label}"]
-        assert changes["rows_changed"]["returns"] == 15
-        assert changes["rows_changed"]["advanced_shipping_notices"] == changes["rows_changed"]["return_line_items"] > 15
+            assert _is_whole(said[f"whole job, 400{name}, {label}"], 1500)
+        changes = said[f"1 % changed, of 400, {label}"]
+        assert changes["rows_changed"]["returns"] == 4
+        assert changes["rows_changed"]["advanced_shipping_notices"] == changes["rows_changed"]["return_line_items"] > 4
         assert {name for name, rows in changes["rows_new"].items() if rows} <= {"return_label_changes"}
-    assert ratios["whole job, 1,500: cpu, this / other"] > 0
+    assert ratios["whole job, 400: cpu, this / other"] > 0
