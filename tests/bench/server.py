@@ -28,10 +28,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from loop_returns.api.facts import ASN_PATH, RETURNS_PATH, STATES
+from loop_returns.api.facts import ASN_PATH, DETAILS_PATH, RETURNS_PATH, STATES
 from tests.bench.dataset import CREATED_BEFORE, DAY, NOTICES
 
 MINUTE: Final = 60.0
+_NO_ENTRIES: Final = b'{"data": [], "total": 0, "current_page": 1, "last_page": 1, "next_page_url": null}'
 _MORE: Final = 4_000_000_000  # seconds, after every time
 
 
@@ -116,8 +117,10 @@ def _answer(server: Server, connection: socket.socket, target: str) -> None:
         _report(server, connection, dict(parse_qsl(address.query)), left=left)
     elif address.path.endswith(RETURNS_PATH):
         _list(server, connection, address.path, dict(parse_qsl(address.query)), left=left)
-    else:
-        _send(server, connection, b"[]", left=left)
+    elif address.path.endswith(DETAILS_PATH):  # by which a run knows the shop again
+        _send(server, connection, b'{"id": 1}', left=left)
+    else:  # a shop without anything else
+        _send(server, connection, _NO_ENTRIES if address.path.endswith("lists") else b"[]", left=left)
 
 
 def _report(server: Server, connection: socket.socket, query: dict[str, str], *, left: int) -> None:
