@@ -147,6 +147,25 @@ def test_runs(tmp_path: Path):
     assert "reconcile failed" not in text
 
 
+def test_what_the_key_may_read(tmp_path: Path):
+    """Each resource is there with its scope, its rows and when it was last read; a scope that the key lacks is named."""
+    ran = {
+        "shop": "north",
+        "run_id": "r",
+        "command": "sync",
+        "exit_code": 0,
+        "outcome": "done",
+        "rows_new": '{"destinations": 1}',
+    }
+    ran |= {"started_at": at("03-01 00:00"), "finished_at": at("03-01 00:01")}
+    ran |= {"notices": '["Not read, because the key lacks the scope: allowlist_items (scope Orders)."]'}
+    page = written(tmp_path, SHOP | {"_loop_sync_runs": [ran], "destinations": [{"shop": "north", "id": "D1"}]})
+    text = " ".join(re.sub(r"<[^>]+>", " ", frame(page)).split())
+    assert "north destinations Destinations (Read) 1 01 Mar 2026, 00:01 UTC north" in text
+    assert "north allowlist items Orders 0 never the key lacks the scope" in text
+    assert "north return notes Returns 0 never north" in text
+
+
 def test_empty(tmp_path: Path):
     """Of a shop without returns there is a page all the same."""
     page = written(tmp_path, {})

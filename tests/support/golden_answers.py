@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.support.golden_shop import GOLDEN, Rows, at, line, notice, ret
+from tests.support.golden_shop import GOLDEN, Rows, at, line, notice, ret, scan
 
 ANSWERED = GOLDEN / "answers"
 BY_RULE = {"dim_date"}  # marts with too many rows to be written down: `test_answers` has a rule for each
@@ -59,9 +59,10 @@ RETURNS: Rows = [
     west("A15", "closed", "refund", "02-01 00:00", refund="81", refund_before_inspection=True),  # it was inspected
     west("A16", "closed", "exchange", "03-01 00:00"),
     west("A17", "closed", "refund", "03-01 00:00", refund="9", _deleted_at=at("03-20 00:00")),
-    west("A18", "closed", "refund", "03-01 00:00", refund="90"),  # two refunds, of one of which nobody knows the amount
+    west("A18", "closed", "refund", "03-01 00:00", refund="90"),  # two refunds, whose amounts two tables know
     west("A19", "closed", "refund", "03-01 00:00", refund="45"),  # paid twice
     west("A20", "closed", "refund", "03-01 00:00", refund="44"),  # four less were paid, in two transactions
+    west("A21", "closed", "refund", "03-01 00:00", refund="91"),  # two refunds, of which nobody knows the amount
     ret("A01", "closed", "refund", "03-01 12:00", shop="east", currency="EUR", refund="5",
         outcomes_processed_at_refund_processed=at("03-02 00:00"), updated_at=at("03-02 00:00")),
     ret("A02", "review", "refund", "03-01 12:00", shop="east", currency="EUR", refund="6", updated_at=at("03-01 12:00")),
@@ -91,7 +92,21 @@ REFUNDS: Rows = [
     refund("A19", "F20", "03-02 00:00", provider_refund_id="S20"),
     refund("A19", "F21", "03-02 00:00", provider_refund_id="S21"),
     refund("A20", "F22", "03-02 00:00", provider_refund_id="S22"),
+    refund("A21", "F23", "03-02 00:00", provider_refund_id="S23"),
+    refund("A21", "F24", "03-03 00:00", provider_refund_id="S24"),
     refund("A17", "F17", "03-02 00:00", provider_refund_id="S17"),
+]
+
+# Of A08 and A15 only the details tell what was paid; of A18 they tell what the table does not; of A20 the table counts.
+DETAIL_REFUNDS: Rows = [
+    {"shop": "west", "return_id": of, "refund_index": 0, "provider_refund_id": one, "amount": amount, "currency": currency}
+    for of, one, amount, currency in (
+        ("A08", "S10", "70", "USD"),
+        ("A14", "S14", "80", "EUR"),  # not the return's currency
+        ("A15", "S15", "80", "usd"),
+        ("A18", "S19", "45", "USD"),
+        ("A20", "S22", "44", "USD"),
+    )
 ]
 
 NOTICES: Rows = [
@@ -425,11 +440,49 @@ SHIPPED_LABELS: Rows = [
     {"shop": "west", "return_id": "K6", "label_index": 0, "rate": "10"},
 ]
 
+# What else Loop tells. N1 went a long way; N2 has nothing but its submission; N3 is gone from Loop. D1 and D2 are
+# destinations that Loop lists, D3 is gone from its list, D4 is named by a return, D5 by notices.
+TOLD: Rows = [
+    west("N1", "closed", "refund", "03-01 08:00", destination_id="D1", edited_at=at("03-01 09:00"), label_status="delivered",
+         outcomes_processed_at_refund_processed=at("03-09 12:00"), outcomes_processed_at_return_processed=at("03-09 12:01"),
+         outcomes_processed_at_exchange_processed=at("03-09 12:02"),
+         outcomes_processed_at_gift_card_processed=at("03-09 12:03")),
+    west("N2", "open", "N/A", "03-02 23:30", destination_id="D4"),
+    west("N3", "open", "refund", "03-02 00:00", destination_id="D6", _deleted_at=at("03-20 00:00")),
+]  # fmt: skip
+TOLD_BY_NOTICES: Rows = [
+    notice("L-N1", "02-20 00:00", shop="west", date_delivered=at("03-05 12:00"), closed_at=at("03-09 13:00"),
+           label_status="delivered", label_updated_at=at("03-05 12:00"), destination_id="D5", destination_name="Old hall",
+           destination_city="Reno", updated_at=at("03-01 00:00")),
+    notice("L-N1b", "02-20 00:00", shop="west", date_delivered=at("03-05 12:00"), destination_id="D5",
+           destination_name="New hall", destination_city="n/a", destination_state="Nevada"),
+    notice("L-N4", "02-20 00:00", shop="west", destination_id="D1", destination_name="Main", destination_city="Columbus"),
+]  # fmt: skip
+DESTINATIONS: Rows = [
+    {"shop": "west", "id": "D1", "type": "warehouse", "name": "Main hall", "enabled": True, "provider_location_id": "42",
+     "address_state": "Ohio", "address_country_code": "US"},
+    {"shop": "west", "id": "D2", "type": "donate", "name": "Charity", "enabled": False, "provider_location_id": "N/A",
+     "address_city": "Dublin", "address_state": "", "address_country_code": "IE"},
+    {"shop": "west", "id": "D3", "type": "warehouse", "name": "Gone", "enabled": True, "_deleted_at": at("03-10 00:00")},
+]  # fmt: skip
+TOLD_RUNS: Rows = [
+    {"shop": "west", "run_id": "1", "command": "sync", "started_at": at("03-30 11:00"), "finished_at": at("03-30 12:00"),
+     "outcome": "done", "exit_code": 0,
+     "rows_new": '{"returns": 2, "destinations": 2, "webhook_subscriptions": 0, "return_notes": 2, "return_details": 0}'},
+    {"shop": "west", "run_id": "2", "command": "sync", "started_at": at("03-31 11:00"), "finished_at": at("03-31 12:00"),
+     "outcome": "done", "exit_code": 0, "rows_new": '{"returns": 1, "advanced_shipping_notices": 3, "return_notes": 0}',
+     "notices": '["Not read, because the key lacks the scope: allowlist_items (scope Orders), webhooks (scope X)."]'},
+    {"shop": "west", "run_id": "3", "command": "sync", "started_at": at("03-31 13:00"), "finished_at": at("03-31 13:01"),
+     "outcome": "failed", "exit_code": 1, "rows_new": '{"label_requests": 1}'},
+]  # fmt: skip
+
 ANSWERS: dict[str, dict[str, Rows]] = {
     "refunds": {
         "returns": RETURNS,
         "return_line_items": LINES,
         "return_refunds": REFUNDS,
+        "return_details": [{"shop": "west", "return_id": row["return_id"]} for row in DETAIL_REFUNDS],
+        "return_detail_refunds": DETAIL_REFUNDS,
         "advanced_shipping_notices": NOTICES,
         "_loop_sync_runs": RUNS,
     },
@@ -464,6 +517,72 @@ ANSWERS: dict[str, dict[str, Rows]] = {
         "_loop_sync_runs": RUNS,
     },
     "shipping": {"returns": SHIPPED, "return_labels": SHIPPED_LABELS},
+    "told": {
+        "returns": TOLD,
+        "return_line_items": [
+            line("L-N1", "N1", "A", "A1", "10", shop="west", condition_inspected_at=at("03-06 08:00")),
+            line("L-N1b", "N1", "A", "A2", "10", shop="west", disposition_inspected_at=at("03-06 08:00")),
+            line("L-N2", "N2", "A", "A2", "10", shop="west"),
+        ],
+        "return_state_changes": [
+            change("N1", "open", "closed", "03-09 13:00"),
+            change("N3", "review", "open", "03-03 00:00"),
+        ],
+        "return_labels": [
+            {
+                "shop": "west",
+                "return_id": "N1",
+                "label_index": 0,
+                "status": "Delivered",
+                "updated_at": at("03-05 12:00"),
+                "carrier": "UPS",
+            },
+        ],
+        "return_label_changes": [
+            scan("N1", "pre_transit", "03-01 08:30", "in_transit", "03-03 10:00", shop="west"),
+            scan("N1", "in_transit", "03-03 10:00", "delivered", "03-05 12:00", shop="west", unit="L-N1")
+            | {"return_id": "N1"},
+        ],
+        "return_refunds": [
+            refund("N1", "F1", "03-09 11:59", provider_refund_id="S1"),
+            refund("N1", "F2", "03-09 12:30", provider_refund_id="S1"),
+            refund("N1", "F3", None, created_at=at("03-10 00:00")),
+            refund("N2", "F4", None),
+        ],
+        "return_details": [{"shop": "west", "return_id": "N1"}],
+        "return_detail_refunds": [
+            {
+                "shop": "west",
+                "return_id": "N1",
+                "refund_index": 0,
+                "provider_refund_id": "S1",
+                "gateway": "paypal",
+                "amount": "12.50",
+                "currency": "USD",
+            },
+        ],
+        "return_notes": [
+            {
+                "shop": "west",
+                "return_id": "N1",
+                "note_id": "901",
+                "content": "Box was damp",
+                "created_at": at("03-05 12:30"),
+            },
+            {"shop": "west", "return_id": "N2", "note_id": "902", "content": "No time"},
+        ],
+        "label_requests": [
+            {"shop": "west", "id": "81", "return_id": "N1", "status": "fulfilled", "created_at": at("03-01 08:10")},
+        ],
+        "happy_returns_shipments": [{"shop": "west", "loop_shipment_id": "7", "created_at": at("03-07 08:00")}],
+        "happy_returns_shipment_items": [
+            {"shop": "west", "loop_shipment_id": "7", "item_index": place, "return_id": "N1"} for place in range(2)
+        ],
+        "destinations": DESTINATIONS,
+        "webhook_subscriptions": [{"shop": "west", "id": "1"}],
+        "advanced_shipping_notices": TOLD_BY_NOTICES,
+        "_loop_sync_runs": TOLD_RUNS,
+    },
     "group": {"returns": GROUPED},
     "names": {"returns": NAMED, "return_line_items": NAMED_LINES, "return_exchanges": NAMED_ITEMS},
 }

@@ -80,12 +80,12 @@ RETURNS: Rows = [
         return_product_total="156", return_discount_total="0", return_tax_total="8.58", refund_shipping_total="3",
         refund_before_inspection=False, was_processed=True),
     ret("R2", "open", "refund", "01-11 12:00", return_total="20", refund="20", customer="ann@example.com",
-        provider_order_id="P2", carrier="USPS", label_status="in_transit", destination_id="D1"),
+        provider_order_id="P2", carrier="USPS", label_status="in_transit", destination_id="D1", multi_currency=True),
     # store credit with a bonus: 50.00 issued for goods of 42.20, of which 42.20 were retained
     ret("R3", "closed", "credit", "02-01 00:00", return_total="42.20", return_credit_total="42.20", gift_card="50",
         handling_fee="2", provider_order_id="P3", carrier="USPS", label_status="delivered"),
     ret("R4", "cancelled", "refund", "01-10 10:00", return_total="30", refund="30", customer="bob@example.com",
-        provider_order_id="P4"),
+        provider_order_id="P4", multi_currency=True),
     ret("R5", "expired", "exchange", "01-20 08:00", return_total="25", return_credit_total="25", exchange_total="25",
         exchange_credit_total="25", customer="bob@example.com", provider_order_id="P4", carrier="FedEx", label_status="new"),
     # dearer exchange: Loop's exchange_credit_total may hold the upsell, the retained revenue must not
@@ -225,6 +225,44 @@ REFUNDS: Rows = [
     },
 ]
 
+# Details: R1 was paid back in two parts, one of which is there twice; R2 was ordered in euros; nothing was refunded for R3;
+# of R4, ordered in another currency too, they were not read; those of W4 have a refund in another currency.
+DETAILS: Rows = [
+    {"shop": "north", "return_id": "R1"},
+    {"shop": "north", "return_id": "R2", "presentment_currency": "EUR", "presentment_return_total": "18.50",
+     "presentment_refund": "18.50", "presentment_return_credit_total": "0", "presentment_gift_card": "0",
+     "presentment_exchange_total": "0", "presentment_handling_fee": "0"},
+    {"shop": "north", "return_id": "R3"},
+    {"shop": "west", "return_id": "W4"},
+]  # fmt: skip
+DETAIL_REFUNDS: Rows = [
+    {"shop": "north", "return_id": "R1", "refund_index": 0, "provider_refund_id": "S1", "gateway": "paypal",
+     "amount": "40", "currency": "USD"},
+    {"shop": "north", "return_id": "R1", "refund_index": 1, "provider_refund_id": "S1", "gateway": "paypal",
+     "amount": "40", "currency": "USD"},
+    {"shop": "north", "return_id": "R1", "refund_index": 2, "provider_refund_id": "S1", "gateway": "gift_card",
+     "amount": "20", "currency": "USD"},
+    {"shop": "west", "return_id": "W4", "refund_index": 0, "amount": "11", "currency": "EUR"},
+]  # fmt: skip
+
+# Happy Returns: units of R1 went on in two shipments, of the later of which the carrier tells no number.
+HAPPY: Rows = [
+    {"shop": "north", "loop_shipment_id": "7", "created_at": at("01-16 08:00")},
+    {"shop": "north", "loop_shipment_id": "8", "created_at": at("01-18 08:00")},
+    {"shop": "west", "loop_shipment_id": "8", "created_at": at("01-19 08:00")},
+]
+HAPPY_ITEMS: Rows = [
+    {"shop": shop, "loop_shipment_id": shipment, "item_index": place, "return_id": of, "shipping_box_barcode": box,
+     "carrier": carrier, "tracking_number": number}
+    for shop, shipment, place, of, box, carrier, number in (
+        ("north", "7", 0, "R1", "B1", "FedEx", "H7"),
+        ("north", "8", 0, "R1", "B2", "Freight", "N/A"),
+        ("north", "8", 1, "R1", "B2", "Freight", None),
+        ("north", "8", 2, "R4", "B2", "Freight", None),
+        ("west", "8", 0, "W1", "B3", "FedEx", "H8"),
+    )
+]  # fmt: skip
+
 NOTICES: Rows = [
     notice("L1", "01-01 11:30", tracking_number="T1", date_delivered=at("01-14 23:30"), closed_at=at("01-20 23:30"),
            service="Ground", destination_id="D1", destination_name="Main hall", restock_status="restocked"),
@@ -258,6 +296,10 @@ SHOP: dict[str, Rows] = {
     "return_labels": LABELS,
     "return_refunds": REFUNDS,
     "return_label_changes": LABEL_CHANGES,
+    "return_details": DETAILS,
+    "return_detail_refunds": DETAIL_REFUNDS,
+    "happy_returns_shipments": HAPPY,
+    "happy_returns_shipment_items": HAPPY_ITEMS,
     "advanced_shipping_notices": NOTICES,
     "_loop_sync_runs": RUNS,
 }

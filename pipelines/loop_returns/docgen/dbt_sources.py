@@ -15,7 +15,13 @@ from loop_returns.tables.catalog import TABLES
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS, STALE
 
-_LINES: Final = ("fct_return_lines", "fct_exchange_lines", "fct_return_shipments", "fct_expected_units")  # of returns
+_LINES: Final = (
+    "fct_return_lines",
+    "fct_exchange_lines",
+    "fct_return_shipments",
+    "fct_expected_units",
+    "fct_return_timeline",
+)
 
 
 def dbt_sources(*, dataset: str = "loop_returns") -> str:

@@ -1,4 +1,4 @@
--- One row per Shopify refund of a return: when it was made, and how that fits the return. The amount is known where the setting `refunds` names a table of them.
+-- One row per Shopify refund of a return: when it was made, and how that fits the return. The amount is known where the setting `refunds` names a table of them, or return details were read.
 -- grain: one row per refund that Loop lists for a return
 -- key: shop, return_id, refund_id
 -- answers: When did money go back, for which returns, and how long after they were submitted, delivered and closed?
@@ -10,6 +10,21 @@ with amounts as ( /* a refund may be paid in several transactions */
         sum(cast(a.amount as decimal(18, 4))) as amount
     from refunds as a
     group by cast(a.shop as varchar), cast(a.refund_id as varchar)
+),
+detailed as ( /* by return details: a refund may be paid in several parts, and the same part may be there twice */
+    select p.shop, p.return_id, p.provider_refund_id, case when count(p.amount) = count(*) then sum(p.amount) end as amount
+    from (
+        select distinct
+            f.shop,
+            f.return_id,
+            f.provider_refund_id,
+            f.gateway,
+            case when lower(trim(f.currency)) = lower(trim(r.currency)) then f.amount end as amount
+        from return_detail_refunds as f
+        join returns as r on r.shop = f.shop and r.id = f.return_id
+        where lower(trim(f.provider_refund_id)) not in ('', 'n/a')
+    ) as p
+    group by p.shop, p.return_id, p.provider_refund_id
 ),
 records as (
     select
@@ -55,7 +70,8 @@ select
     r.outcome, -- The outcome in Loop's words.
     r.currency, -- Currency of the amount.
     case when d.number = 1 then r.refund_chosen end as refund_chosen, -- The refund that was chosen, once for each return: on its first refund, null on the others.
-    case when d.record = 1 then a.amount end as refund_paid, -- What was paid; null where the setting `refunds` names no table, where the table lacks the refund, and where Loop recorded the same Shopify refund a second time.
+    case when d.record = 1 then coalesce(a.amount, e.amount) end as refund_paid, -- What was paid: by the table that the setting `refunds` names, else by the return's details; null where neither has the refund, and where Loop recorded the same Shopify refund a second time.
+    case when d.record <> 1 then null when a.amount is not null then 'refunds' when e.amount is not null then 'return_details' end as amount_source, -- Which of the two tells it: refunds (the setting's table) or return_details; null where neither does.
     r.submitted_at, -- When the return was submitted.
     r.delivered_at, -- When the first package arrived; null when that is not known.
     r.closed_at, -- When the return was closed; null when no notice tells.
@@ -65,3 +81,4 @@ select
 from dated as d
 join rpt_refund_reconciliation as r on r.shop = d.shop and r.return_id = d.return_id
 left join amounts as a on a.shop = d.shop and a.refund_id = d.provider_refund_id
+left join detailed as e on e.shop = d.shop and e.return_id = d.return_id and e.provider_refund_id = d.provider_refund_id

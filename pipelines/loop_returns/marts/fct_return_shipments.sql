@@ -1,4 +1,4 @@
--- One row per shipping label of a return, with its carrier, where it stands and when it arrived.
+-- One row per shipping label of a return, with its carrier, where it stands, when it arrived, and how Happy Returns sent the return on.
 -- grain: one row per label of a return
 -- key: shop, return_id, label_index
 -- answers: Which packages are on their way, and which labels were never used?
@@ -117,15 +117,41 @@ firsts as (
     from scans as s
     group by s.shop, s.return_id, s.label_index
 ),
+happy as ( /* shipments of Happy Returns that hold units of a return; the latest first */
+    select
+        i.shop,
+        i.return_id,
+        i.loop_shipment_id,
+        h.created_at,
+        max(case when lower(trim(i.carrier)) not in ('', 'n/a') then i.carrier end) as carrier,
+        max(case when lower(trim(i.tracking_number)) not in ('', 'n/a') then i.tracking_number end) as tracking_number,
+        max(case when lower(trim(i.shipping_box_barcode)) not in ('', 'n/a') then i.shipping_box_barcode end) as box_barcode,
+        count(*) over (partition by i.shop, i.return_id) as shipments,
+        row_number() over (
+            partition by i.shop, i.return_id
+            order by case when h.created_at is null then 1 else 0 end, h.created_at desc, i.loop_shipment_id desc
+        ) as place
+    from happy_returns_shipment_items as i
+    left join happy_returns_shipments as h on h.shop = i.shop and h.loop_shipment_id = i.loop_shipment_id
+    where i._deleted_at is null and h._deleted_at is null
+    group by i.shop, i.return_id, i.loop_shipment_id, h.created_at
+),
 joined as (
     select
         b.*,
+        h.shipments as happy_returns_shipments,
+        h.loop_shipment_id,
+        h.carrier as sent_on_carrier,
+        h.tracking_number as sent_on_tracking_number,
+        h.box_barcode,
+        h.created_at as sent_on_at,
         t.first_scanned_at,
         n.service,
         n.destination_name,
         coalesce(n.delivered_at, case when b.status = 'delivered' then b.updated_at end) as delivered_at
     from labels as b
     left join notices as n on n.shop = b.shop and n.return_id = b.return_id and n.label_index = b.label_index
+    left join happy as h on h.shop = b.shop and h.return_id = b.return_id and h.place = 1
     left join firsts as t on t.shop = b.shop and t.return_id = b.return_id and t.label_index = b.label_index
 )
 select
@@ -162,6 +188,13 @@ select
     f.currency, -- Currency of the return; the API does not say in which currency a label is priced.
     j.rate as label_rate, -- Price of the label as the API gives it; its unit is not documented.
     f.destination_id, -- Where the return goes.
-    j.destination_name -- Name of that place, by the shipping notice.
+    f.destination_key, -- Shop and that place in one column; joins dim_destinations.
+    j.destination_name, -- Name of that place, by the shipping notice.
+    coalesce(j.happy_returns_shipments, 0) as happy_returns_shipments, -- Shipments in which Happy Returns sent units of the return on to the merchant; they are of the return, so the same on each of its labels.
+    j.loop_shipment_id as happy_returns_shipment_id, -- Loop's id of the latest of them; null where there is none.
+    j.sent_on_carrier, -- Who carries that shipment.
+    j.sent_on_tracking_number, -- Its tracking number, which is no shopper's.
+    j.box_barcode, -- Barcode of the box in it that holds units of the return; one of several.
+    j.sent_on_at -- When Loop was told of that shipment.
 from joined as j
 join fct_returns as f on f.shop = j.shop and f.return_id = j.return_id

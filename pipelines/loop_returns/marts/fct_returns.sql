@@ -38,9 +38,39 @@ paid_back as (
     from return_refunds as f
     group by f.shop, f.return_id
 ),
+refund_parts as ( /* of return details; the same part may be there twice */
+    select distinct
+        f.shop,
+        f.return_id,
+        case when lower(trim(f.provider_refund_id)) not in ('', 'n/a') then f.provider_refund_id end as provider_refund_id,
+        case when lower(trim(f.provider_refund_id)) not in ('', 'n/a') then -1 else f.refund_index end as refund_index,
+        f.gateway,
+        f.amount,
+        lower(trim(f.currency)) as currency
+    from return_detail_refunds as f
+),
+refunds_paid as (
+    select
+        p.shop,
+        p.return_id,
+        case when count(p.amount) = count(*) and count(p.currency) = count(*) and min(p.currency) = max(p.currency) then sum(p.amount) end as amount,
+        max(p.currency) as currency
+    from refund_parts as p
+    group by p.shop, p.return_id
+),
 joined as (
     select
         r.*,
+        d.return_id is not null as calc_has_details,
+        refunds_paid.return_id is not null as calc_has_parts,
+        case when lower(trim(r.currency)) = refunds_paid.currency then refunds_paid.amount end as calc_paid,
+        case when lower(trim(d.presentment_currency)) not in ('', 'n/a') then d.presentment_currency end as calc_presented,
+        d.presentment_return_total as calc_return_total,
+        d.presentment_return_credit_total as calc_return_credit_total,
+        d.presentment_refund as calc_refund,
+        d.presentment_gift_card as calc_gift_card,
+        d.presentment_exchange_total as calc_exchange_total,
+        d.presentment_handling_fee as calc_handling_fee,
         lower(coalesce(r.outcome, '')) as calc_words,
         coalesce(lines.units, 0) as calc_units_returned,
         coalesce(swaps.units, 0) as calc_units_exchanged,
@@ -61,6 +91,8 @@ joined as (
     left join swaps on swaps.shop = r.shop and swaps.return_id = r.id
     left join notices on notices.shop = r.shop and notices.return_id = r.id
     left join labels on labels.shop = r.shop and labels.return_id = r.id
+    left join return_details as d on d.shop = r.shop and d.return_id = r.id
+    left join refunds_paid on refunds_paid.shop = r.shop and refunds_paid.return_id = r.id
     left join paid_back on paid_back.shop = r.shop and paid_back.return_id = r.id
     where r._deleted_at is null
 )
@@ -108,16 +140,25 @@ select
     least(coalesce(j.exchange_credit_total, 0), coalesce(j.return_credit_total, 0)) as retained_as_exchange, -- Of that, exchanges: the credit spent on them, at most what was retained.
     cast(round(cast(j.return_credit_total / nullif(j.return_total, 0) as decimal(28, 9)) + 0.000000001, 4) as decimal(18, 4)) as retained_ratio, -- Retained revenue by returned value; null when nothing of value was returned.
     j.refund as refunded, -- Refund that was chosen, whether it was paid or not.
-    case when j.calc_refunded_at is not null then j.refund else 0 end as refunded_evidenced, -- The same amount where a date of a refund exists (refunded_at), else 0; what was paid is not in the data.
+    case when j.calc_refunded_at is not null then j.refund else 0 end as refunded_evidenced, -- The same amount where a date of a refund exists (refunded_at), else 0; for what was paid see refunded_paid.
+    case when j.calc_has_parts then j.calc_paid when j.calc_has_details then 0 end as refunded_paid, -- What was paid back, by the return's details; null where they were not read, or an amount in them is missing or in another currency.
     j.refund_shipping_total as refunded_shipping, -- Shipping cost that was refunded.
     j.gift_card as store_credit, -- Store credit issued, bonus included.
     j.exchange_total as exchanged_value, -- Worth of the exchange items.
     j.upsell, -- Extra the shopper paid for dearer items.
     j.handling_fee, -- Fee the merchant kept.
+    case when j.multi_currency then j.calc_presented when not j.multi_currency and lower(trim(j.currency)) not in ('', 'n/a') then j.currency end as presentment_currency, -- Currency that the shopper saw, of the next six amounts: the shop's, or, for an order in another one, that of the return's details; null, as they are, where these were not read.
+    case when j.multi_currency then j.calc_return_total when not j.multi_currency then j.return_total end as presentment_returned_value, -- The same of the returned value.
+    case when j.multi_currency then j.calc_return_credit_total when not j.multi_currency then j.return_credit_total end as presentment_retained_revenue, -- Of the retained revenue.
+    case when j.multi_currency then j.calc_refund when not j.multi_currency then j.refund end as presentment_refunded, -- Of the refund that was chosen.
+    case when j.multi_currency then j.calc_gift_card when not j.multi_currency then j.gift_card end as presentment_store_credit, -- Of the store credit.
+    case when j.multi_currency then j.calc_exchange_total when not j.multi_currency then j.exchange_total end as presentment_exchanged_value, -- Of the exchange items.
+    case when j.multi_currency then j.calc_handling_fee when not j.multi_currency then j.handling_fee end as presentment_handling_fee, -- Of the handling fee.
     case when lower(trim(j.carrier)) not in ('', 'n/a') then j.carrier end as carrier, -- Carrier of the latest label.
     case when lower(trim(j.label_status)) not in ('', 'n/a') then lower(trim(j.label_status)) end as label_status, -- State of the latest label.
     j.calc_labels as labels, -- Labels the return has.
     case when lower(trim(j.destination_id)) not in ('', 'n/a') then j.destination_id end as destination_id, -- Where the goods go.
+    case when lower(trim(j.destination_id)) not in ('', 'n/a') then j.shop || ':' || j.destination_id end as destination_key, -- Shop and that place in one column; joins dim_destinations.
     j.refund_before_inspection, -- True when the refund went out before inspection.
     j.was_processed, -- True once Loop has processed the return.
     case when j.created_at >= j.calc_ordered_at then cast(round(cast(date_diff('second', j.calc_ordered_at at time zone 'UTC', j.created_at at time zone 'UTC') / 86400.0 as decimal(18, 9)) + 0.000000001, 2) as decimal(18, 2)) end as days_from_order, -- Days from order to return; null when no order date is known, or it is later than the return.

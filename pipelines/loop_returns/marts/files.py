@@ -15,7 +15,7 @@ from typing import Final
 
 from loop_returns.marts.outside import OUTSIDE
 
-VERSION: Final = 2  # of the marts: one more where a column, a key or a meaning changes or goes, not where one comes
+VERSION: Final = 3  # of the marts: one more where a column, a key or a meaning changes or goes, not where one comes
 
 _SOURCES: Final = re.compile(r"\b(?:from|join)\s+([a-z_]+)", re.IGNORECASE)
 _MOVES: Final = re.compile(rf"current_timestamp|_loop_sync_runs|(?:from|join) (?:{'|'.join(OUTSIDE)}|dim_\w+|rpt_\w+)\b")

@@ -1,4 +1,4 @@
--- Returns with a refund that was chosen or made, and whether the two fit together. Amounts paid are known where the setting `refunds` names a table of them.
+-- Returns with a refund that was chosen or made, and whether the two fit together. Amounts paid are known where the setting `refunds` names a table of them, or return details were read.
 -- grain: one row per return with a refund; cancelled and expired returns only where money went back
 -- key: shop, return_id
 -- answers: Which returns were closed and never paid, paid and never closed, or paid although nothing came back?
@@ -10,6 +10,21 @@ with amounts as ( /* a refund may be paid in several transactions */
         sum(cast(a.amount as decimal(18, 4))) as amount
     from refunds as a
     group by cast(a.shop as varchar), cast(a.refund_id as varchar)
+),
+detailed as ( /* by return details: a refund may be paid in several parts, and the same part may be there twice */
+    select p.shop, p.return_id, p.provider_refund_id, case when count(p.amount) = count(*) then sum(p.amount) end as amount
+    from (
+        select distinct
+            f.shop,
+            f.return_id,
+            f.provider_refund_id,
+            f.gateway,
+            case when lower(trim(f.currency)) = lower(trim(r.currency)) then f.amount end as amount
+        from return_detail_refunds as f
+        join returns as r on r.shop = f.shop and r.id = f.return_id
+        where lower(trim(f.provider_refund_id)) not in ('', 'n/a')
+    ) as p
+    group by p.shop, p.return_id, p.provider_refund_id
 ),
 records as (
     select
@@ -35,11 +50,13 @@ made as (
         b.shop,
         b.return_id,
         count(*) as refunds,
-        case when count(a.amount) = count(*) then sum(a.amount) end as paid,
+        case when count(coalesce(a.amount, e.amount)) = count(*) then sum(coalesce(a.amount, e.amount)) end as paid,
+        case when count(a.amount) = count(*) then 'refunds' when count(a.amount) = 0 then 'return_details' else 'both' end as amount_source,
         min(b.first_at) as first_at,
         max(b.last_at) as last_at
     from listed as b
     left join amounts as a on a.shop = b.shop and a.refund_id = b.provider_refund_id
+    left join detailed as e on e.shop = b.shop and e.return_id = b.return_id and e.provider_refund_id = b.provider_refund_id
     group by b.shop, b.return_id
 ),
 inspections as (
@@ -73,6 +90,7 @@ joined as (
         coalesce(r.refund_before_inspection, false) as before_inspection,
         coalesce(b.refunds, 0) as refunds,
         b.paid,
+        case when b.paid is not null then b.amount_source end as amount_source,
         coalesce(b.first_at, r.outcomes_processed_at_refund_processed) as first_at,
         coalesce(b.last_at, r.outcomes_processed_at_refund_processed) as last_at,
         b.refunds is not null or r.outcomes_processed_at_refund_processed is not null as is_paid,
@@ -111,7 +129,8 @@ select
     j.outcome, -- The outcome in Loop's words.
     j.currency, -- Currency of the amount.
     j.chosen as refund_chosen, -- The refund that was chosen, by the return.
-    j.paid as refund_paid, -- What was paid; null where the setting `refunds` names no table, or the table lacks a refund of the return.
+    j.paid as refund_paid, -- What was paid: each refund by the table that the setting `refunds` names, else by the return's details; null where neither has one of them.
+    j.amount_source, -- Which of the two tells it: refunds (the setting's table), return_details, or both; null where it is not known.
     j.paid - j.chosen as difference, -- Paid less chosen; null where that is not known.
     j.refunds, -- Shopify refunds of the return; two records of the same one count once.
     j.first_at as first_refund_at, -- When the first was made; where none is listed, when Loop processed the refund; null when neither is known.

@@ -33,7 +33,7 @@ from loop_returns.warehouse.reader import Reader, looking
 QUERIES: Final = (
     "daily", "durations", "reasons", "products", "names", "carriers", "shipping", "states", "coming", "waiting",
     "problems", "stock", "refunds", "retention", "month_ends", "rates", "group", "mismatches", "destinations",
-    "freshness", "runs",
+    "freshness", "resources", "runs",
 )  # fmt: skip
 SCALE: Final = 10_000  # decimals travel as whole ten-thousandths: a browser adds them up exactly to 900 billion
 _PLACE: Final = re.compile(r"\{(\w+)(?::([^}]+))?\}")

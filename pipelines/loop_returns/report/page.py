@@ -17,6 +17,7 @@ from loop_returns.errors import ConfigurationError, ExtraMissingError
 from loop_returns.report.data import SCALE, Data, product_names, read_data
 from loop_returns.report.packing import packed
 from loop_returns.settings import load
+from loop_returns.tables.resources import BY_NAME
 from loop_returns.tables.runs import STALE
 from loop_returns.warehouse.destination import Target
 from loop_returns.warehouse.dlt_internals import data_folder
@@ -93,6 +94,7 @@ def render(data: Data, *, shop: str | None = None) -> str:
         shop=data.shops[0] if len(data.shops) == 1 else shop if shop in data.shops else "",
         starts={text: max(data.first, data.last - timedelta(days=days - 1)) for text, days in _STARTS.items()},
         up_to=up_to,
+        scopes={name: one.scope for name, one in BY_NAME.items()},
         stale=up_to is None or data.made_at - up_to > STALE,
         embedded={"choices": choices, "scale": SCALE, "first": f"{max(data.first, data.since)}"}
         | (embedded(data) if filled else {}),
@@ -110,7 +112,7 @@ def embedded(data: Data) -> dict[str, Any]:
         for parameter in chart["params"]:
             parameter["bind"] = {"element": f"#{parameter['name']}", "event": "change"}
         charts[figure.__name__] = chart
-    tables = {name: packed(table) for name, table in data.tables.items() if name not in {"freshness", "runs"}}
+    tables = {name: packed(table) for name, table in data.tables.items() if name not in {"freshness", "resources", "runs"}}
     names: dict[str, dict[str, str]] = {}
     for (shop, product), title in product_names(data).items():
         names.setdefault(shop, {})[product] = title

@@ -109,10 +109,10 @@ def _details_form(body: dict[str, Any], refunded: tuple[int, ...]) -> dict[str, 
         "exchange_order_id": _number(exchanges[0].get("exchange_order_id")),
         "refunds": [
             {
-                "gateway": _GATEWAYS[refund["provider_refund_id"] % len(_GATEWAYS)],
+                "gateway": _GATEWAYS[int(refund["id"]) % len(_GATEWAYS)],
                 "amount": amount,
                 "currency": body["currency"],
-                "provider_refund_id": str(refund["provider_refund_id"]),
+                "provider_refund_id": None if (one := refund["provider_refund_id"]) is None else str(one),
             }
             for refund, amount in zip(refunds, amounts, strict=True)
         ],

@@ -15,6 +15,7 @@ months    stays in a state, and how the shop stood at a month's end
 observed  reads a sandbox over HTTP, run by run, as the history of states is made
 oddities  what can be odd about a return
 odd_shop  two random shops in which nothing is tidy, synced while they live on
+others    what else Loop tells of a shop, and what marts make of it
 parsed    returns and notices as Python values
 parcels   labels, carriers, what shipping costs
 paid      refunds, and whether they fit what was chosen

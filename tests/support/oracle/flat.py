@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from tests.support.mirror import text
+from tests.support.oracle.others import RESOURCES, Others
 from tests.support.oracle.parsed import Notice, Return
 from tests.support.oracle.shops import Change, Group, Shop
 
@@ -52,6 +53,8 @@ def group(tables: Mapping[str, Sequence[Row]], beside: Mapping[str, str]) -> Gro
         reports |= {(row["from_status"], row["from_updated_at"]), (row["to_status"], row["updated_at"])}
     for row in tables.get("_loop_sync_runs", ()):
         shops[row["shop"]].runs.append(_run(row))
+    for shop in shops.values():
+        shop.others = _others(tables, shop.name)
     orders, refunds, rates = (_rows(beside.get(name)) for name in ("orders", "refunds", "rates"))
     for row in orders:
         row |= {name: text(row[name]) for name in ("order_id", "order_line_id", "product_id", "variant_id")}
@@ -59,6 +62,48 @@ def group(tables: Mapping[str, Sequence[Row]], beside: Mapping[str, str]) -> Gro
     for row in refunds:
         amounts[row["shop"], row["refund_id"]] += row["amount"]
     return Group(list(shops.values()), orders, dict(amounts), rates, 1, datetime.now(UTC))
+
+
+def _others(tables: Mapping[str, Sequence[Row]], shop: str) -> Others:
+    """What else the tables have of a shop."""
+
+    def of(table: str) -> list[Row]:
+        return [_plain(row) for row in tables.get(table, ()) if row["shop"] == shop]
+
+    notes: dict[str, list[Row]] = defaultdict(list)
+    for row in of("return_notes"):
+        notes[row["return_id"]].append(row | {"id": row["note_id"]})
+    refunds: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(of("return_detail_refunds"), key=lambda row: row["refund_index"]):
+        refunds[row["return_id"]].append({"gateway": None, "provider_refund_id": None, **row})
+    shown = "presentment_"
+    details = {
+        row["return_id"]: (
+            {"refunds": refunds[row["return_id"]]},
+            {name.removeprefix(shown): value for name, value in row.items() if name.startswith(shown)},
+        )
+        for row in of("return_details")
+    }
+    places = [
+        row
+        | {"address": {name.removeprefix("address_"): value for name, value in row.items() if name.startswith("address_")}}
+        for row in of("destinations")
+    ]
+    items = of("happy_returns_shipment_items")
+    shipments = of("happy_returns_shipments")
+    return Others(
+        [row for row in places if row.get("_deleted_at") is None],
+        [row for row in places if row.get("_deleted_at") is not None],
+        notes,
+        details,
+        of("label_requests"),
+        [(row, [one for one in items if one["loop_shipment_id"] == row["loop_shipment_id"]]) for row in shipments],
+        {name: len(of(table)) for name, table in RESOURCES.items()},
+    )
+
+
+def _plain(row: Row) -> Row:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
 
 
 def _nested(row: Row) -> Row:
@@ -79,8 +124,9 @@ def _nested(row: Row) -> Row:
 
 def _run(row: Row) -> Any:
     names = ("command", "started_at", "finished_at", "outcome", "exit_code", "error_message", "synced_up_to",
-             "notices_up_to", "cursor_after")  # fmt: skip
+             "notices_up_to", "cursor_after", "rows_new")  # fmt: skip
     run = SimpleNamespace(**{name: row.get(name) for name in names})
+    run.notices = json.loads(row.get("notices") or "[]")
     if run.synced_up_to is not None and run.synced_up_to.year > NEVER:
         run.synced_up_to = None
     return run

@@ -8,6 +8,7 @@ from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING
 
+from tests.support.oracle import others
 from tests.support.oracle.links import closed_at, delivered_at, ordered_at
 from tests.support.oracle.parsed import ZERO, add, day_of, days_between, known, lower, or_none, rounded
 
@@ -118,6 +119,8 @@ def _return(shop: Shop, ret: Return) -> Row:
         "units_returned": len(ret.lines),
         "units_exchanged": len(ret.swaps),
         **_amounts(ret),
+        "refunded_paid": others.paid_back(shop, ret),
+        **others.presented(shop, ret),
         "carrier": ret.word("carrier"),
         "label_status": lower(ret.raw.get("label_status")),
         "labels": len(ret.labels),

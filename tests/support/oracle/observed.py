@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from tests.support.mirror import moment
+from tests.support.oracle.others import Others
 from tests.support.oracle.parsed import Notice, Return, Row, lower
 from tests.support.oracle.shops import Change, Key, Report, Shop
 
@@ -36,9 +37,10 @@ class Observer:
     changes: list[Change] = field(default_factory=list)
     runs: list[Any] = field(default_factory=list)
     reports: dict[Key, set[Report]] = field(default_factory=lambda: defaultdict(set))
+    others: Others = field(default_factory=Others)
 
-    def look(self, run: Any) -> None:
-        """Looks at the shop as it is while the run has just been done."""
+    def look(self, run: Any, *, closely: bool = False) -> None:
+        """Looks at the shop as it is while the run has just been done; `closely` also at each return by itself."""
         now, client = self.driver.shop.now, self._client()
         found = {str(body["id"]): body for body in self._returns(client, now)}
         for one, body in found.items():
@@ -53,6 +55,9 @@ class Observer:
             self._report("returns", one, "", body)
         for row in self.notices:
             self._report("advanced_shipping_notices", str(row["id"]), str(row["return_line_item_id"]), row)
+        self.others.look(client)
+        if closely:
+            self.others.look_closely(client, list(found))
         self.runs.append(run)
 
     def shop(self) -> Shop:
@@ -66,6 +71,7 @@ class Observer:
             self.runs,
             ZoneInfo(self.driver.settings["timezone"]),
             self.reports,
+            self.others,
         )
 
     def _report(self, table: str, one: str, unit: str, row: Row) -> None:

@@ -96,7 +96,8 @@ def _grow(life: Life, rng: random.Random, end: datetime, marts: str) -> None:
     beside.write(life.drivers[0], life.beside)
     for driver, seen in zip(life.drivers, life.seen, strict=True):
         is_last = driver is life.drivers[-1]
-        seen.look(driver.sync(**(MARTS | {"marts": marts} if is_last else {})))
+        more = {"extra_resources": "return_notes,return_details"} | (MARTS | {"marts": marts} if is_last else {})
+        seen.look(driver.sync(**more), closely=True)
 
 
 def _go_on(shop: Shop, rng: random.Random) -> None:
@@ -108,6 +109,7 @@ def _go_on(shop: Shop, rng: random.Random) -> None:
     shop.remove_line_items(some // 4)
     shop.submit_again(4)
     shop.grow_odd()
+    shop.live_elsewhere(6)
     for number in rng.sample(shop.ids(), some // 2):  # some are opened again
         shop.move_state(number, rng.choice(("open", "review", "closed")))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.oracle.links import closed_at, delivered_at
 from tests.support.oracle.money import refunded_at
+from tests.support.oracle.others import paid_by_details
 from tests.support.oracle.parsed import add, day_of, days_between, known, lower
 
 if TYPE_CHECKING:
@@ -31,14 +32,23 @@ def different(ret: Return) -> list[Refund]:
     return list(kept.values())
 
 
-def paid_for(group: Group, shop: Shop, refund: Refund) -> Decimal | None:
-    return None if refund.provider_id is None else group.refunds.get((shop.name, refund.provider_id))
+def paid_for(group: Group, shop: Shop, ret: Return, refund: Refund) -> tuple[Decimal | None, str | None]:
+    """The amount and what tells it: the table that a setting names, else the return's details."""
+    if refund.provider_id is None:
+        return None, None
+    if (amount := group.refunds.get((shop.name, refund.provider_id))) is not None:
+        return amount, "refunds"
+    amount = paid_by_details(shop, ret, refund)
+    return amount, None if amount is None else "return_details"
 
 
-def paid(group: Group, shop: Shop, ret: Return) -> Decimal | None:
-    """What was paid; None where the amount of a refund is not known, and where there is no refund."""
-    amounts = [paid_for(group, shop, one) for one in different(ret)]
-    return add(amounts) if amounts and None not in amounts else None
+def paid(group: Group, shop: Shop, ret: Return) -> tuple[Decimal | None, str | None]:
+    """What was paid, and what tells it; None where the amount of a refund is not known, and where there is no refund."""
+    found = [paid_for(group, shop, ret, one) for one in different(ret)]
+    sources = {source for _, source in found}
+    if not found or None in sources:
+        return None, None
+    return add(amount for amount, _ in found), "both" if len(sources) > 1 else found[0][1]
 
 
 def fct_refunds(shop: Shop, group: Group) -> list[Row]:
@@ -63,7 +73,7 @@ def fct_refunds(shop: Shop, group: Group) -> list[Row]:
                     "outcome": ret.outcome,
                     "currency": ret.currency,
                     "refund_chosen": ret.amount("refund") if number == 1 else None,
-                    "refund_paid": paid_for(group, shop, refund) if refund in firsts else None,
+                    **_paid(paid_for(group, shop, ret, refund) if refund in firsts else (None, None)),
                     "submitted_at": ret.submitted,
                     "delivered_at": delivered_at(ret),
                     "closed_at": closed_at(ret),
@@ -75,9 +85,13 @@ def fct_refunds(shop: Shop, group: Group) -> list[Row]:
     return rows
 
 
+def _paid(found: tuple[Decimal | None, str | None]) -> Row:
+    return dict(zip(("refund_paid", "amount_source"), found, strict=True))
+
+
 def status(shop: Shop, group: Group, ret: Return) -> str:
     """The first that fits, in the order of the column's meaning."""
-    chosen, amount, at, count = ret.amount("refund"), paid(group, shop, ret), refunded_at(ret), len(different(ret))
+    chosen, (amount, _), at, count = ret.amount("refund"), paid(group, shop, ret), refunded_at(ret), len(different(ret))
     if at is None:
         is_late = ret.state == "closed" and (closed_at(ret) or ret.updated) < shop.read_up_to - GRACE
         return "closed without pay" if is_late else "waiting"
@@ -110,7 +124,7 @@ def rpt_refund_reconciliation(shop: Shop, group: Group) -> list[Row]:
             continue
         listed = known(one.at for one in ret.refunds)
         first = min(listed, default=ret.processed.get("refund_processed"))
-        amount = paid(group, shop, ret)
+        amount, source = paid(group, shop, ret)
         rows.append(
             {
                 "shop": shop.name,
@@ -122,7 +136,7 @@ def rpt_refund_reconciliation(shop: Shop, group: Group) -> list[Row]:
                 "outcome": ret.outcome,
                 "currency": ret.currency,
                 "refund_chosen": chosen,
-                "refund_paid": amount,
+                **_paid((amount, source)),
                 "difference": None if amount is None else amount - chosen,
                 "refunds": len(different(ret)),
                 "first_refund_at": first,

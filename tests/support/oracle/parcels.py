@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from tests.support.oracle import others
 from tests.support.oracle.items import AnyOf
 from tests.support.oracle.links import ordered_at
 from tests.support.oracle.money import mean, middle, ratio, total
@@ -87,6 +88,7 @@ def _shipment(shop: Shop, ret: Return, label: Label) -> Row:
         "label_rate": label.rate,
         "destination_id": ret.word("destination_id"),
         "destination_name": _one(one.word("destination_name") for one in told),
+        **others.happy_returns(shop, ret),
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from tests.support.oracle.others import Others
 from tests.support.oracle.parsed import known
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Shop:
     runs: Sequence[Any]  # what the commands answered, oldest first
     zone: tzinfo = UTC  # in which its days begin
     reports: Mapping[Key, set[Report]] = field(default_factory=dict)  # of carriers, as far as runs saw
+    others: Others = field(default_factory=Others)
 
     @property
     def counted(self) -> list[Return]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support.oracle import arrivals, exchanges, items, links, money, months, paid, parcels, rates
+from tests.support.oracle import arrivals, exchanges, items, links, money, months, others, paid, parcels, rates
 from tests.support.oracle.parsed import known
 from tests.support.oracle.shops import DONE
 
@@ -19,6 +19,7 @@ BY_SHOP = (
     items.dim_products, items.dim_customers,
     exchanges.fct_exchange_lines, exchanges.fct_exchange_chains, exchanges.rpt_exchange_retention,
     parcels.fct_return_shipments, parcels.rpt_carrier_performance, arrivals.fct_expected_units,
+    others.dim_destinations, others.fct_return_timeline, others.rpt_sync_resources,
     months.fct_return_states, months.rpt_return_states, months.rpt_month_end,
 )  # fmt: skip
 BY_GROUP = (
