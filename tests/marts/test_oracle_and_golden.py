@@ -9,8 +9,8 @@ import pytest
 from loop_returns import marts
 from tests.support.golden_answers import ANSWERED, ANSWERS, BY_RULE, OTHERS, OUTSIDE
 from tests.support.golden_shop import SHOP, golden, written
+from tests.support.oracle.compared import AnyOf
 from tests.support.oracle.flat import group
-from tests.support.oracle.items import AnyOf
 from tests.support.oracle.whole import everything
 
 if TYPE_CHECKING:

@@ -63,7 +63,7 @@ joined as (
         r.*,
         d.return_id is not null as calc_has_details,
         refunds_paid.return_id is not null as calc_has_parts,
-        case when lower(trim(r.currency)) = refunds_paid.currency then refunds_paid.amount end as calc_paid,
+        case when lower(trim(r.currency)) = refunds_paid.currency and refunds_paid.currency not in ('', 'n/a') then refunds_paid.amount end as calc_paid,
         case when lower(trim(d.presentment_currency)) not in ('', 'n/a') then d.presentment_currency end as calc_presented,
         d.presentment_return_total as calc_return_total,
         d.presentment_return_credit_total as calc_return_credit_total,

@@ -19,7 +19,7 @@ detailed as ( /* by return details: a refund may be paid in several parts, and t
             f.return_id,
             f.provider_refund_id,
             f.gateway,
-            case when lower(trim(f.currency)) = lower(trim(r.currency)) then f.amount end as amount
+            case when lower(trim(f.currency)) = lower(trim(r.currency)) and lower(trim(f.currency)) not in ('', 'n/a') then f.amount end as amount
         from return_detail_refunds as f
         join returns as r on r.shop = f.shop and r.id = f.return_id
         where lower(trim(f.provider_refund_id)) not in ('', 'n/a')

@@ -109,12 +109,13 @@ def _details_form(body: dict[str, Any], refunded: tuple[int, ...]) -> dict[str, 
         "exchange_order_id": _number(exchanges[0].get("exchange_order_id")),
         "refunds": [
             {
-                "gateway": _GATEWAYS[int(refund["id"]) % len(_GATEWAYS)],
+                "gateway": _GATEWAYS[(shopify if isinstance(shopify, int) else int(refund["id"])) % len(_GATEWAYS)],
                 "amount": amount,
                 "currency": body["currency"],
-                "provider_refund_id": None if (one := refund["provider_refund_id"]) is None else str(one),
+                "provider_refund_id": None if shopify is None else str(shopify),
             }
             for refund, amount in zip(refunds, amounts, strict=True)
+            for shopify in [refund["provider_refund_id"]]
         ],
         "line_items": [_line(row) for row in body["line_items"]],
         "labels": [row | {"updated_at": _zone_less(row["updated_at"])} for row in body["labels"]],

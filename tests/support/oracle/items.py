@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from tests.support.oracle.compared import AnyOf
 from tests.support.oracle.links import of_unit, ordered_at
 from tests.support.oracle.money import mean, ratio, refunded_at
 from tests.support.oracle.parsed import ZERO, add, day_of, days_between, known, month_of, or_none
@@ -126,22 +127,6 @@ def _product(rows: list[Pair], zone: tzinfo) -> Row:
         "first_returned": day_of(min(ret.submitted for ret, _ in rows), zone),
         "last_returned": day_of(latest, zone),
     }
-
-
-class AnyOf:
-    """One of several, which no document tells apart."""
-
-    def __init__(self, values: set[Any]) -> None:
-        self.values = values
-
-    def __eq__(self, other: object) -> bool:
-        return other in self.values
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
-        return f"one of {sorted(self.values, key=str)}"
 
 
 def rpt_return_reasons(shop: Shop) -> list[Row]:

@@ -91,6 +91,8 @@ def _grow(life: Life, rng: random.Random, end: datetime, marts: str) -> None:
         _go_on(driver.shop, rng)
         _borrow_units(driver.shop, rng)
         _odd_notices(driver.shop, rng, own_ids=seen.name == "south")
+        if seen.name == "south":
+            driver.shop.remove_destination(12346)  # which returns still name
         driver.shop.now = max(end, driver.shop.now + timedelta(seconds=1))
     life.beside = beside.of([(seen.name, driver.shop) for driver, seen in zip(life.drivers, life.seen, strict=True)], rng)
     beside.write(life.drivers[0], life.beside)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.support.mirror import moment, money, text
-from tests.support.oracle.items import AnyOf
+from tests.support.oracle.compared import AnyOf
 from tests.support.oracle.parsed import add, day_of, known, lower, word
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def parts(shop: Shop, ret: Return) -> set[tuple[Any, ...]] | None:
 
 def _sum(ret: Return, of: set[tuple[Any, ...]]) -> Decimal | None:
     """The amounts, where all are known and in the return's currency."""
-    return add(one[2] for one in of) if all(one[2] is not None and one[3] == lower(ret.currency) for one in of) else None
+    same = not of or (ret.currency is not None and all(currency == lower(ret.currency) for *_, currency in of))
+    return add(one[2] for one in of) if same and None not in {one[2] for one in of} else None
 
 
 def paid_back(shop: Shop, ret: Return) -> Decimal | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.support.oracle import others
-from tests.support.oracle.items import AnyOf
+from tests.support.oracle.compared import AnyOf
 from tests.support.oracle.links import ordered_at
 from tests.support.oracle.money import mean, middle, ratio, total
 from tests.support.oracle.parsed import add, day_of, days_between, known, lower, month_of, or_none, rounded, stage_of
