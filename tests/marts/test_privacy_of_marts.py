@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 KEY = "0123456789abcdef0123456789abcdef"
 PERSONAL = {"customer", "customer_key", "tracking_number", "comment_text"}
 BY_SHOPPER = {"rpt_customer_returns", "dim_customers"}  # has no rows without shoppers
-RUNS = {"rpt_sync_freshness"}  # tells when a run was
+RUNS = {"rpt_sync_freshness", "rpt_sync_resources"}  # tell when a run was
 COMMENTS = "comments"  # how many units have one: nobody knows without them
 
 
 @pytest.fixture
 def shop() -> Shop:
-    made = Shop.generate(seed=11, returns=80, days=90, now=NOW)
-    made.live(60)
+    made = Shop.generate(seed=11, returns=40, days=90, now=NOW)
+    made.live(30)
     return made
 
 
 def test_same_under_every_policy(drive: Callable[..., Driver], shop: Shop, tmp_path: Path):
     """Every mart has the same rows as with everything kept, but for what is personal; shipments have dates."""
-    settings = {"marts": "views", "pii_key": KEY}
-    kept = drive(shop, settings=settings)
+    settings = {"marts": "views", "pii_key": KEY, "extra_resources": "return_notes,return_details"}
+    kept = drive(shop, settings=settings, others=True)
     kept.sync()
     assert kept.count("fct_return_shipments", "delivered_at IS NOT NULL AND service IS NOT NULL") > 0
     shipments_are_those_of_their_tracking_numbers(kept)
     for policy in ("hash", "drop"):
         (tmp_path / policy).mkdir()
-        other = drive(shop, settings=settings, folder=tmp_path / policy)
+        other = drive(shop, settings=settings, others=True, folder=tmp_path / policy)
         other.sync(pii=policy)
         for mart in marts.all_marts():
             if mart.name in RUNS or (mart.name in BY_SHOPPER and policy == "drop"):

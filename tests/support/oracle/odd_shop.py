@@ -56,7 +56,9 @@ def live(seed: int, folder: Path, *, returns: int, address: str | None = None, m
                 currency=currency, notice_ids=ids,
             )  # fmt: skip
             more = {"address": address, "dataset": f"odd_{seed}_{marts}"} if address else {}
-            driver = Driver(shop, folder, settings={"shop": name, "timezone": zone}, allow_deletions=True, **more).start()
+            driver = Driver(
+                shop, folder, settings={"shop": name, "timezone": zone}, allow_deletions=True, others=True, **more
+            ).start()
             life.drivers.append(driver)
             life.seen.append(Observer(driver, name))
         _grow(life, rng, end, marts)
