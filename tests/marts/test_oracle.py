@@ -127,7 +127,7 @@ MUTANTS = [
     ("dim_destinations", "d._deleted_at is null", "true"),
     ("fct_refunds", "coalesce(a.amount, e.amount)", "coalesce(e.amount, a.amount)"),
     ("fct_returns", "then j.calc_refund when", "then j.refund when"),
-    ("fct_return_shipments", "h.created_at desc, i.loop", "h.created_at, i.loop"),
+    ("fct_return_shipments", "and h.return_id = b.return_id and h.place = 1", "and h.place = 1"),
     ("fct_return_timeline", "select distinct h.shop", "select h.shop"),
     ("fct_return_timeline", "min(b.occurred_at)", "max(b.occurred_at)"),
     ("fct_refunds", "coalesce(b.provider_created_at, b.created_at)", "coalesce(b.created_at, b.provider_created_at)"),
