@@ -60,17 +60,21 @@ def statements() -> tuple[str, ...]:
     def among(self: Reader, column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
         return f"{column} IN ({', '.join(['%s'] * len(values))})", list(values)  # as everywhere else
 
-    def of_the_report(self: Any, sql: str) -> Any:
+    def of_the_report(self: Any, name: str) -> str:
+        sql = written(self, name)
         seen[sql] = None
-        return fetched(self, sql)
+        return sql
 
-    fetched = data._Asked._fetched_from_duckdb  # which asks a connection of DuckDB itself
+    written = data._Asked._sql  # which goes to a connection of DuckDB itself
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
         patch.setattr(module, "translated", note)
-        patch.setattr(data._Asked, "_fetched_from_duckdb", of_the_report)
+        patch.setattr(data._Asked, "_sql", of_the_report)
+        patch.setattr(data, "worked_out", lambda *_: {})  # elsewhere the queries read the marts themselves
         patch.setattr(Reader, "among", among)
         patch.setattr(Target, "excludes_other_machines", False)  # so that the ledger is asked for runs that overlapped
-        driver = Driver(Shop.generate(seed=5, returns=30, days=60, now=NOW), Path(folder)).start()
+        shop = Shop.generate(seed=5, returns=30, days=200, now=NOW)
+        named = {"extra_resources": "return_notes, return_details"}
+        driver = Driver(shop, Path(folder), settings=named, others=True).start()
         try:
             with driver._at_its_time():
                 _life(driver)

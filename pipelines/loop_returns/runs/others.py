@@ -62,8 +62,8 @@ class Others:
         self, session: Session, compare: Compare, *, start: datetime | None = None, end: datetime | None = None
     ) -> None:
         self.session, self.compare, self._is_sync = session, compare, start is None
-        end = end or session.clock.latest
-        self.tasks = due_tasks(session.settings, session.options, session.state, end, start=start)
+        self._end = end or session.clock.latest
+        self.tasks = due_tasks(session.settings, session.options, session.state, self._end, start=start)
         self._seen: dict[str, list[pa.Table]] = {task.resource.name: [] for task in self.tasks}
         self._totals: dict[str, set[int | None]] = {}
 
@@ -82,17 +82,18 @@ class Others:
         Raises the failure of a resource that `--only` names.
         """
         session = self.session
-        read = {task.resource.name: task.resource for task in self.tasks if task.resource.name not in session.api.failed}
-        for one in read.values():
+        asked = {task.resource.name: task.resource for task in self.tasks}
+        done = [one for name, one in asked.items() if name not in session.api.failed]
+        for one in done:
             if one.reads is Reads.SNAPSHOT and not self._is_whole(one):
                 continue
             if one.reads is Reads.SNAPSHOT:
                 self._mark_missing(one)
             elif one.still and self._is_sync:
                 self._read_again(one)
-            if self._is_sync or one.reads is Reads.SNAPSHOT:
-                now = session.clock.latest
-                session.state = replace(session.state, resources={**session.state.resources, one.name: now})
+            if self._is_sync:
+                read = min(self._end, session.clock.latest)
+                session.state = replace(session.state, resources={**session.state.resources, one.name: read})
         self._read_parents()
         self._say_failures()
 

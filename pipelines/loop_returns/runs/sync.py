@@ -36,7 +36,7 @@ def sync(settings: Settings | None = None, options: Options | None = None, *, pr
         run, clock = session.run, session.clock
         run.cursor_before = run.cursor_after = session.state.cursor
         compare, returns = Comparison(session), NO_RETURNS
-        others = Others(session, compare)
+        others = Others(session, compare, end=clock.stopped(session.options.until).latest)
         if session.options.wants("returns"):
             returns = sync_plan(session.settings, session.state, clock.stopped(session.options.until))
             if starts_earlier(session.settings, session.state):
@@ -70,5 +70,5 @@ def plan(settings: Settings, options: Options) -> list[PlannedRequest]:
         plans.append(sync_plan(settings, state, stopped))
     if options.wants("advanced_shipping_notices"):
         plans.append(notices_plan(settings, *horizon(settings, state, clock), due=state.days_due))
-    others = due_tasks(settings, options, state, clock.latest)
+    others = due_tasks(settings, options, state, stopped.latest)
     return [*(request for one in plans for request in requests_of(one, settings)), *map(request_of, others)]
