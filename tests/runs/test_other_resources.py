@@ -187,6 +187,14 @@ def test_old_label_requests_that_are_still_issued(mirror: Callable[..., Driver])
     assert driver.query("SELECT count(*) FROM label_requests WHERE status = 'issued'") == [(0,)]
 
 
+def test_pages_that_are_shorter_than_asked_for(mirror: Callable[..., Driver]):
+    """A server that gives no more than its default of 50 label requests a page loses none of them."""
+    driver = mirror(70, quirks=Quirks(label_page=50))
+    driver.shop.add_label_requests(70)
+    driver.sync(only="label_requests")
+    assert not differences(driver, ("label_requests", "label_request_products"))
+
+
 def test_items_that_are_added_without_a_word(mirror: Callable[..., Driver]):
     """A shipment whose `updated_at` did not move is read again when it counts more items; the others are left alone."""
     driver = mirror()

@@ -38,6 +38,9 @@ DATE_FORMAT: Final = "%Y-%m-%d"
 """The shipping notices' only safe form: a date that can't be read there silently becomes 1970-01-01 (client
 w6w)."""
 
+SHORTEST_PAGE: Final = 50
+"""A page of label requests with fewer rows is the last one: it is the documented default of `limit`, whose cap may move."""
+
 USUAL_EXPONENT: Final = 2
 EXPONENTS: Final = {  # ISO 4217: digits behind the point of an amount, where they are not two
     **dict.fromkeys(

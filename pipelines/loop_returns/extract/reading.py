@@ -77,19 +77,23 @@ class Reading:
 
     def __post_init__(self) -> None:
         self._days = DaysRead(dict.fromkeys(self.state.days_due, 0.0))
-        before = len(self.returns.windows) + len(self.notices.windows)
-        others = [replace(task, root=before + n) for n, task in enumerate(self.others)]
+        others = [replace(task, root=self.windows + n) for n, task in enumerate(self.others)]
         self._events = self.api.read([*self.returns.tasks(), *self.notices.tasks(len(self.returns.windows)), *others])
 
     def close(self) -> None:
         """Ends the reading, wherever it is."""
         self._events.close()
 
+    @property
+    def windows(self) -> int:
+        """How many windows of time there are; positions from there on are those of other resources."""
+        return len(self.returns.windows) + len(self.notices.windows)
+
     def label(self, root: int) -> str:
         """The name for people of the window at that position."""
-        returns, notices = len(self.returns.windows), len(self.notices.windows)
-        if root >= returns + notices:
-            return self.others[root - returns - notices].resource.name.replace("_", " ")
+        returns = len(self.returns.windows)
+        if root >= self.windows:
+            return self.others[root - self.windows].resource.name.replace("_", " ")
         return self.returns.label(root) if root < returns else self.notices.label(root - returns)
 
     def advance(self) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from loop_returns.api.client import LoopClient
 from loop_returns.api.decode import decode_json
-from loop_returns.api.facts import TIME_FORMAT
+from loop_returns.api.facts import SHORTEST_PAGE, TIME_FORMAT
 from loop_returns.api.response import RawResponse, parse_response
 from loop_returns.api.windows import SECOND, Window, parts
 from loop_returns.settings import Settings
@@ -32,6 +32,7 @@ class ResourceTask:
         window: the stretch of time, for a range.
         params: of the query, without those of time and page.
         page: which one, from 1.
+        offset: rows before the page, where pages are asked for so.
         parent: whose rows they are; or the one row that is asked for.
         updated_at: the parent's, as the warehouse has it.
     """
@@ -42,6 +43,7 @@ class ResourceTask:
     window: Window | None = None
     params: Params = field(default_factory=dict)
     page: int = 1
+    offset: int = 0
     parent: str | None = None
     updated_at: datetime | None = None
 
@@ -68,7 +70,7 @@ class ResourceTask:
         if self.resource.paging is Paging.PAGES and self.page > 1:
             params["page"] = self.page
         if self.resource.paging is Paging.OFFSET:
-            params |= {"limit": self.resource.limit, "offset": (self.page - 1) * self.resource.limit}
+            params |= {"limit": self.resource.limit, "offset": self.offset}
         return params
 
     @property
@@ -122,7 +124,7 @@ def _listed(task: ResourceTask, response: RawResponse) -> Listed:
         )
     rows = resource.rows(response)
     if resource.paging is Paging.OFFSET:
-        return Listed(rows, more=len(rows) >= resource.limit)
+        return Listed(rows, more=len(rows) >= min(resource.limit, SHORTEST_PAGE))  # a lower cap than the limit may hold
     body = decode_json(response.body) if resource.paging is Paging.PAGES else None
     if not isinstance(body, dict):
         return Listed(rows)

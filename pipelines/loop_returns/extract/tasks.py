@@ -121,7 +121,8 @@ def following(task: Task, page: ShapedPage, *, workers: int) -> list[Task]:
     `workers` is how many requests are made side by side: a dense window is cut into as many parts after its first page.
     """
     if isinstance(task, ResourceTask):
-        return [replace(task, page=task.page + 1)] if page.more else []
+        read = page.rows(task.resource.table.name)
+        return [replace(task, page=task.page + 1, offset=task.offset + read)] if page.more else []
     if isinstance(task, NoticesTask):
         return _onward(task, page.rows(ASN.name))
     return _next_pages(task, page, page.cursor, workers=workers) if task.paginated and page.cursor else []

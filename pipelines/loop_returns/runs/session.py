@@ -204,7 +204,7 @@ class Session:
 
     def _note(self, event: Event, reading: Reading) -> None:
         if isinstance(event, WindowDone):
-            self.run.windows += 1
+            self.run.windows += event.root < reading.windows
             self.progress.window_done(reading.label(event.root))
         elif isinstance(event, Answered):
             rows, is_list = event.page.rows(listed(event.task)), isinstance(event.task, ListTask)

@@ -93,6 +93,7 @@ class Quirks:
     # one is made, and one that was issued is fulfilled.
     page_shift: PageShift = "none"
     list_page: int = 15
+    label_page: int = 250  # label requests on a page at most, whatever `limit` says
     shipment_page: int = 200
     shipment_filter: Literal["created_at", "updated_at"] = "created_at"  # what their `from` and `to` mean
 

@@ -44,6 +44,7 @@ def label_request_page(shop: ShopRecords, params: Mapping[str, str], *, quirks: 
     size, skip = _whole_number(params, "limit", _LABEL_PAGE), _whole_number(params, "offset", 0)
     if not 1 <= size <= _LABEL_PAGE_MAX:
         raise InvalidParameterError("limit", f"The limit must be between 1 and {_LABEL_PAGE_MAX}.")
+    size = min(size, quirks.label_page)
     if params.get("status", "issued") not in _LABEL_STATUSES:
         raise InvalidParameterError("status", "The selected status is invalid.")
     with shop.lock:
