@@ -129,7 +129,7 @@ MUTANTS = [
     ("fct_returns", "then j.calc_refund when", "then j.refund when"),
     ("fct_return_shipments", "and h.return_id = b.return_id and h.place = 1", "and h.place = 1"),
     ("fct_return_timeline", "select distinct h.shop", "select h.shop"),
-    ("fct_return_timeline", "min(b.occurred_at)", "max(b.occurred_at)"),
+    ("fct_return_timeline", "min(p.source)", "max(p.source)"),
     ("fct_refunds", "coalesce(b.provider_created_at, b.created_at)", "coalesce(b.created_at, b.provider_created_at)"),
     ("fct_return_shipments", "lower(trim(c.from_status))", "lower(trim(c.to_status))"),
     ("fct_return_shipments", "r.source = 'returns' and", ""),
