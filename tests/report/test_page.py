@@ -161,9 +161,9 @@ def test_what_the_key_may_read(tmp_path: Path):
     ran |= {"notices": '["Not read, because the key lacks the scope: allowlist_items (scope Orders)."]'}
     page = written(tmp_path, SHOP | {"_loop_sync_runs": [ran], "destinations": [{"shop": "north", "id": "D1"}]})
     text = " ".join(re.sub(r"<[^>]+>", " ", frame(page)).split())
-    assert "north destinations Destinations (Read) 1 01 Mar 2026, 00:01 UTC north" in text
-    assert "north allowlist items Orders 0 never the key lacks the scope" in text
-    assert "north return notes Returns 0 never north" in text
+    assert "north destinations 1 01 Mar 2026, 00:01 UTC Destinations (Read) north" in text
+    assert "north allowlist items 0 never Orders not given north" in text
+    assert "north return notes 0 never Returns north" in text
 
 
 def test_empty(tmp_path: Path):
