@@ -153,11 +153,12 @@ def _borrow_units(shop: Shop, rng: random.Random) -> None:
 
 def _odd_notices(shop: Shop, rng: random.Random, *, own_ids: bool) -> None:
     """Notices that are missing, that say something else, of units that no return has, older ones, and without a date."""
-    store = shop.store
+    store, horizon = shop.store, int(shop.now.timestamp()) - 85 * DAY  # older ones need not be read again
     for index, entry in enumerate(list(store.notices())):
         draw = rng.random()
         if draw < 0.05:
-            del store._notices[str(entry.number)]
+            if (entry.created_at or 0) > horizon:
+                del store._notices[str(entry.number)]
         elif draw < 0.2 and (rows := [msgspec.json.decode(row) for row in entry.rows()]):
             row: dict[str, Any] = rows[0] | {
                 "purchase_price": "1.23",
