@@ -180,7 +180,8 @@ def test_old_label_requests_that_are_still_issued(mirror: Callable[..., Driver])
     driver.sync()
     driver.shop.tick(120 * DAY)
     driver.sync()
-    settled = driver.shop.settle_label_requests(len(driver.shop.label_requests), "fulfilled")
+    settled = driver.shop.settle_label_requests(2, "cancelled")  # which come with errors of their own
+    settled += driver.shop.settle_label_requests(len(driver.shop.label_requests), "fulfilled")
     assert {*ids} <= {*settled}
     driver.sync()
     assert not differences(driver)

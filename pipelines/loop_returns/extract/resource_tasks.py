@@ -1,6 +1,7 @@
 """Requests for the other resources: a page of a list, or all that belongs to one parent; and what an answer holds."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -117,7 +118,11 @@ def _listed(task: ResourceTask, response: RawResponse) -> Listed:
     if task.parent is not None and response.status == HTTPStatus.NOT_FOUND:
         return Listed([])
     if task.parent is not None and not task.of_parent:  # the one row, bare or in an envelope
-        body = parse_response(response, expect="object")
+        body = None
+        with suppress(ValueError):  # of which `parse_response` says what it is
+            body = decode_json(response.body) if response.status == HTTPStatus.OK else None
+        if not isinstance(body, dict) or "id" not in body:  # a request for a label has `errors` of its own
+            body = parse_response(response, expect="object")
         inner = body.get("data")
         return Listed(
             resource.rows(replace(response, content=f"[{to_json(inner if isinstance(inner, dict) else body)}]".encode()))
