@@ -78,9 +78,9 @@ def test_answers_with_type_variants_mean_the_same_and_vary() -> None:
             sandbox.quirks = Quirks()
             canonical = get()
             sandbox.quirks = Quirks(type_variants=0.5)
-            first, second = get(), get()
-            assert _plain(first) == _plain(second) == _plain(canonical)
-            assert len({json.dumps(_shapes(each)) for each in (first, second, canonical)}) == 3
+            answers = [get() for _ in range(8)]  # of few rows some come as before by chance
+            assert all(_plain(each) == _plain(canonical) for each in answers)
+            assert len({json.dumps(_shapes(each)) for each in (canonical, *answers)}) >= 3
 
 
 def test_every_kind_of_drift_occurs() -> None:

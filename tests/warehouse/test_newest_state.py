@@ -65,7 +65,8 @@ def test_a_killed_run_on_a_machine_that_is_behind(drive: Callable[..., Driver]):
     def killed_after_a_load() -> None:
         def load(self: Session, reading: Reading, plain: Callable[..., None] = Session._load) -> None:
             plain(self, reading)
-            os.kill(os.getpid(), signal.SIGKILL)
+            if reading.state.days_due:
+                os.kill(os.getpid(), signal.SIGKILL)
 
         Session._load = load  # type: ignore[method-assign] # in the child only
         driver.sync()

@@ -223,3 +223,16 @@ def had_signal() -> bool:
     """True when dlt keeps a signal back until a load is at rest."""
     signals = sys.modules.get("dlt.common.runtime.signals")
     return signals is not None and bool(signals.was_signal_received())
+
+
+def file_system(address: str) -> tuple[Any, str, str]:
+    """The fsspec file system of an address, the path in it, and the address without secrets.
+
+    Credentials are those of dlt's destination `filesystem`. Raises what dlt raises without them or without a library.
+    """
+    from dlt.common.configuration import resolve_configuration
+    from dlt.common.storages.configuration import FilesystemConfiguration
+    from dlt.common.storages.fsspec_filesystem import fsspec_from_config
+
+    config = resolve_configuration(FilesystemConfiguration(bucket_url=address), sections=("destination", "filesystem"))
+    return (*fsspec_from_config(config), str(config))

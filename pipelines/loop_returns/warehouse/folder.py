@@ -13,22 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from dlt.common.configuration import resolve_configuration
 from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.exceptions import MissingDependencyException
-from dlt.common.storages.configuration import FilesystemConfiguration
-from dlt.common.storages.fsspec_filesystem import fsspec_from_config
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from loop_returns.errors import ConfigurationError, ExtraMissingError, LoopReturnsError, WarehouseError
-from loop_returns.warehouse.dlt_internals import forget_lookups
+from loop_returns.warehouse.dlt_internals import file_system, forget_lookups
 from loop_returns.warehouse.failures import one_line
 
 MANIFEST: Final = "manifest.json"
 _KINDS: Final = ("file", "memory", "s3", "gs", "az", "abfss")
 _EXTRAS: Final = {"abfss": "az"}
-_SECTION: Final = ("destination", "filesystem")
 _RUN: Final = re.compile(r"run=[0-9a-f]{12}")
 _NEXT: Final = "What was published before is untouched, the load itself went well, and the next run publishes again."
 _PASSING: Final = re.compile("time ?out|timed out|connect|reset by peer|slow ?down|throttl|unavailable", re.IGNORECASE)
@@ -154,8 +150,7 @@ def find_folder(place: str) -> Folder:
         raise ConfigurationError(f"`publish` knows no {kind}://. Name a folder of this machine, or one of {kinds}.")
     address = place.rstrip("/") if remote else str(Path(place).expanduser().resolve())
     try:
-        config = resolve_configuration(FilesystemConfiguration(bucket_url=address), sections=_SECTION)
-        system, root = fsspec_from_config(config)
+        system, root, shown = file_system(address)
     except MissingDependencyException as error:
         extra = _EXTRAS.get(kind, kind)
         raise ExtraMissingError(
@@ -168,4 +163,4 @@ def find_folder(place: str) -> Folder:
         ) from error
     finally:
         forget_lookups()
-    return Folder(system, root.rstrip("/"), str(config))
+    return Folder(system, root.rstrip("/"), shown)
