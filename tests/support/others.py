@@ -59,20 +59,21 @@ def expected(driver: Driver) -> Rows:
     return {name: Counter(rows) for name, rows in stored.items()}
 
 
-def held(driver: Driver) -> Rows:
-    """What the warehouse has that is not marked as deleted."""
+def held(driver: Driver, tables: tuple[str, ...]) -> Rows:
+    """What these tables of the warehouse have that is not marked as deleted."""
     return {
         name: Counter(
             tuple(_moment(value.isoformat()) if hasattr(value, "isoformat") else value for value in row)
             for row in driver.query(f"SELECT {columns} FROM {name} WHERE _deleted_at IS NULL")
         )
         for name, columns in COLUMNS.items()
+        if name in tables
     }
 
 
 def differences(driver: Driver, tables: tuple[str, ...] = CHEAP) -> list[str]:
     """What the warehouse lacks or has too much, in words."""
-    shop, warehouse = expected(driver), held(driver)
+    shop, warehouse = expected(driver), held(driver, tables)
     lacking = [f"{name} lacks {row}" for name in tables for row in (shop[name] - warehouse[name]).elements()]
     return lacking + [f"{name} has {row}" for name in tables for row in (warehouse[name] - shop[name]).elements()]
 
