@@ -57,7 +57,7 @@ def write_comments(pipeline: dlt.Pipeline, more: Iterable[Comment] = ()) -> list
         refused, reason = [], ""
         for table, statements in todo.items():
             try:
-                reader.run(*statements)
+                reader.run("; ".join(statements))  # one round trip
             except DatabaseException as error:  # not its owner; DuckLake comments no columns of views
                 refused.append(table)
                 reason = one_line(error)
