@@ -79,7 +79,8 @@ def reconcile(settings: Settings, options: Options, *, days: int, progress: Prog
             run.tally = Tally(unchanged=run.tally.unchanged, older=run.tally.older)
         review(session)
         session.finish(check_all=True)
-        if any(count for kinds in run.drift.values() for kind, count in kinds.items() if kind != "newer"):
+        has_drifted = any(count for kinds in run.drift.values() for kind, count in kinds.items() if kind != "newer")
+        if has_drifted and run.outcome == "running":  # what was refused or fails a check is still to be looked at
             run.outcome, run.exit_code = "drift", 3
         return run
 
