@@ -91,25 +91,26 @@ class Privacy:
         A field that is null and one that is absent are the same. No value can be guessed from it that must not land:
         what is dropped is not in it, and what is hashed needs the key.
         """
-        digest = _digest(self, _family(table)).copy()
+        digest = _digest(self, table.name).copy()
         if self.policy == "drop":
             row = _impersonal(row, table)
         digest.update(canonical_json(row if isinstance(row, Struct) else _without_nulls(row, table)))
         return digest.hexdigest()[:32]
 
 
-@cache
-def _family(table: Table) -> tuple[Table, ...]:
+def _family(name: str) -> tuple[Table, ...]:
     """The tables of which a change makes the row count as changed: those that come from the same endpoint."""
-    return next((one.tables for one in RESOURCES if table in one.tables), (RETURNS, *CHILDREN, ASN))
+    return next((one.tables for one in RESOURCES if TABLES[name] in one.tables), (RETURNS, *CHILDREN, ASN))
 
 
 @cache
-def _digest(privacy: Privacy, family: tuple[Table, ...]) -> "hashlib._Hash | hmac.HMAC":
+def _digest(
+    privacy: Privacy, name: str
+) -> "hashlib._Hash | hmac.HMAC":  # by name: a table's own hash takes as long as a row
     def counts(table: Table, column: Column) -> bool:  # what came later and is nothing that was read does not
         return column not in PREVIOUS_LABEL and (column is not DELETED_AT or table.name in KEYS)
 
-    declared = repr([(t.name, [(c.name, c.type, c.path, c.pii) for c in t.columns if counts(t, c)]) for t in family])
+    declared = repr([(t.name, [(c.name, c.type, c.path, c.pii) for c in t.columns if counts(t, c)]) for t in _family(name)])
     salt = f"{_SHAPE} {privacy.policy} {declared}".encode()
     return hmac.new(privacy.key.encode(), salt, "sha256") if privacy.policy == "hash" else hashlib.sha256(salt)
 
