@@ -105,7 +105,7 @@ events as (
         p.occurred_at,
         'carrier report' as event,
         min(p.source) as source,
-        concat(max(p.carrier) || ': ', lower(trim(p.status))) as detail
+        concat(max(p.carrier) || ': ', min(lower(trim(p.status)))) as detail
     from reports as p
     where lower(trim(p.status)) not in ('', 'n/a')
     group by p.shop, p.return_id, p.occurred_at, lower(trim(p.status))
