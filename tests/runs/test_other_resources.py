@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+import time_machine
 
 from loop_returns.errors import AccessDeniedError
+from loop_returns.extract.reading import LIMITS
 from loop_returns.sandbox import SCOPES, Quirks, Shop
 from tests.support.driving import NOW
 from tests.support.others import COLUMNS, differences
@@ -321,3 +324,88 @@ def test_a_table_that_was_dropped(mirror: Callable[..., Driver], table: str):
     driver.shop.tick(60)
     assert said(driver.sync(), "made again", table)
     assert not differences(driver, tuple(name for name in COLUMNS if name != "return_details"))
+
+
+def test_a_return_that_comes_back(mirror: Callable[..., Driver]):
+    """What belongs to a return that was marked as deleted loses the mark with it, though nothing of it has changed."""
+    driver = mirror(settings={"extra_resources": EACH})
+    number = driver.shop.ids()[-1]
+    driver.shop.add_note(number)
+    driver.sync()
+    away = driver.shop.store.take(number)
+    driver.shop.store.remove(number)
+    driver.shop.tick(60)
+    driver.reconcile(allow_deletions=True)
+    assert driver.count("return_notes", f"return_id = '{number}' AND _deleted_at IS NOT NULL") > 0
+    driver.shop.store.put(away)
+    driver.shop.tick(60)
+    driver.reconcile()
+    driver.sync()
+    assert not differences(driver, (*COLUMNS,))
+
+
+def test_a_label_request_that_is_gone(mirror: Callable[..., Driver]):
+    """One that a range lacks is asked for by itself, and marked when Loop does not have it."""
+    driver = mirror()
+    driver.shop.add_label_requests(3)
+    driver.sync()
+    gone = driver.shop.label_requests.pop()
+    driver.shop.tick(60)
+    assert said(driver.sync(), "1 row of label_requests")
+    assert driver.query("SELECT id FROM label_requests WHERE _deleted_at IS NOT NULL") == [(str(gone["id"]),)]
+    assert not differences(driver)
+
+
+def test_a_wrong_clock(mirror: Callable[..., Driver]):
+    """A `Date` that is a year ahead keeps nothing from being read once it is right again."""
+    driver = mirror()
+    driver.quirk(date_ahead=365.0 * DAY)
+    driver.sync()
+    driver.quirk(date_ahead=0.0)
+    driver.shop.tick(DAY)
+    driver.shop.add_entry("allowlist")
+    driver.shop.add_label_requests(1)
+    driver.sync()
+    assert not differences(driver)
+
+
+def test_a_machine_whose_clock_is_behind(mirror: Callable[..., Driver]):
+    """Items are read again when their shipment has changed, whatever time the machine that loads it thinks it is."""
+    driver = mirror()
+    driver.shop.add_shipment(driver.shop.ids()[:2])
+    driver.sync()
+    driver.shop.add_shipment_items(2)
+    driver.shop.tick(60)
+    with time_machine.travel(driver.shop.now - timedelta(hours=5)):
+        driver.sync()
+    assert not differences(driver)
+
+
+def test_one_return_that_cannot_be_read(mirror: Callable[..., Driver]):
+    """It keeps nothing else out: the run names it, and the next one asks for it again."""
+    driver = mirror(settings={"extra_resources": EACH})
+    number = driver.shop.ids()[-1]
+    driver.quirk(broken=frozenset({f"/warehouse/return/{number}/notes"}))
+    run = driver.sync()
+    assert said(run, "return_notes", "1 return")
+    assert driver.count("_loop_reads", "resource = 'return_notes'") == len(driver.shop) - 1
+    driver.quirk(broken=frozenset())
+    driver.shop.tick(60)
+    driver.sync()
+    assert not differences(driver, (*COLUMNS,))
+
+
+def test_single_returns_are_loaded_as_they_are_read(mirror: Callable[..., Driver]):
+    """A run over many returns loads them in parts, also where they have no notes, so that a kill costs little."""
+    driver = mirror(settings={"extra_resources": "return_notes"})
+    for number in driver.shop.ids():
+        driver.shop.remove_notes(number)
+    driver.sync(only="returns")
+    driver.limits = replace(LIMITS, rows=400, idle_rows=400)
+    driver.sync(only="return_notes")
+    assert driver.query("SELECT count(DISTINCT _dlt_load_id) > 1 FROM _loop_reads") == [(True,)]
+    driver.shop.tick(2 * DAY)
+    driver.shop.add_returns(3)
+    assert driver.sync().outcome == "done"
+    rows = driver.query("SELECT count(*), count(DISTINCT id) FROM _loop_reads WHERE resource = 'return_notes'")
+    assert rows == [(len(driver.shop), len(driver.shop))]

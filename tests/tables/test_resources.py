@@ -21,7 +21,7 @@ def rows(name: str, body: object, *, status: int = 200) -> list[dict[str, object
     """What a resource makes of a body."""
     one: Resource = BY_NAME[name]
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return one.rows(RawResponse(one.path, status, content))
+    return [one.arrange(row) for row in one.rows(RawResponse(one.path, status, content))]
 
 
 @pytest.mark.parametrize("body", [[NOTE], {"notes": [NOTE]}, {"data": [NOTE]}, NOTE])

@@ -41,6 +41,7 @@ _MAX_ROWS: Final = 1_000_000  # more than any response holds: copies of a later 
 _MOST_BYTES: Final = 40_000_000  # of an answer in place of which narrower ones can be asked for: as many wait as threads
 _M_MMAP_THRESHOLD: Final = -3  # of glibc's malloc.h: from how many bytes on memory is given back when it is freed
 _LARGE: Final = 500_000
+_ODD: Final = 3  # parents of a resource that may fail by themselves
 _SMALLER_PAGES: Final = 100  # the documented default, which every account accepts
 
 
@@ -77,6 +78,7 @@ class ApiReader:
         self._page_size = settings.page_size
         self.refused: AccessDeniedError | None = None  # for the notices alone: the returns are read all the same
         self.failed: dict[str, LoopReturnsError] = {}  # by name: other resources that could not be read
+        self.passed_over: dict[str, list[LoopReturnsError]] = {}  # by name: for parents that could not be read
 
     def __enter__(self) -> Self:
         _give_freed_memory_back()
@@ -133,9 +135,18 @@ class ApiReader:
         except LoopReturnsError as error:
             if isinstance(error, RangeRejectedError) and task.halves:
                 return None, task.halves
-            self.failed.setdefault(task.resource.name, error)
+            self._note_failure(task, error)
             return None, []
         return page, following(task, page, workers=1)
+
+    def _note_failure(self, task: ResourceTask, error: LoopReturnsError) -> None:
+        """One odd return must not keep all others out; several are the endpoint's own trouble."""
+        name = task.resource.name
+        if task.parent is not None and not isinstance(error, AccessDeniedError):
+            self.passed_over.setdefault(name, []).append(error)
+            if len(self.passed_over[name]) <= _ODD:
+                return
+        self.failed.setdefault(name, error)
 
     def _page(self, task: ListTask | NoticesTask) -> ShapedPage:
         path = RETURNS_PATH if isinstance(task, ListTask) else ASN_PATH

@@ -64,10 +64,8 @@ class PageWriter:
     def write_listed(self, task: ResourceTask, listed: Listed, *, number: int) -> ShapedPage:
         """The page of another resource; copies are numbered likewise. Raises OSError."""
         tables: Tables = {}
-        if task.of_parent and task.parent is not None:
-            tables = self.shaper.of_parent(
-                task.resource, listed.rows, parent=task.parent, updated_at=task.updated_at, copy=number
-            )
+        if task.parent is not None:
+            tables = self.shaper.of_parent(task.resource, listed.rows, task.parent, copy=number)
         elif listed.rows:
             tables = self.shaper.listed(task.resource, listed.rows, first_copy=number)
         return self._stored(ShapedPage(tables, None, more=listed.more, total=listed.total), number)

@@ -13,6 +13,7 @@ from loop_returns.api.facts import FIRST_WAIT
 from loop_returns.api.windows import DAY, DayWindow
 from loop_returns.errors import LoopReturnsError
 from loop_returns.extract.api_reader import ApiReader
+from loop_returns.extract.page import ShapedPage
 from loop_returns.extract.planning import NO_NOTICES, NO_RETURNS, NoticesPlan, ReturnsPlan
 from loop_returns.extract.resource_tasks import ResourceTask
 from loop_returns.extract.scheduler import Answered, Event, Idle, WindowDone
@@ -43,6 +44,7 @@ class Limits:
 
 
 LIMITS: Final = Limits()
+_OF_A_PARENT: Final = 100  # so that 600 of them are a load: two minutes at Loop's limit
 _DOUBT: Final = timedelta(hours=1)  # by which a change may be older than Loop's clock and this machine's both say
 
 
@@ -136,7 +138,7 @@ class Reading:
             self._days.note(task.asked, answered.began)
         if page.tables:
             self._waiting.setdefault(listed(task), []).append(page.tables)
-            self._rows += page.rows(task.resource.table.name if isinstance(task, ResourceTask) else listed(task))
+            self._rows += weight(task, page)
 
     def _take(self) -> bool:
         waiting, self._waiting, self._rows = self._waiting, {}, 0
@@ -201,6 +203,13 @@ def listed(task: Task) -> str:
     if isinstance(task, ResourceTask):
         return task.resource.name
     return RETURNS.name if isinstance(task, ListTask) else ASN.name
+
+
+def weight(task: Task, page: ShapedPage) -> int:
+    """Rows of the page that count towards a load; a parent that was asked about by itself cost a request, like a page."""
+    if not isinstance(task, ResourceTask):
+        return page.rows(listed(task))
+    return max(page.rows(task.resource.table.name), _OF_A_PARENT if task.parent is not None else 0)
 
 
 def note_newest(

@@ -1,6 +1,6 @@
 """Requests for the other resources: a page of a list, or all that belongs to one parent; and what an answer holds."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,9 +14,8 @@ from loop_returns.api.facts import SHORTEST_PAGE, TIME_FORMAT
 from loop_returns.api.response import RawResponse, parse_response
 from loop_returns.api.windows import SECOND, Window, parts
 from loop_returns.settings import Settings
-from loop_returns.tables.resource import ID, Paging, Params, Reads, Resource
+from loop_returns.tables.resource import ID, Paging, Params, Parent, Resource
 from loop_returns.tables.schema import Row
-from loop_returns.tables.values import to_json
 
 _SHORTEST: Final = timedelta(days=1)
 _MOST_PAGES: Final = 10_000  # of what belongs to one parent: a server that goes in circles
@@ -34,8 +33,8 @@ class ResourceTask:
         params: of the query, without those of time and page.
         page: which one, from 1.
         offset: rows before the page, where pages are asked for so.
-        parent: whose rows they are; or the one row that is asked for.
-        updated_at: the parent's, as the warehouse has it.
+        parent: whose rows they are.
+        alone: the one row that is asked for.
     """
 
     resource: Resource
@@ -45,24 +44,21 @@ class ResourceTask:
     params: Params = field(default_factory=dict)
     page: int = 1
     offset: int = 0
-    parent: str | None = None
-    updated_at: datetime | None = None
+    parent: Parent | None = None
+    alone: str | None = None
 
     @property
     def path(self) -> str:
         """Of the request, below the base URL."""
-        path, parent = self.resource.path, quote(self.parent or "", safe="")
-        return path.replace(ID, parent) if self.of_parent or self.parent is None else f"{path}/{parent}"
-
-    @property
-    def of_parent(self) -> bool:
-        """Whether it reads all that belongs to a parent."""
-        return self.resource.reads is Reads.EACH
+        path = self.resource.path
+        if self.parent is not None:
+            return path.replace(ID, quote(self.parent.id, safe=""))
+        return path if self.alone is None else f"{path}/{quote(self.alone, safe='')}"
 
     @property
     def query(self) -> Params:
         """The parameters of the request."""
-        if self.parent is not None and not self.of_parent:
+        if self.alone is not None:
             return {}
         params = dict(self.params)
         if self.window is not None:
@@ -99,8 +95,8 @@ def ask(task: ResourceTask, client: LoopClient) -> Listed:
         def get(params: Params, parse: Callable[[RawResponse], Any]) -> Any:
             return client.get(task.path, params=params, parse=parse).body
 
-        return Listed(resource.read(get, task.parent))
-    if not task.of_parent:
+        return Listed(resource.read(get, task.parent.id))
+    if task.parent is None:
         listed: Listed = client.get(task.path, params=task.query, parse=lambda response: _listed(task, response)).body
         return listed
     rows: list[Row] = []
@@ -114,20 +110,12 @@ def ask(task: ResourceTask, client: LoopClient) -> Listed:
 
 
 def _listed(task: ResourceTask, response: RawResponse) -> Listed:
-    resource = task.resource
-    if task.parent is not None and response.status == HTTPStatus.NOT_FOUND:
+    resource, is_one = task.resource, task.parent is not None or task.alone is not None
+    if is_one and response.status == HTTPStatus.NOT_FOUND:
         return Listed([])
-    if task.parent is not None and not task.of_parent:  # the one row, bare or in an envelope
-        body = None
-        with suppress(ValueError):  # of which `parse_response` says what it is
-            body = decode_json(response.body) if response.status == HTTPStatus.OK else None
-        if not isinstance(body, dict) or "id" not in body:  # a request for a label has `errors` of its own
-            body = parse_response(response, expect="object")
-        inner = body.get("data")
-        return Listed(
-            resource.rows(replace(response, content=f"[{to_json(inner if isinstance(inner, dict) else body)}]".encode()))
-        )
-    rows = resource.rows(response)
+    if task.alone is not None:
+        return Listed([resource.arrange(_one(response))])
+    rows = [resource.arrange(row) if isinstance(row, dict) else row for row in resource.rows(response)]
     if resource.paging is Paging.OFFSET:
         return Listed(rows, more=len(rows) >= min(resource.limit, SHORTEST_PAGE))  # a lower cap than the limit may hold
     body = decode_json(response.body) if resource.paging is Paging.PAGES else None
@@ -138,6 +126,17 @@ def _listed(task: ResourceTask, response: RawResponse) -> Listed:
     return Listed(rows, more=more and bool(rows), total=_number(body.get("total")))
 
 
+def _one(response: RawResponse) -> Row:
+    """The one row, bare or in an envelope. Raises what `parse_response` raises."""
+    body = None
+    with suppress(ValueError):  # of which `parse_response` says what it is
+        body = decode_json(response.body) if response.status == HTTPStatus.OK else None
+    if not isinstance(body, dict) or "id" not in body:  # a request for a label has `errors` of its own
+        body = parse_response(response, expect="object")
+    inner = body.get("data")
+    return inner if isinstance(inner, dict) else dict(body)
+
+
 def _number(value: object) -> int | None:
     return int(str(value)) if str(value).isdecimal() else None
 
@@ -145,11 +144,6 @@ def _number(value: object) -> int | None:
 def range_task(resource: Resource, start: datetime, end: datetime, **params: str | int) -> ResourceTask:
     """The first request for what was made from `start` to `end`; no longest range is documented."""
     return ResourceTask(resource, window=Window(min(start, end), end), params=params)
-
-
-def parent_tasks(resource: Resource, due: Iterable[tuple[str, datetime | None]]) -> list[ResourceTask]:
-    """The requests for what belongs to each of the parents, given with their `updated_at`."""
-    return [ResourceTask(resource, parent=parent, updated_at=updated_at) for parent, updated_at in due]
 
 
 def since(settings: Settings, now: datetime, read: datetime | None) -> datetime:

@@ -56,7 +56,7 @@ class Comparison:
             chunk = changed_rows(session.sets, resource, pages, known, shop=session.shop)
         if self._others_before[resource.name]:
             return chunk
-        return replace(chunk.without_tombstones(), is_new=not chunk.tally.changed.total())
+        return replace(chunk.without_tombstones(), is_new=not known.num_rows)
 
     def known(self, table: str, pages: Sequence[Tables]) -> pa.Table:
         """What the warehouse has of the rows that were read.

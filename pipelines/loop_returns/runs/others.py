@@ -7,15 +7,15 @@ for each parent comes last, for parents that are due, and no more of them than l
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
 from loop_returns.api.facts import KEYS_ARE_MADE_IN
+from loop_returns.api.windows import Window
 from loop_returns.errors import AccessDeniedError, ConfigurationError, LoopReturnsError
 from loop_returns.extract.reading import Compare
-from loop_returns.extract.resource_tasks import ResourceTask, parent_tasks, range_task, since
+from loop_returns.extract.resource_tasks import ResourceTask, range_task, since
 from loop_returns.extract.scheduler import Answered, Event
 from loop_returns.extract.state import ShopState
 from loop_returns.runs.deletions import refuse, usual
@@ -50,8 +50,9 @@ def due_tasks(
         read = state.resources.get(one.name)
         if one.reads is Reads.RANGE:
             tasks.append(range_task(one, start or since(settings, end, read), end))
-        elif one.reads is Reads.SNAPSHOT and not (one.daily and options.only is None and read and end - read < _A_DAY):
-            tasks.append(ResourceTask(one))
+        elif one.reads is Reads.SNAPSHOT:
+            is_fresh = one.daily and options.only is None and read is not None and timedelta(0) <= end - read < _A_DAY
+            tasks += [] if is_fresh else [ResourceTask(one)]
     return tasks
 
 
@@ -69,7 +70,7 @@ class Others:
 
     def __call__(self, event: Event) -> None:
         """Takes note of the keys in an answer, and of how many the server says there are."""
-        if not isinstance(event, Answered) or not isinstance(event.task, ResourceTask) or event.task.of_parent:
+        if not isinstance(event, Answered) or not isinstance(event.task, ResourceTask) or event.task.parent:
             return
         resource = event.task.resource
         self._totals.setdefault(resource.name, set()).add(event.page.total)
@@ -82,72 +83,75 @@ class Others:
         Raises the failure of a resource that `--only` names.
         """
         session = self.session
-        asked = {task.resource.name: task.resource for task in self.tasks}
-        done = [one for name, one in asked.items() if name not in session.api.failed]
-        for one in done:
-            if one.reads is Reads.SNAPSHOT and not self._is_whole(one):
+        for one in {task.resource.name: task.resource for task in self.tasks}.values():
+            if one.name in session.api.failed or not self._is_whole(one):
                 continue
-            if one.reads is Reads.SNAPSHOT:
-                self._mark_missing(one)
-            elif one.still and self._is_sync:
-                self._read_again(one)
-            if self._is_sync:
-                read = min(self._end, session.clock.latest)
+            self._mark_missing(one)
+            if self._is_sync:  # by the earlier of two clocks: one that is ahead must not hide what comes until then
+                read = min(self._end, session.clock.earliest)
                 session.state = replace(session.state, resources={**session.state.resources, one.name: read})
         self._read_parents()
         self._say_failures()
 
     def _is_whole(self, resource: Resource) -> bool:
         """Whether a list is known to have been read from its first to its last row: pages shift while they are read."""
-        keys = self._keys(resource)
-        return resource.paging is Paging.NONE or self._totals.get(resource.name) == {keys.num_rows}
+        is_list = resource.reads is Reads.SNAPSHOT and resource.paging is not Paging.NONE
+        return not is_list or self._totals.get(resource.name) == {self._keys(resource).num_rows}
 
     def _keys(self, resource: Resource) -> pa.Table:
         return _all(resource, self._seen[resource.name]).group_by(KEYS[resource.table.name]).aggregate([])
 
     def _mark_missing(self, resource: Resource) -> None:
-        """Marks rows that are no longer in a list; one without any is not believed where there were more than a few."""
-        session, table = self.session, resource.table.name
-        with session.warehouse.reader() as reader:
-            stored = _all(resource, keys_where(reader, table, session.shop, "1 = 1", ()))
-        gone = missing(session.sets, stored, [self._keys(resource)])
-        if not gone.num_rows or session.options.dry_run:
-            return
-        if gone.num_rows == stored.num_rows > usual(stored.num_rows) and not session.options.allow_deletions:
-            refuse(session.run, f"Loop's list of {table} lacks all {stored.num_rows:,} rows that the warehouse has.")
-            return
-        if resource.paging is not Paging.NONE:  # one that moved to a page that was read already is still there
-            gone = self._asked(resource, gone)
-        self._mark(resource, gone)
+        """Marks rows that Loop should have shown and did not: all of a list, of a range those that were made in it.
 
-    def _read_again(self, resource: Resource) -> None:
-        """Reads rows again that are in a passing state and older than the range: first all of that state, then the rest."""
-        session, table = self.session, resource.table.name
-        assert resource.still is not None  # noqa: S101 # `finish` has looked
+        Where Loop can be asked for a row by its id it is, as one that moved to a page that was read already is still there.
+        """
+        session, table, window = self.session, resource.table.name, self._window(resource)
+        if window and not resource.alone:
+            return
+        made = ("created_at > %s AND created_at < %s", [window.start, window.end]) if window else ("1 = 1", [])
+        expected = self._stored(resource, *made)
+        gone, left = missing(session.sets, expected, [self._keys(resource)]), self._left(resource, window)
+        if session.options.dry_run:
+            return
+        is_doubtful = gone.num_rows == expected.num_rows or window is not None
+        if is_doubtful and gone.num_rows > usual(expected.num_rows) and not session.options.allow_deletions:
+            refuse(session.run, f"Loop's list of {table} lacks {gone.num_rows:,} of {expected.num_rows:,} rows.")
+            gone = gone.slice(0, 0)
+        gone = pa.concat_tables([gone, left])
+        gone = self._asked(resource, gone) if resource.alone and gone.num_rows else gone
+        if gone.num_rows and resource.name not in session.api.failed:
+            session.mark_deleted(table, gone)
+            what = counted(gone.num_rows, "row")
+            session.run.notices.append(f"Loop no longer has {what} of {table}; marked in `_deleted_at`.")
+
+    def _window(self, resource: Resource) -> Window | None:
+        """The stretch of time of a range."""
+        return next(task.window for task in self.tasks if task.resource is resource)
+
+    def _left(self, resource: Resource, window: Window | None) -> pa.Table:
+        """The keys of rows from before the range that were in a passing state and are not any more; reads those that are."""
+        none = _all(resource, ())
+        if window is None or resource.still is None or not self._is_sync:
+            return none
         column, value = resource.still
-        start = min(task.window.start for task in self.tasks if task.resource is resource and task.window)
-        condition = f"{column} = %s AND created_at < %s"
-        with session.warehouse.reader() as reader:
-            old = _all(resource, keys_where(reader, table, session.shop, condition, [value, start]))
-        if old.num_rows:
-            self._seen[resource.name] = []
-            task = range_task(resource, session.settings.start_date, start, **{column: value})
-            session.read(self.compare, others=[task], watch=self)
-            self._mark(resource, self._asked(resource, missing(session.sets, old, [self._keys(resource)])))
+        before = self._stored(resource, f"{column} = %s AND created_at <= %s", [value, window.start])
+        if not before.num_rows:
+            return none
+        task = range_task(resource, self.session.settings.start_date, window.start, **{column: value})
+        self.session.read(self.compare, others=[task], watch=self)
+        return missing(self.session.sets, before, [self._keys(resource)])
+
+    def _stored(self, resource: Resource, condition: str, values: list[Any]) -> pa.Table:
+        with self.session.warehouse.reader() as reader:
+            return _all(resource, keys_where(reader, resource.table.name, self.session.shop, condition, values))
 
     def _asked(self, resource: Resource, keys: pa.Table) -> pa.Table:
         """Those of the rows that Loop, asked for each, says it does not have; the others are loaded."""
         ids = keys.column(0).to_pylist()
         self._seen[resource.name] = []
-        self.session.read(self.compare, others=[ResourceTask(resource, parent=one) for one in ids], watch=self)
+        self.session.read(self.compare, others=[ResourceTask(resource, alone=one) for one in ids], watch=self)
         return missing(self.session.sets, keys, [self._keys(resource)])
-
-    def _mark(self, resource: Resource, gone: pa.Table) -> None:
-        session, table = self.session, resource.table.name
-        if gone.num_rows and resource.name not in session.api.failed and not session.options.dry_run:
-            session.mark_deleted(table, gone)
-            what = counted(gone.num_rows, "row")
-            session.run.notices.append(f"Loop no longer has {what} of {table}; marked in `_deleted_at`.")
 
     def _read_parents(self) -> None:
         """Reads what takes one request for each parent: of those that have changed since, and of open ones in turn."""
@@ -159,10 +163,9 @@ class Others:
                 continue
             most = None if only_these or one.parent is not RETURNS else left
             with session.warehouse.reader() as reader:
-                find = partial(due_parents, reader, one, session.shop, stale=session.clock.latest - _A_DAY)
-                due, every = find(most=most)
+                due, every = due_parents(reader, one, session.shop, most=most, stale=session.clock.latest - _A_DAY)
             if due:
-                session.read(self.compare, others=parent_tasks(one, due))
+                session.read(self.compare, others=[ResourceTask(one, parent=parent) for parent in due])
             left -= len(due) if most is not None else 0
             if every > len(due):
                 session.run.notices.append(
@@ -174,6 +177,10 @@ class Others:
         session, failed = self.session, self.session.api.failed
         for name in failed.keys() & (session.options.only or ()):
             raise _explained(name, failed[name])
+        for name, errors in session.api.passed_over.items():
+            if name not in failed:
+                what, why = counted(len(errors), "return"), errors[0].message
+                session.run.notices.append(f"{name}: {what} could not be read and will be asked for again: {why}")
         lacking = [one for one in RESOURCES if isinstance(failed.get(one.name), AccessDeniedError)]
         if lacking:
             names = ", ".join(f"{one.name} (scope {one.scope})" for one in lacking)

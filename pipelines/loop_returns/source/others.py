@@ -12,13 +12,13 @@ from dlt.extract import DltResource
 from loop_returns.dates import in_utc
 from loop_returns.errors import ConfigurationError
 from loop_returns.extract.reading import Reading
-from loop_returns.extract.resource_tasks import ResourceTask, parent_tasks, range_task
+from loop_returns.extract.resource_tasks import ResourceTask, range_task
 from loop_returns.extract.state import ShopState
 from loop_returns.settings import Settings
 from loop_returns.source.parts import AT_ONCE, CURSOR, LookUp, incremental, item, items, opened, start_of, with_children
 from loop_returns.tables.catalog import arrow_schema, dlt_hints
 from loop_returns.tables.chunk import Chunk, Tables
-from loop_returns.tables.resource import Reads, Resource
+from loop_returns.tables.resource import Parent, Reads, Resource
 from loop_returns.tables.resources import BY_NAME, RESOURCES
 from loop_returns.tables.returns import RETURNS
 from loop_returns.warehouse.changed import KNOWN, changed_rows, changed_sets
@@ -69,8 +69,8 @@ def _of_parents(rows: pa.Table, look_up: LookUp, name: str) -> Iterator[Any]:
     assert parent is not None  # noqa: S101 # only these are transformers
     if not isinstance(rows, pa.Table) or not {parent.key[-1], "_row_hash"} <= {*rows.column_names} or not rows.num_rows:
         return
-    due = zip(rows[parent.key[-1]].to_pylist(), rows["updated_at"].to_pylist(), strict=True)
-    yield from _read(look_up(), BY_NAME[name], parent_tasks(BY_NAME[name], due))
+    tasks = [ResourceTask(BY_NAME[name], parent=Parent(one)) for one in rows[parent.key[-1]].to_pylist()]
+    yield from _read(look_up(), BY_NAME[name], tasks)
 
 
 def _read(settings: Settings, resource: Resource, tasks: Sequence[ResourceTask]) -> Iterator[Any]:
@@ -85,7 +85,7 @@ def _read(settings: Settings, resource: Resource, tasks: Sequence[ResourceTask])
             return changed_rows(sets, resource, pages, KNOWN.empty_table(), shop=settings.shop)
 
         yield from items(Reading(api, ShopState(), compare, others=tasks, limits=AT_ONCE))
-        for error in api.failed.values():
+        for error in (*api.failed.values(), *(one for some in api.passed_over.values() for one in some)):
             if not isinstance(error, ConfigurationError):
                 raise error
             _log.warning("%s was not read (scope %s): %s", resource.name, resource.scope, error)

@@ -6,6 +6,7 @@ among them.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -17,6 +18,15 @@ Params = dict[str, str | int]
 Get = Callable[[Params, Callable[[RawResponse], Any]], Any]  # sends a request and returns what the function makes of it
 
 ID: Final = "{id}"  # in a path: of the parent that is asked about
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A row of which something is asked by its id: a return, a shipment; with what it was like in the warehouse then."""
+
+    id: str
+    updated_at: datetime | None = None
+    row_hash: str | None = None
 
 
 class Paging(StrEnum):
@@ -57,7 +67,9 @@ class Resource:
         parent: for `EACH`, the table whose rows are asked about, by the last column of its key.
         by_default: False where it takes one request for each return.
         daily: once a day is enough.
-        rows: what a body means; raises `Unreadable` for an answer that will stay as it is.
+        alone: whether Loop can be asked for a row by its id, at the path with the id behind it.
+        rows: what a body means; raises `UnreadableError` for an answer that will stay as it is.
+        arrange: makes of a row what its columns read.
         read: sends the requests for one parent instead, where one is not enough.
         cursor: for `RANGE`, the column of the time that dlt's incremental goes by.
         still: for `RANGE`, the column and the value of it that rows have which are read again however old they are.
@@ -74,7 +86,9 @@ class Resource:
     parent: Table | None = None
     by_default: bool = True
     daily: bool = False
+    alone: bool = False
     rows: Callable[[RawResponse], list[Row]] = rows_of
+    arrange: Callable[[Row], Row] = dict
     read: Callable[[Get, str], list[Row]] | None = None
     cursor: str = "created_at"
     still: tuple[str, str] | None = None

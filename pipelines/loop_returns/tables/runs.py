@@ -59,6 +59,7 @@ READS: Final = Table(
         own("resource", Type.TEXT, "What was read: return_notes, return_details, …", nullable=False),
         own("id", Type.TEXT, "The return or shipment that it was read for.", nullable=False),
         own("parent_updated_at", Type.TIMESTAMP, "Its `updated_at` at that time; another one makes it due again."),
+        own("parent_hash", Type.TEXT, "Its `_row_hash` at that time, by which a shipment that has changed is known."),
         own("read_at", Type.TIMESTAMP, "When a run asked about it last, by Loop's clock."),
         ROW_HASH,
         LOAD_ID,

@@ -7,7 +7,6 @@ its own children only. Fields nobody has declared become text columns.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -27,9 +26,8 @@ from loop_returns.tables.fields import (
     values_at,
 )
 from loop_returns.tables.privacy import Privacy
-from loop_returns.tables.resource import Resource
+from loop_returns.tables.resource import Parent, Resource
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.rows import PARENT
 from loop_returns.tables.runs import READS
 from loop_returns.tables.schema import Pii, Row, Table, Type
 from loop_returns.tables.shipping import ASN
@@ -56,17 +54,16 @@ class Shaper:
         """The tables of another resource that is read as a list."""
         return self._with_children(resource.table, rows, range(first_copy, first_copy + len(rows)))
 
-    def of_parent(
-        self, resource: Resource, rows: Sequence[Row], *, parent: str, updated_at: datetime | None, copy: int
-    ) -> Tables:
+    def of_parent(self, resource: Resource, rows: Sequence[Row], parent: Parent, *, copy: int) -> Tables:
         """The tables of what belongs to one parent, all with one number, and the row in `_loop_reads` that says so."""
         table = resource.table
         marks = "".join(self.privacy.fingerprint(row, table) for row in rows)
-        note: Row = {"shop": self.shop, "resource": resource.name, "id": parent, "parent_updated_at": updated_at}
+        note: Row = {"shop": self.shop, "resource": resource.name, "id": parent.id}
+        note |= {"parent_updated_at": parent.updated_at, "parent_hash": parent.row_hash}
         note |= {"_row_hash": hashlib.sha256(f"{self.privacy.mark} {marks}".encode()).hexdigest()[:32], COPY: copy}
         schema = arrow_schema(READS.name).append(pa.field(COPY, pa.int64()))
         tables = {READS.name: pa.Table.from_pylist([note], schema)}
-        return {**tables, **self._with_children(table, rows, [copy] * len(rows), parent=parent)}
+        return {**tables, **self._with_children(table, rows, [copy] * len(rows), parent=parent.id)}
 
     def _with_children(self, table: Table, rows: Rows, copies: Sequence[int], *, parent: str | None = None) -> Tables:
         """The table with its children, whose copies are those of their row; `parent` is that of a set's rows."""
@@ -89,7 +86,7 @@ class Shaper:
             fields = fields_of(child.rows)
             own = {one.replace_by[-1]: [ids[i] for i in child.parents]} | child_keys(one, fields, child)
             numbers = [copies[i] for i in child.parents]
-            tables[one.name] = self._table(one, fields, numbers, own=own, known=frozenset({PARENT}))
+            tables[one.name] = self._table(one, fields, numbers, own=own, known=frozenset({one.replace_by[-1]}))
         return tables
 
     def _table(

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from loop_returns.dates import in_utc
 from loop_returns.tables.catalog import CHILDREN, KEYS, PARENTS, TABLES, arrow_schema
-from loop_returns.tables.resource import Resource
+from loop_returns.tables.resource import Parent, Resource
+from loop_returns.tables.resources import RESOURCES
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import READS
 from loop_returns.tables.schema import Table
@@ -57,7 +58,7 @@ def fingerprints(reader: Reader, table: str, shop: str, ids: Iterable[str], *, r
 
 def due_parents(
     reader: Reader, resource: Resource, shop: str, *, most: int | None, stale: datetime
-) -> tuple[list[tuple[str, datetime | None]], int]:
+) -> tuple[list[Parent], int]:
     """Parents that were never asked about or have changed since, newest first, `most` at most; and how many there are.
 
     Open returns that were last asked about before `stale` follow: what is sought need not change them.
@@ -66,12 +67,12 @@ def due_parents(
     assert parent is not None  # noqa: S101 # only these are asked about
     key = parent.key[-1]
     read = (
-        f"SELECT r.id, r.parent_updated_at, r.read_at, r._dlt_load_id FROM {reader.name(READS.name)} r"
+        f"SELECT r.id, r.parent_updated_at, r.parent_hash, r.read_at FROM {reader.name(READS.name)} r"
         f" JOIN {reader.name(LOADS_TABLE)} l"
         " ON l.load_id = r._dlt_load_id AND l.status = 0 WHERE r.shop = %s AND r.resource = %s AND r._row_hash IS NOT NULL"
     )
-    changed, turn = "k.id IS NULL OR k._dlt_load_id < p._dlt_load_id", ""  # ids of loads are times, as text
-    if parent is RETURNS:  # not by loads: a change of what is read of all returns would make every one due
+    changed, turn = "k.id IS NULL OR k.parent_hash IS NULL OR p._row_hash IS NULL OR k.parent_hash <> p._row_hash", ""
+    if parent is RETURNS:  # not by fingerprint: a change of what is kept of all returns would make every one due
         undated = "(k.parent_updated_at IS NULL AND p.updated_at IS NOT NULL)"
         changed = f"k.id IS NULL OR k.parent_updated_at <> p.updated_at OR {undated}"
         turn = " OR (p.state IN ('open', 'review') AND k.read_at < %s)"
@@ -82,8 +83,8 @@ def due_parents(
     values = [shop, resource.name, shop, *([stale] if turn else [])]
     order = f"ORDER BY CASE WHEN {changed} THEN 0 ELSE 1 END, p.updated_at DESC"
     limit = "" if most is None else f" LIMIT {most}"
-    rows = reader.rows(f"SELECT p.{key}, {reader.time('p.updated_at')} {sql} {order}{limit}", *values)
-    due = [(str(one), at and in_utc(at)) for one, at in rows]
+    rows = reader.rows(f"SELECT p.{key}, {reader.time('p.updated_at')}, p._row_hash {sql} {order}{limit}", *values)
+    due = [Parent(one, at and in_utc(at), row_hash) for one, at, row_hash in rows]
     every = len(due) if most is None or len(due) < most else int(reader.rows(f"SELECT count(*) {sql}", *values)[0][0])
     return due, every
 
@@ -146,15 +147,18 @@ def keys_where(reader: Reader, table: str, shop: str, condition: str, values: Se
 
 def mark_deleted(reader: Reader, table: str, shop: str, rows: pa.Table, *, at: datetime) -> None:
     """Sets `_deleted_at` on the rows with these keys, and on all that belongs to rows that have it."""
-    one = "(" + " AND ".join(f"{name} = %s" for name in rows.column_names) + ")"
+    this = "(" + " AND ".join(f"{name} = %s" for name in rows.column_names) + ")"
     for batch in rows.to_batches(max_chunksize=_MARKS):
-        which = " OR ".join([one] * batch.num_rows)
+        which = " OR ".join([this] * batch.num_rows)
         values = [value for row in zip(*batch.to_pydict().values(), strict=True) for value in row]
         reader.execute(f"UPDATE {reader.name(table)} SET _deleted_at = %s WHERE shop = %s AND ({which})", at, shop, *values)
     gone = f"SELECT {KEYS[table][0]} FROM {reader.name(table)} WHERE shop = %s AND _deleted_at IS NOT NULL"
     for child in (TABLES[name] for name, parent in PARENTS.items() if parent.name == table):
         where = f"shop = %s AND _deleted_at IS NULL AND {child.replace_by[-1]} IN ({gone})"
         reader.execute(f"UPDATE {reader.name(child.name)} SET _deleted_at = %s WHERE {where}", at, shop, shop)
+    for one in (one for one in RESOURCES if one.parent is TABLES[table]):  # should they come back, they are read again
+        where = f"shop = %s AND resource = '{one.name}' AND id IN ({gone})"
+        reader.execute(f"UPDATE {reader.name(READS.name)} SET _row_hash = NULL WHERE {where}", shop, shop)
 
 
 def _in_batches(reader: Reader, sql: str, shop: str, column: str, values: Iterable[str], *, schema: pa.Schema) -> pa.Table:

@@ -3,6 +3,7 @@
 Fields: docs.loopreturns.com/openapi/destinations-api.yaml.
 """
 
+import re
 from http import HTTPStatus
 from typing import Final
 
@@ -39,9 +40,12 @@ _TABLE: Final = Table(
 )
 
 
+_NO_ADDRESS: Final = re.compile(rb"destination.*address", re.IGNORECASE)
+
+
 def _rows(response: RawResponse) -> list[Row]:
     """The destinations; where one of them has no address Loop fails for good, as documented in the specification."""
-    if response.status == HTTPStatus.INTERNAL_SERVER_ERROR and b"address" in response.body:
+    if response.status == HTTPStatus.INTERNAL_SERVER_ERROR and _NO_ADDRESS.search(response.body):
         raise UnreadableError(
             "Loop cannot list the shop's destinations, because one of them has no address; that does not pass by itself. "
             "Give every destination an address in Loop Admin; the next run reads them."
@@ -50,5 +54,5 @@ def _rows(response: RawResponse) -> list[Row]:
 
 
 DESTINATIONS: Final = Resource(
-    name="destinations", path="/destinations", scope="Destinations (Read)", tables=(_TABLE,), rows=_rows
+    name="destinations", path="/destinations", scope="Destinations (Read)", tables=(_TABLE,), alone=True, rows=_rows
 )

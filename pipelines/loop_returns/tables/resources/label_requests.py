@@ -8,8 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from loop_returns.api.facts import EXPONENTS, USUAL_EXPONENT
-from loop_returns.api.response import RawResponse
-from loop_returns.tables.resource import Paging, Reads, Resource, rows_of
+from loop_returns.tables.resource import Paging, Reads, Resource
 from loop_returns.tables.schema import (
     DELETED_AT,
     LOAD_ID,
@@ -89,10 +88,6 @@ _PRODUCTS: Final = Table(
 )
 
 
-def _rows(response: RawResponse) -> list[Row]:
-    return [_arranged(row) if isinstance(row, dict) else row for row in rows_of(response)]
-
-
 def _arranged(row: Row) -> Row:
     """The row with both addresses as fields of their own, and a price of each product in units of its currency."""
     addresses = row.get("addresses")
@@ -127,6 +122,7 @@ LABEL_REQUESTS: Final = Resource(
     paging=Paging.OFFSET,
     limit=250,
     reads=Reads.RANGE,
-    rows=_rows,
+    alone=True,
+    arrange=_arranged,
     still=("status", "issued"),
 )

@@ -38,6 +38,7 @@ ALLOWLIST: Final = Resource(
     ),
     paging=Paging.PAGES,
     daily=True,
+    alone=True,
 )
 
 BLOCKLIST: Final = Resource(
@@ -53,4 +54,5 @@ BLOCKLIST: Final = Resource(
     ),
     paging=Paging.PAGES,
     daily=True,
+    alone=True,
 )

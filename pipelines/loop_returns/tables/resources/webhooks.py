@@ -8,8 +8,7 @@ import hashlib
 from typing import Final
 from urllib.parse import urlsplit
 
-from loop_returns.api.response import RawResponse
-from loop_returns.tables.resource import Resource, rows_of
+from loop_returns.tables.resource import Resource
 from loop_returns.tables.schema import DELETED_AT, LOAD_ID, ROW_HASH, SHOP, UNPARSED, Row, Table, key, text
 
 _TABLE: Final = Table(
@@ -33,10 +32,6 @@ _TABLE: Final = Table(
 )
 
 
-def _rows(response: RawResponse) -> list[Row]:
-    return [_without_address(row) if isinstance(row, dict) else row for row in rows_of(response)]
-
-
 def _without_address(row: Row) -> Row:
     bare = {name: value for name, value in row.items() if name != "url"}
     url = row.get("url")
@@ -49,4 +44,6 @@ def _without_address(row: Row) -> Row:
     return {**bare, "url_host": host, "url_mark": hashlib.sha256(url.encode()).hexdigest()[:16]}
 
 
-WEBHOOKS: Final = Resource(name="webhooks", path="/webhooks", scope="Developer Tools", tables=(_TABLE,), rows=_rows)
+WEBHOOKS: Final = Resource(
+    name="webhooks", path="/webhooks", scope="Developer Tools", tables=(_TABLE,), arrange=_without_address
+)
