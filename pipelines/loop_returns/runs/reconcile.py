@@ -34,8 +34,7 @@ from loop_returns.tables.resources import BY_NAME
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
-from loop_returns.warehouse.changed import KNOWN as CHANGED
-from loop_returns.warehouse.changed import changed_rows
+from loop_returns.warehouse.changed import FINGERPRINTS, changed_rows
 from loop_returns.warehouse.compare import differing, drift_counts, known_by_value
 from loop_returns.warehouse.contents import fingerprints, keys_where, rows_of, without_parent
 from loop_returns.warehouse.deduplicate import missing, newest_notices, newest_returns
@@ -186,7 +185,7 @@ class ValueComparison(Comparison):
             return super().other(resource, pages)
         session, sets, table = self.session, self.session.sets, resource.table
         choose = partial(changed_rows, sets, resource, pages, shop=session.shop)
-        newest, key = choose(CHANGED.empty_table()), table.key[-1]
+        newest, key = choose(FINGERPRINTS.empty_table()), table.key[-1]
         rows = newest.table(table.name)
         ids = rows[key].to_pylist()
         with session.warehouse.reader() as reader:

@@ -1,22 +1,20 @@
 """What a command loads: the current chunks of a reading, with the shop's state."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 import dlt
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.extract import DltResource
 
 from loop_returns.extract.reading import Reading
-from loop_returns.source.parts import remember, with_children
-from loop_returns.tables.catalog import CHILDREN, HISTORY, OTHERS, dlt_hints
+from loop_returns.source.parts import OF_A_RETURN, remember, with_children
+from loop_returns.tables.catalog import HISTORY, OTHERS, dlt_hints
 from loop_returns.tables.chunk import Chunk
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import READS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.dlt_internals import SOURCE
-
-_RETURNS: Final = (RETURNS.name, *(child.name for child in CHILDREN))  # the tables of one return
 
 
 @dlt.source(name=SOURCE, spec=BaseConfiguration)
@@ -37,7 +35,7 @@ def chunks_source(reading: Reading, *, may_append: bool) -> Iterator[DltResource
         chunks = [chunk for chunk in reading.chunks if table.name in chunk.rows]
         append = may_append and all(chunk.is_new for chunk in chunks)
         if chunks and table is RETURNS:
-            resource = dlt.resource(rows, **dlt_hints(table, append=append))(chunks, _RETURNS)
+            resource = dlt.resource(rows, **dlt_hints(table, append=append))(chunks, OF_A_RETURN)
             yield with_children(resource, append=append)
         elif chunks:
             yield dlt.resource(rows, **dlt_hints(table, append=append))(chunks, (table.name,))

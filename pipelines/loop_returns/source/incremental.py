@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import dlt
 
@@ -13,6 +13,7 @@ from loop_returns.extract.state import ShopState
 from loop_returns.source.parts import (
     AT_ONCE,
     CURSOR,
+    OF_A_RETURN,
     LookUp,
     item,
     items,
@@ -22,13 +23,10 @@ from loop_returns.source.parts import (
     state_of,
     with_children,
 )
-from loop_returns.tables.catalog import CHILDREN, arrow_schema
+from loop_returns.tables.catalog import arrow_schema
 from loop_returns.tables.chunk import Chunk, Tables
-from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.shipping import ASN
 from loop_returns.warehouse.deduplicate import newest_notices, newest_returns
-
-_RETURNS: Final = (RETURNS.name, *(child.name for child in CHILDREN))  # the tables of one return
 
 
 def changed_returns(look_up: LookUp, updated_at: dlt.sources.incremental[datetime] = CURSOR) -> Iterator[Any]:
@@ -38,7 +36,7 @@ def changed_returns(look_up: LookUp, updated_at: dlt.sources.incremental[datetim
     settings = look_up()
     state = state_of(settings)  # refuses another key before anything is read
     remember(settings, state)
-    for name in _RETURNS:
+    for name in OF_A_RETURN:
         yield item(name, arrow_schema(name).empty_table())
     with opened(settings) as (api, sets):
         clock = api.clock()

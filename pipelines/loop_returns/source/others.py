@@ -21,7 +21,7 @@ from loop_returns.tables.chunk import Chunk, Tables
 from loop_returns.tables.resource import Parent, Reads, Resource
 from loop_returns.tables.resources import BY_NAME, RESOURCES
 from loop_returns.tables.returns import RETURNS
-from loop_returns.warehouse.changed import KNOWN, changed_rows, changed_sets
+from loop_returns.warehouse.changed import FINGERPRINTS, changed_rows, changed_sets
 
 _log: Final = logging.getLogger("loop_returns")
 
@@ -81,8 +81,8 @@ def _read(settings: Settings, resource: Resource, tasks: Sequence[ResourceTask])
 
         def compare(_: str, pages: Sequence[Tables]) -> Chunk:
             if resource.reads is Reads.EACH:
-                return changed_sets(sets, resource, pages, KNOWN.empty_table(), shop=settings.shop, at=None)
-            return changed_rows(sets, resource, pages, KNOWN.empty_table(), shop=settings.shop)
+                return changed_sets(sets, resource, pages, FINGERPRINTS.empty_table(), shop=settings.shop, at=None)
+            return changed_rows(sets, resource, pages, FINGERPRINTS.empty_table(), shop=settings.shop)
 
         yield from items(Reading(api, ShopState(), compare, others=tasks, limits=AT_ONCE))
         for error in (*api.failed.values(), *(one for some in api.passed_over.values() for one in some)):

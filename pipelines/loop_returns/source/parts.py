@@ -21,12 +21,14 @@ from loop_returns.extract.state import ShopState
 from loop_returns.settings import Settings
 from loop_returns.tables.catalog import CHILDREN, HISTORY, TABLES, dlt_hints
 from loop_returns.tables.privacy import Privacy
+from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import READS
 from loop_returns.tables.schema import LOAD_ID, Table, Type
 from loop_returns.warehouse.dlt_internals import load_id
 
 CURSOR: Final = dlt.sources.incremental[datetime]("updated_at", primary_key=(), on_cursor_value_missing="include")
 AT_ONCE: Final = Limits(rows=sys.maxsize, idle_rows=sys.maxsize)  # one package, so the newest copy of everything
+OF_A_RETURN: Final = (RETURNS.name, *(child.name for child in CHILDREN))  # the tables of one return
 _OF_COMMANDS: Final = {READS.name, *(one.name for one in HISTORY)}
 LookUp = Callable[..., Settings]  # `load` with the arguments of the source
 

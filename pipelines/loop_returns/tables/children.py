@@ -6,26 +6,8 @@ The children of a return are replaced as a set whenever the return is loaded.
 
 from typing import Final
 
-from loop_returns.tables.schema import (
-    DELETED_AT,
-    LOAD_ID,
-    REMOVED,
-    RETURN_ID,
-    SHOP,
-    UNPARSED,
-    Pii,
-    Table,
-    Type,
-    flag,
-    json,
-    key,
-    money,
-    own,
-    text,
-    when,
-)
+from loop_returns.tables.schema import OF_SET, RETURN_ID, SHOP, Pii, Table, Type, flag, json, key, money, own, text, when
 
-_OWN: Final = (UNPARSED, DELETED_AT, REMOVED, LOAD_ID)
 _SET: Final = ("shop", "return_id")
 
 
@@ -71,7 +53,7 @@ LINE_ITEMS: Final = Table(
         text("disposition_return_processor", "Who decided that.", Pii.STAFF, path="disposition.return_processor"),
         text("disposition_note", "Note of that decision.", Pii.FREE_TEXT, path="disposition.note"),
         when("disposition_inspected_at", "When that was decided.", path="disposition.inspected_at"),
-        *_OWN,
+        *OF_SET,
     ),
 )  # fmt: skip
 
@@ -98,7 +80,7 @@ EXCHANGES: Final = Table(
         flag("out_of_stock", "True when the item could not be had."),
         text("out_of_stock_resolution", "What was done about that."),
         text("consolidation_tracking", "Tracking of the consolidated shipment."),
-        *_OWN,
+        *OF_SET,
     ),
 )
 
@@ -118,7 +100,7 @@ LABELS: Final = Table(
         text("carrier", "The carrier."),
         text("tracking_number", "The tracking number.", Pii.PERSONAL),
         json("line_items", "Ids of the units the label is for; join `return_line_items.line_item_id`."),
-        *_OWN,
+        *OF_SET,
     ),
 )
 
@@ -135,6 +117,6 @@ REFUNDS: Final = Table(
         when("provider_created_at", "When Shopify made the refund."),
         when("created_at", "When Loop recorded it."),
         when("updated_at", "When Loop last changed that record."),
-        *_OWN,
+        *OF_SET,
     ),
 )

@@ -130,3 +130,5 @@ REMOVED: Final = own("_removed", Type.BOOL, "Always null. Carries, while loading
 BOOKKEEPING: Final = frozenset({one.name for one in (DELETED_AT, *PREVIOUS, ROW_HASH, REMOVED, LOAD_ID)})  # not of the API
 HIDDEN: Final = BOOKKEEPING | {UNPARSED.name}
 RETURN_ID: Final = own("return_id", Type.TEXT, "The return; joins `returns.id`.", nullable=False)
+OF_ROW: Final = (DELETED_AT, ROW_HASH, UNPARSED, LOAD_ID)  # at the end of a table whose rows are compared one by one
+OF_SET: Final = (UNPARSED, DELETED_AT, REMOVED, LOAD_ID)  # of one whose rows are replaced as a set

@@ -15,7 +15,7 @@ from loop_returns.tables.runs import READS
 from loop_returns.warehouse.deduplicate import tombstones
 
 # what the warehouse has of each id: no fingerprint where the load was never completed, or the row is marked as deleted
-KNOWN: Final = pa.schema([("id", pa.string()), ("row_hash", pa.string())])
+FINGERPRINTS: Final = pa.schema([("id", pa.string()), ("row_hash", pa.string())])
 _CHOOSE: Final = """
 SELECT n.{key} AS id, n._copy AS number, k.id IS NULL AS is_new,
        coalesce(k.row_hash = n._row_hash, false) AS is_same

@@ -13,7 +13,7 @@ from loop_returns.tables.resources import RESOURCES
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import READS
 from loop_returns.tables.schema import Table
-from loop_returns.warehouse.changed import KNOWN as FINGERPRINTS
+from loop_returns.warehouse.changed import FINGERPRINTS
 from loop_returns.warehouse.deduplicate import IDS, KNOWN
 from loop_returns.warehouse.dlt_internals import LOADS_TABLE
 from loop_returns.warehouse.reader import Reader
@@ -45,7 +45,7 @@ def known_rows(reader: Reader, table: str, shop: str, ids: Iterable[str]) -> pa.
 
 
 def fingerprints(reader: Reader, table: str, shop: str, ids: Iterable[str], *, resource: str | None = None) -> pa.Table:
-    """What the warehouse has of the rows of another resource's table, or of what was read of parents, as `changed.KNOWN`."""
+    """What the warehouse has of the rows of another resource's table, or of what was read of parents, as `FINGERPRINTS`."""
     key = KEYS[table][-1]
     there = "l.status = 0" if table == READS.name else "l.status = 0 AND r._deleted_at IS NULL"
     sql = (

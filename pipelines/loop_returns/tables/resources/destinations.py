@@ -10,7 +10,7 @@ from typing import Final
 from loop_returns.api.response import RawResponse
 from loop_returns.errors import UnreadableError
 from loop_returns.tables.resource import Resource, rows_of
-from loop_returns.tables.schema import DELETED_AT, LOAD_ID, ROW_HASH, SHOP, UNPARSED, Row, Table, flag, key, text
+from loop_returns.tables.schema import OF_ROW, SHOP, Row, Table, flag, key, text
 
 _TABLE: Final = Table(
     name="destinations",
@@ -32,10 +32,7 @@ _TABLE: Final = Table(
         text("address_zip", "Its postal code.", path="address.zip"),
         text("address_country", "Its country, in words.", path="address.country"),
         text("address_country_code", "Its country, ISO 3166-1.", path="address.country_code"),
-        DELETED_AT,
-        ROW_HASH,
-        UNPARSED,
-        LOAD_ID,
+        *OF_ROW,
     ),
 )
 

@@ -6,23 +6,7 @@ Fields: docs.loopreturns.com/api-reference/latest/{happy-returns-shipment, happy
 from typing import Final
 
 from loop_returns.tables.resource import Paging, Reads, Resource
-from loop_returns.tables.schema import (
-    DELETED_AT,
-    LOAD_ID,
-    REMOVED,
-    ROW_HASH,
-    SHOP,
-    UNPARSED,
-    Pii,
-    Table,
-    Type,
-    json,
-    key,
-    number,
-    own,
-    text,
-    when,
-)
+from loop_returns.tables.schema import OF_ROW, OF_SET, SHOP, Pii, Table, Type, json, key, number, own, text, when
 
 _SCOPE: Final = "Happy Returns Shipments (Read)"
 
@@ -38,10 +22,7 @@ _SHIPMENTS: Final = Table(
         number("return_count", "Returns that they belong to."),
         when("created_at", "When Loop was told of it."),
         when("updated_at", "When Loop last changed it."),
-        DELETED_AT,
-        ROW_HASH,
-        UNPARSED,
-        LOAD_ID,
+        *OF_ROW,
     ),
 )
 
@@ -67,10 +48,7 @@ _ITEMS: Final = Table(
         text("sku", "Stock keeping unit."),
         text("item_title", "What the product is called."),
         text("variant_title", "Size, colour and the like, in words."),
-        UNPARSED,
-        DELETED_AT,
-        REMOVED,
-        LOAD_ID,
+        *OF_SET,
     ),
 )
 

@@ -9,25 +9,7 @@ from typing import Any, Final
 
 from loop_returns.api.facts import EXPONENTS, USUAL_EXPONENT
 from loop_returns.tables.resource import Paging, Reads, Resource
-from loop_returns.tables.schema import (
-    DELETED_AT,
-    LOAD_ID,
-    REMOVED,
-    ROW_HASH,
-    SHOP,
-    UNPARSED,
-    Column,
-    Pii,
-    Row,
-    Table,
-    Type,
-    json,
-    key,
-    money,
-    own,
-    text,
-    when,
-)
+from loop_returns.tables.schema import OF_ROW, OF_SET, SHOP, Column, Pii, Row, Table, Type, json, key, money, own, text, when
 
 
 def _address(side: str, whose: str, pii: Pii = Pii.NONE) -> tuple[Column, ...]:
@@ -57,10 +39,7 @@ _TABLE: Final = Table(
         money("parcel_weight", "Weight of the parcel in grams.", path="parcel.weight"),
         json("errors", "Why no label could be made: reason, message, time.", Pii.FREE_TEXT),
         when("created_at", "When Loop asked for it."),
-        DELETED_AT,
-        ROW_HASH,
-        UNPARSED,
-        LOAD_ID,
+        *OF_ROW,
     ),
 )
 
@@ -80,10 +59,7 @@ _PRODUCTS: Final = Table(
         money("price_amount", "The first of its prices, in units of its currency."),
         text("price_currency", "That price's currency, ISO 4217."),
         json("price", "Its prices as Loop has them: amounts in the smallest unit of each currency."),
-        UNPARSED,
-        DELETED_AT,
-        REMOVED,
-        LOAD_ID,
+        *OF_SET,
     ),
 )
 

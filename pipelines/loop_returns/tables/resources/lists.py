@@ -6,7 +6,7 @@ Fields: docs.loopreturns.com/api-reference/latest/{allowlist, blocklist}. Pages 
 from typing import Final
 
 from loop_returns.tables.resource import Paging, Resource
-from loop_returns.tables.schema import DELETED_AT, LOAD_ID, ROW_HASH, SHOP, UNPARSED, Pii, Table, key, text, when
+from loop_returns.tables.schema import OF_ROW, SHOP, Pii, Table, key, text, when
 
 
 def _table(name: str, description: str, types: str) -> Table:
@@ -21,10 +21,7 @@ def _table(name: str, description: str, types: str) -> Table:
             text("value", "What is listed; an e-mail address where `type` says so.", Pii.PERSONAL),
             text("secondary_value", "A second value; Loop does not say what for.", Pii.PERSONAL),
             when("created_at", "When it was listed; Loop's list need not say it."),
-            DELETED_AT,
-            ROW_HASH,
-            UNPARSED,
-            LOAD_ID,
+            *OF_ROW,
         ),
     )
 

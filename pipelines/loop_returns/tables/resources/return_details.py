@@ -12,26 +12,8 @@ from loop_returns.errors import NotFoundError
 from loop_returns.tables.children import LINE_ITEMS
 from loop_returns.tables.resource import Get, Reads, Resource
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.schema import (
-    DELETED_AT,
-    LOAD_ID,
-    REMOVED,
-    RETURN_ID,
-    SHOP,
-    UNPARSED,
-    Column,
-    Pii,
-    Row,
-    Table,
-    Type,
-    json,
-    key,
-    money,
-    own,
-    text,
-)
+from loop_returns.tables.schema import OF_SET, RETURN_ID, SHOP, Column, Pii, Row, Table, Type, json, key, money, own, text
 
-_OWN: Final = (UNPARSED, DELETED_AT, REMOVED, LOAD_ID)
 _SHOWN: Final = "presentment_"  # before the name of an amount as the shopper saw it
 
 
@@ -64,7 +46,7 @@ _TABLE: Final = Table(
         json("labels", "The labels, each with what the carrier reported last.", Pii.PERSONAL),
         text("presentment_currency", "The shopper's currency, ISO 4217; null where it is the shop's."),
         *_presentment(RETURNS.columns),
-        *_OWN,
+        *OF_SET,
     ),
 )
 
@@ -81,7 +63,7 @@ _REFUNDS: Final = Table(
         text("gateway", "What the money went back through."),
         money("amount", "How much."),
         text("currency", "In which currency, ISO 4217."),
-        *_OWN,
+        *OF_SET,
     ),
 )
 
@@ -101,7 +83,7 @@ _LINES: Final = Table(
         text("variant_title", "The variant in words."),
         text("image", "A picture of the product."),
         *_presentment(LINE_ITEMS.columns),
-        *_OWN,
+        *OF_SET,
     ),
 )
 

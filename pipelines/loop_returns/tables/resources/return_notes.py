@@ -9,20 +9,7 @@ from typing import Final
 from loop_returns.api.response import RawResponse, parse_response
 from loop_returns.tables.resource import Reads, Resource, rows_of
 from loop_returns.tables.returns import RETURNS
-from loop_returns.tables.schema import (
-    DELETED_AT,
-    LOAD_ID,
-    REMOVED,
-    RETURN_ID,
-    SHOP,
-    UNPARSED,
-    Pii,
-    Row,
-    Table,
-    key,
-    text,
-    when,
-)
+from loop_returns.tables.schema import OF_SET, RETURN_ID, SHOP, Pii, Row, Table, key, text, when
 
 _TABLE: Final = Table(
     name="return_notes",
@@ -35,10 +22,7 @@ _TABLE: Final = Table(
         key("note_id", "Loop's id of the note.", path="id"),
         text("content", "What it says.", Pii.FREE_TEXT),
         when("created_at", "When it was written."),
-        UNPARSED,
-        DELETED_AT,
-        REMOVED,
-        LOAD_ID,
+        *OF_SET,
     ),
 )
 

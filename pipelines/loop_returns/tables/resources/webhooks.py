@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from loop_returns.tables.resource import Resource
-from loop_returns.tables.schema import DELETED_AT, LOAD_ID, ROW_HASH, SHOP, UNPARSED, Row, Table, key, text
+from loop_returns.tables.schema import OF_ROW, SHOP, Row, Table, key, text
 
 _TABLE: Final = Table(
     name="webhook_subscriptions",
@@ -24,10 +24,7 @@ _TABLE: Final = Table(
         text("status", "active or inactive."),
         text("url_host", "The host that events are sent to. The rest of the address is a secret and does not land."),
         text("url_mark", "Another one when the address has changed."),
-        DELETED_AT,
-        ROW_HASH,
-        UNPARSED,
-        LOAD_ID,
+        *OF_ROW,
     ),
 )
 
