@@ -155,10 +155,9 @@ def test_what_the_key_may_read(tmp_path: Path):
         "command": "sync",
         "exit_code": 0,
         "outcome": "done",
-        "rows_new": '{"destinations": 1}',
+        "resources": '{"destinations": "read", "allowlist_items": "refused"}',
     }
     ran |= {"started_at": at("03-01 00:00"), "finished_at": at("03-01 00:01")}
-    ran |= {"notices": '["Not read, because the key lacks the scope: allowlist_items (scope Orders)."]'}
     page = written(tmp_path, SHOP | {"_loop_sync_runs": [ran], "destinations": [{"shop": "north", "id": "D1"}]})
     text = " ".join(re.sub(r"<[^>]+>", " ", frame(page)).split())
     assert "north destinations 1 01 Mar 2026, 00:01 UTC Destinations (Read) north" in text

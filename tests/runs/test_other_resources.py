@@ -13,6 +13,7 @@ import time_machine
 from loop_returns.errors import AccessDeniedError
 from loop_returns.extract.reading import LIMITS
 from loop_returns.sandbox import SCOPES, Quirks, Shop
+from loop_returns.tables.resources import BY_NAME
 from tests.support.driving import NOW
 from tests.support.others import COLUMNS, differences
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tests.support.driving import Driver
 
 EACH = "return_notes, return_details"
+LISTS = ("allowlist_items", "blocklist_items")
 DAY = 86_400
 
 
@@ -61,6 +63,8 @@ def test_all_of_it_arrives_and_nothing_changes_without_reason(mirror: Callable[.
     again = driver.sync()
     assert again.requests == len(paths(driver)) <= 15
     assert not again.tally.new + again.tally.changed
+    assert again.resources == dict.fromkeys(again.resources, "read")
+    assert again.resources.keys() == {"returns", "advanced_shipping_notices", *BY_NAME} - {*LISTS, *EACH.split(", ")}
     assert not {"/allowlists", "/blocklists"} & {*paths(driver)}  # read today already
     driver.shop.tick(DAY)
     driver.sync()
@@ -152,6 +156,7 @@ def test_a_key_with_the_scope_returns_alone(mirror: Callable[..., Driver]):
     run = driver.sync()
     assert run.exit_code == 0
     assert len(run.notices) == 1
+    assert {name for name, word in run.resources.items() if word == "refused"} >= {"destinations", "webhooks", *LISTS}
     assert all(scope in run.notices[0] for scope in ("Orders", "Destinations (Read)", "Developer Tools"))
     assert driver.query("SELECT count(*) FROM allowlist_items WHERE _deleted_at IS NULL") == before
     with pytest.raises(AccessDeniedError, match="scope Orders"):

@@ -468,12 +468,14 @@ DESTINATIONS: Rows = [
 TOLD_RUNS: Rows = [
     {"shop": "west", "run_id": "1", "command": "sync", "started_at": at("03-30 11:00"), "finished_at": at("03-30 12:00"),
      "outcome": "done", "exit_code": 0,
-     "rows_new": '{"returns": 2, "destinations": 2, "webhook_subscriptions": 0, "return_notes": 2, "return_details": 0}'},
+     "resources": '{"returns": "read", "destinations": "read", "webhooks":"read", "return_notes": "read",'
+                  ' "return_details": "read", "label_requests": "failed"}'},
     {"shop": "west", "run_id": "2", "command": "sync", "started_at": at("03-31 11:00"), "finished_at": at("03-31 12:00"),
-     "outcome": "done", "exit_code": 0, "rows_new": '{"returns": 1, "advanced_shipping_notices": 3, "return_notes": 0}',
-     "notices": '["Not read, because the key lacks the scope: allowlist_items (scope Orders), webhooks (scope X)."]'},
+     "outcome": "done", "exit_code": 0,
+     "resources": '{"returns": "read", "advanced_shipping_notices": "read", "return_notes": "read",'
+                  ' "return_details": "partly", "allowlist_items": "refused", "webhooks": "refused"}'},
     {"shop": "west", "run_id": "3", "command": "sync", "started_at": at("03-31 13:00"), "finished_at": at("03-31 13:01"),
-     "outcome": "failed", "exit_code": 1, "rows_new": '{"label_requests": 1}'},
+     "outcome": "failed", "exit_code": 1, "resources": '{"label_requests": "read"}'},
 ]  # fmt: skip
 
 ANSWERS: dict[str, dict[str, Rows]] = {

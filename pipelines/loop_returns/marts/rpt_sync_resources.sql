@@ -51,23 +51,22 @@ runs as (
         s.finished_at,
         s.exit_code,
         s.command,
-        cast(s.rows_new as text) as rows_new,
-        cast(s.notices as text) as notices,
+        replace(cast(s.resources as text), ' ', '') as said,
         row_number() over (
             partition by s.shop, s.command, case when s.exit_code in (0, 3) then 1 else 0 end
             order by s.started_at desc, s.run_id desc
         ) as place
     from _loop_sync_runs as s
 ),
-reads as ( /* a run counts the new rows of every table that it read, also where there are none */
+reads as (
     select
         r.shop,
         e.resource,
-        max(case when r.exit_code in (0, 3) and r.rows_new like '%"' || e.table_name || '"%' then r.finished_at end) as last_read_at,
+        max(case when r.exit_code in (0, 3) and r.said like '%"' || e.resource || '":"read"%' then r.finished_at end) as last_read_at,
         max(
             case
                 when r.place = 1 and r.command = 'sync' and r.exit_code in (0, 3)
-                    and r.notices like '%lacks the scope:% ' || e.resource || ' (scope %' then 1
+                    and r.said like '%"' || e.resource || '":"refused"%' then 1
                 else 0
             end
         ) as refused
@@ -81,7 +80,7 @@ select
     e.table_name, -- The table that its rows are in.
     coalesce(c.held, 0) - coalesce(c.gone, 0) as row_count, -- Rows that Loop still has.
     coalesce(c.gone, 0) as rows_deleted, -- Rows that Loop no longer has.
-    r.last_read_at, -- When a run that ended well last read some of it; null when none did.
+    r.last_read_at, -- When a sync that ended well last read all of it that was due; null when none did.
     coalesce(r.refused, 0) = 1 as lacks_scope -- True when the latest good sync was refused it, as the key lacks the scope.
 from dim_shops as s
 cross join resources as e

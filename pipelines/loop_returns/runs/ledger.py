@@ -29,7 +29,7 @@ from loop_returns.tables.runs import RUNS
 from loop_returns.tables.values import to_json
 from loop_returns.warehouse.failures import unwritable, was_interrupted
 
-_JSON: Final = ("rows_new", "rows_changed", "drift", "checks", "new_columns", "notices")
+_JSON: Final = ("rows_new", "rows_changed", "resources", "drift", "checks", "new_columns", "notices")
 
 
 @dataclass
@@ -51,6 +51,7 @@ class Run:
     too_many_requests: int = 0
     edge_checks: int = 0
     tally: Tally = field(default_factory=Tally)
+    resources: dict[str, str] = field(default_factory=dict)  # resource -> read, partly, refused, failed
     drift: dict[str, Counter[str]] = field(default_factory=dict)  # table -> {"missing": 1, "changed": 2, "deleted": 0}
     checks: list[dict[str, Any]] = field(default_factory=list)  # name, table, severity, failed, message
     new_columns: list[str] = field(default_factory=list)  # table.column

@@ -84,7 +84,11 @@ class Others:
         """
         session = self.session
         for one in {task.resource.name: task.resource for task in self.tasks}.values():
-            if one.name in session.api.failed or not self._is_whole(one):
+            session.run.resources[one.name] = "read"
+            if one.name in session.api.failed:
+                continue
+            if not self._is_whole(one):
+                session.run.resources[one.name] = "partly"
                 continue
             self._mark_missing(one)
             if self._is_sync:  # by the earlier of two clocks: one that is ahead must not hide what comes until then
@@ -167,6 +171,8 @@ class Others:
             if due:
                 session.read(self.compare, others=[ResourceTask(one, parent=parent) for parent in due])
             left -= len(due) if most is not None else 0
+            is_whole = every == len(due) and one.name not in session.api.passed_over
+            session.run.resources[one.name] = "read" if is_whole else "partly"
             if every > len(due):
                 session.run.notices.append(
                     f"{one.name}: asked for {len(due):,} of {counted(every, 'return')} that are due; the next runs go on. "
@@ -175,18 +181,20 @@ class Others:
 
     def _say_failures(self) -> None:
         session, failed = self.session, self.session.api.failed
+        refused = {name: isinstance(error, AccessDeniedError) for name, error in failed.items()}
+        session.run.resources |= {name: "refused" if one else "failed" for name, one in refused.items()}
         for name in failed.keys() & (session.options.only or ()):
             raise _explained(name, failed[name])
         for name, errors in session.api.passed_over.items():
             if name not in failed:
                 what, why = counted(len(errors), "return"), errors[0].message
                 session.run.notices.append(f"{name}: {what} could not be read and will be asked for again: {why}")
-        lacking = [one for one in RESOURCES if isinstance(failed.get(one.name), AccessDeniedError)]
+        lacking = [one for one in RESOURCES if refused.get(one.name)]
         if lacking:
             names = ", ".join(f"{one.name} (scope {one.scope})" for one in lacking)
             session.run.notices.append(f"Not read, because the key lacks the scope: {names}.")
         for name, error in failed.items():
-            if isinstance(error, AccessDeniedError):
+            if refused[name]:
                 continue
             session.run.notices.append(f"{name} could not be read: {error.message}")
             read = session.state.resources.get(name)

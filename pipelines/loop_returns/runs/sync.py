@@ -22,6 +22,8 @@ from loop_returns.runs.progress import Progress
 from loop_returns.runs.session import Options
 from loop_returns.runs.status import shop_state
 from loop_returns.settings import Settings
+from loop_returns.tables.returns import RETURNS
+from loop_returns.tables.shipping import ASN
 
 
 def sync(settings: Settings | None = None, options: Options | None = None, *, progress: Progress | None = None) -> Run:
@@ -49,10 +51,11 @@ def sync(settings: Settings | None = None, options: Options | None = None, *, pr
             first, last = horizon(session.settings, session.state, clock)
             day, tasks = clock.earliest.date(), others.tasks
             if read_with_notices(session, compare, returns, first, last, read=day, others=tasks, watch=others) is not None:
-                run.notices_up_to = clock.now
+                run.notices_up_to, run.resources[ASN.name] = clock.now, "read"
         else:
             session.read(compare, returns=returns, others=others.tasks, watch=others)
         if returns.windows:
+            run.resources[RETURNS.name] = "read"
             run.cursor_after, run.synced_up_to = session.state.cursor, clock.stopped(session.options.until).now
         others.finish()
         review(session)

@@ -94,6 +94,11 @@ RUNS: Final = Table(
         _count("unchanged", "Rows read that the warehouse had already, value by value."),
         own("rows_new", Type.JSON, "Rows that were new, by table."),
         own("rows_changed", Type.JSON, "Rows that replaced older ones, by table."),
+        own(
+            "resources",
+            Type.JSON,
+            "What a sync asked for, by resource: read, partly, refused (the key lacks the scope) or failed.",
+        ),
         own("drift", Type.JSON, "What reconcile found, by table: missing, changed, deleted."),
         own("checks", Type.JSON, "Data checks after the load: name, severity, rows that fail."),
         own("new_columns", Type.JSON, "Columns that landed though nobody had declared them, as table.column."),

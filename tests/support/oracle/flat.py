@@ -124,9 +124,9 @@ def _nested(row: Row) -> Row:
 
 def _run(row: Row) -> Any:
     names = ("command", "started_at", "finished_at", "outcome", "exit_code", "error_message", "synced_up_to",
-             "notices_up_to", "cursor_after", "rows_new")  # fmt: skip
+             "notices_up_to", "cursor_after")  # fmt: skip
     run = SimpleNamespace(**{name: row.get(name) for name in names})
-    run.notices = json.loads(row.get("notices") or "[]")
+    run.resources = json.loads(row.get("resources") or "{}")
     if run.synced_up_to is not None and run.synced_up_to.year > NEVER:
         run.synced_up_to = None
     return run

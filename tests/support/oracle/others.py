@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -280,21 +279,15 @@ def rpt_sync_resources(shop: Shop) -> list[Row]:
     }
     good = [run for run in shop.runs if run.exit_code in (0, 3)]
     syncs = sorted((run for run in good if run.command == "sync"), key=lambda run: run.started_at)
-    refused = [one for run in syncs[-1:] for one in run.notices if "lacks the scope" in one]
+    said = {name for run in syncs[-1:] for name, word in run.resources.items() if word == "refused"}
     return [
         {
             "shop": shop.name,
             "resource": name,
             "table_name": table,
             "row_count": lengths.get(name, 0),
-            "last_read_at": max((run.finished_at for run in good if table in _counted(run)), default=None),
-            "lacks_scope": any(f" {name} (scope" in one for one in refused),
+            "last_read_at": max((run.finished_at for run in good if run.resources.get(name) == "read"), default=None),
+            "lacks_scope": name in said,
         }
         for name, table in RESOURCES.items()
     ]
-
-
-def _counted(run: Any) -> Mapping[str, int]:
-    """The tables whose new rows a run has counted."""
-    counted: Mapping[str, int] = json.loads(run.rows_new or "{}") if hasattr(run, "rows_new") else run.tally.new
-    return counted
