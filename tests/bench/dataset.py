@@ -14,7 +14,7 @@ import re
 from array import array
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TEMPLATES: Final = 2_000
 DAY: Final = 86_400
 NOTICES: Final = "notices"  # the part beside those of the states
-END: Final = datetime.combine(datetime.now(UTC) - timedelta(days=1), time(), UTC)  # the newest return of a full data set
+END: Final = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)  # the newest return of a full data set
 SPAN: Final = timedelta(days=365)
 CREATED_BEFORE: Final = 5 * DAY  # seconds from `created_at` to `updated_at`, so that both sort alike
 _IDS: Final = re.compile(rb"(?<!\d)(4\d{7}|98\d{6})(?!\d)|(?<!\d)(293\d{6})(?!\d)")
