@@ -15,9 +15,14 @@ from loop_returns.errors import LockedError
 from tests.docgen.test_blocks import blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 OPERATORS = "airflow.providers.standard.operators.bash"
+
+
+class FoundError(Exception):
+    """In place of Airflow's."""
 
 
 @pytest.fixture
@@ -28,14 +33,19 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
     class BashOperator:
         def __init__(self, **given: Any) -> None:
             found.setdefault(given["task_id"], []).append(given)
+            self.output = given["task_id"]
 
         @classmethod
         def partial(cls, **given: Any) -> SimpleNamespace:
             return SimpleNamespace(expand=lambda bash_command: [cls(bash_command=one, **given) for one in bash_command])
 
-    for name in ("airflow", "airflow.sdk", OPERATORS):
+    def task(work: Callable[[str], None]) -> Callable[[str], None]:
+        return lambda output: found[output][0].update(alert=work)
+
+    for name in ("airflow", "airflow.sdk", "airflow.sdk.exceptions", OPERATORS):
         module = ModuleType(name)
-        vars(module).update(DAG=lambda _, **given: nullcontext(), Asset=str, BashOperator=BashOperator)
+        vars(module).update(DAG=lambda _, **given: nullcontext(), Asset=str, BashOperator=BashOperator, task=task)
+        vars(module).update(AirflowFailException=FoundError)
         monkeypatch.setitem(sys.modules, name, module)
     (text,) = (text for _, text in blocks("pipelines/docs/scheduling.md", "python") if "airflow" in text)
     exec(compile(text, "dag", "exec"), {})
@@ -61,3 +71,12 @@ def test_exit_codes(code: int, seen: int, tasks: dict[str, list[dict[str, Any]]]
     for one in (one for every in tasks.values() for one in every):
         shell = re.sub(r"\S+/loop-returns", str(program), one["bash_command"])
         assert subprocess.run(["bash", "-c", shell], check=False).returncode == seen
+
+
+@pytest.mark.parametrize("name", ["sync", "reconcile"])
+def test_alert(name: str, tasks: dict[str, list[dict[str, Any]]]) -> None:
+    """A task of its own fails where a run has found something, and says what."""
+    alert = tasks[name][0]["alert"]
+    alert('{"exit_code": 0}')
+    with pytest.raises(FoundError, match="drift"):
+        alert('{"exit_code": 3, "outcome": "drift"}')
