@@ -202,18 +202,6 @@ def test_messages(pipeline: dlt.Pipeline):
     assert "loop-returns reconcile" in check.message
 
 
-def test_tables_that_are_not_there(pipeline: dlt.Pipeline):
-    """A table that the warehouse lacks is passed over, and so is what depends on it."""
-    load(pipeline, sound())
-    with pipeline.sql_client() as client:
-        client.execute_sql("DROP TABLE returns")
-        client.execute_sql("ALTER TABLE return_labels DROP COLUMN _unparsed")
-    checks = {(check.name, check.table) for check in run_checks(pipeline, shop="north")}
-    assert not {one for one in checks if one[1] == "returns" or one[0] in ("no_orphans", "refunds_add_up")}
-    assert ("all_parsed", "return_labels") not in checks
-    assert ("all_parsed", "return_refunds") in checks
-
-
 @BOTH
 def test_only_what_was_loaded(pipeline: dlt.Pipeline):
     """Of named loads every fault is found, also one that takes an older row to see; older faults are left alone."""

@@ -4,13 +4,11 @@ All checks go to the destination as one query: one round trip. Where everything 
 has to be looked at.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import dlt
-import sqlglot
-from sqlglot import exp
 
 from loop_returns.api.facts import STATES
 from loop_returns.runs.progress import counted
@@ -19,7 +17,7 @@ from loop_returns.tables.children import LABELS, REFUNDS
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.schema import Table
 from loop_returns.tables.shipping import ASN
-from loop_returns.warehouse.reader import Reader, connected
+from loop_returns.warehouse.reader import connected
 
 Severity = Literal["error", "warning"]
 _IMPOSSIBLE: Final = {  # what no row of these tables can have; `r` is its return
@@ -48,7 +46,7 @@ class _Rule:
     name: str
     table: Table
     severity: Severity
-    sql: str  # in DuckDB's dialect: one number; `{shop}` is the shop, `{loaded}` a condition on the row `t` that is checked
+    sql: str  # one number; `{returns}` is that table, `{shop}` the shop, `{loaded}` a condition on the row `t` to be checked
     problem: str  # what `failed` rows have, a verb first, and what to do
 
 
@@ -60,42 +58,19 @@ def all_checks() -> list[tuple[str, str]]:
 def run_checks(pipeline: dlt.Pipeline, *, shop: str, loads: Collection[str] | None = None) -> list[Check]:
     """Every check on the shop's rows, passed ones too (`failed` is 0); none before the first load.
 
-    With `loads` only rows of these loads are checked: each by itself, by the rows with its key, and by its return. Checks on
-    tables or columns that the warehouse does not have are left out. Raises dlt's DatabaseException when the
-    destination cannot be asked.
+    With `loads` only rows of these loads are checked: each by itself, by the rows with its key, and by its return. Every
+    declared table has to be there. Raises dlt's DatabaseException when the destination cannot be asked.
     """
-    loaded = "true" if loads is None else f"t._dlt_load_id in ({', '.join(_literal(load) for load in sorted(loads))})"
     with connected(pipeline) as reader:
-        columns = {} if reader is None else reader.columns(TABLES)
-        if reader is None or not columns:
+        if reader is None:
             return []
-        rules: list[_Rule] = []
-        parts: list[str] = []
-        for rule in _rules(everything=loads is None):
-            query = _translated(rule.sql.format(shop=_literal(shop), loaded=loaded), reader, columns)
-            if query is not None:
-                parts.append(f"select {len(rules)} as rule, ({query}) as failed")
-                rules.append(rule)
+        rules = [*_rules(everything=loads is None)]
+        loaded = "true" if loads is None else f"t._dlt_load_id in ({', '.join(map(reader.literal, sorted(loads)))})"
+        names = {name: reader.name(name) for name in TABLES} | {"shop": reader.literal(shop), "loaded": loaded}
+        parts = [f"select {number} as rule, ({rule.sql.format(**names)}) as failed" for number, rule in enumerate(rules)]
         statements = (" union all ".join(parts[start : start + _AT_ONCE]) for start in range(0, len(parts), _AT_ONCE))
         failed = {int(number): int(count) for statement in statements for number, count in reader.rows(statement)}
     return [_result(rule, failed[number]) for number, rule in enumerate(rules)]
-
-
-def _literal(text: str) -> str:
-    return exp.Literal.string(text).sql("duckdb")
-
-
-def _translated(sql: str, reader: Reader, columns: Mapping[str, set[str]]) -> str | None:
-    """The query for this destination; None where it lacks a table or a column of it."""
-    tree = sqlglot.parse_one(sql, read="duckdb")
-    tables = list(tree.find_all(exp.Table))
-    stored = {table.alias: columns.get(table.name, set()) for table in tables}
-    if not all(one.name in stored[one.table] for one in tree.find_all(exp.Column) if one.table in stored):
-        return None
-    for table in tables:
-        full = exp.to_table(reader.name(table.name), dialect=reader.written_in)
-        table.replace(exp.alias_(full, table.alias, table=True))
-    return tree.sql(dialect=reader.written_in)
 
 
 def _result(rule: _Rule, failed: int) -> Check:
@@ -112,7 +87,7 @@ def _rules(*, everything: bool) -> Iterator[_Rule]:
             "key_not_null",
             table,
             "error",
-            f"select count(*) from {table.name} as t where (t.shop = {{shop}} or t.shop is null) and {{loaded}}"
+            f"select count(*) from {{{table.name}}} as t where (t.shop = {{shop}} or t.shop is null) and {{loaded}}"
             f" and ({' or '.join(f't.{name} is null' for name in table.key)})",
             f"have an empty key column ({', '.join(table.key)}), so that no run can find or replace what it stands for. "
             "Report it to this project.",
@@ -122,7 +97,8 @@ def _rules(*, everything: bool) -> Iterator[_Rule]:
             "no_orphans",
             child,
             "error",
-            f"select count(*) from {child.name} as t left join returns as r on r.shop = t.shop and r.id = t.return_id"
+            f"select count(*) from {{{child.name}}} as t"
+            " left join {returns} as r on r.shop = t.shop and r.id = t.return_id"
             " where t.shop = {shop} and r.id is null and {loaded}",
             "belong to a return that the table returns does not have. Run `loop-returns reconcile`.",
         )
@@ -136,7 +112,7 @@ def _rules(*, everything: bool) -> Iterator[_Rule]:
             "all_parsed",
             table,
             "warning",
-            f"select count(*) from {table.name} as t where t.shop = {{shop}} and t._unparsed is not null and {{loaded}}",
+            f"select count(*) from {{{table.name}}} as t where t.shop = {{shop}} and t._unparsed is not null and {{loaded}}",
             "have a value that did not fit its column. It is kept, as Loop sent it, in the column _unparsed; report it"
             " to this project.",
         )
@@ -145,12 +121,12 @@ def _rules(*, everything: bool) -> Iterator[_Rule]:
 def _unique_key(table: Table, *, everything: bool) -> _Rule:
     key = ", ".join(f"o.{name}" for name in table.key)
     by = next(name for name in table.key if name != "shop")  # one column is a fast join, and the check is no worse for it
-    touched = "" if everything else f" and o.{by} in (select t.{by} from {table.name} as t where {{loaded}})"
+    touched = "" if everything else f" and o.{by} in (select t.{by} from {{{table.name}}} as t where {{loaded}})"
     return _Rule(
         "unique_key",
         table,
         "error",
-        f"select coalesce(sum(g.n - 1), 0) from (select count(*) as n from {table.name} as o"
+        f"select coalesce(sum(g.n - 1), 0) from (select count(*) as n from {{{table.name}}} as o"
         f" where o.shop = {{shop}}{touched} group by {key} having count(*) > 1) as g",
         f"repeat the key ({', '.join(table.key)}) of another row: something else than this project writes to the table, or"
         " two runs went on at once. Run `loop-returns reconcile`, which replaces them.",
@@ -158,12 +134,13 @@ def _unique_key(table: Table, *, everything: bool) -> _Rule:
 
 
 def _possible_times(table: Table) -> _Rule:
-    parent = " join returns as r on r.shop = t.shop and r.id = t.return_id" if table in CHILDREN else ""
+    parent = " join {returns} as r on r.shop = t.shop and r.id = t.return_id" if table in CHILDREN else ""
     return _Rule(
         "possible_times",
         table,
         "warning",
-        f"select count(*) from {table.name} as t{parent} where t.shop = {{shop}} and {{loaded}} and ({_IMPOSSIBLE[table]})",
+        f"select count(*) from {{{table.name}}} as t{parent} where t.shop = {{shop}} and {{loaded}}"
+        f" and ({_IMPOSSIBLE[table]})",
         "have a date that cannot be: ordered after, or delivered, refunded or closed before the return was submitted. Such"
         " days are in no mean of the marts, which count them as impossible.",
     )
@@ -174,9 +151,9 @@ def _void_without_refund() -> _Rule:
         "void_without_refund",
         RETURNS,
         "warning",
-        "select count(*) from returns as t where t.shop = {shop} and {loaded} and t._deleted_at is null"
+        "select count(*) from {returns} as t where t.shop = {shop} and {loaded} and t._deleted_at is null"
         " and t.state in ('cancelled', 'expired') and (t.outcomes_processed_at_refund_processed is not null"
-        " or t.id in (select f.return_id from return_refunds as f where f.shop = {shop}))",
+        " or t.id in (select f.return_id from {return_refunds} as f where f.shop = {shop}))",
         "are cancelled or expired, and yet a refund has a date. The marts leave their amounts out, but for the columns"
         " void_refunded of rpt_returns_daily; look at them in Loop's admin.",
     )
@@ -197,8 +174,8 @@ def _refunds_add_up() -> _Rule:
         "refunds_add_up",
         RETURNS,
         "warning",
-        "select count(*) from returns as t join (select i.return_id, sum(i.refund) as refund"
-        " from return_line_items as i where i.shop = {shop} and i.return_id in (select t.id from returns as t"
+        "select count(*) from {returns} as t join (select i.return_id, sum(i.refund) as refund"
+        " from {return_line_items} as i where i.shop = {shop} and i.return_id in (select t.id from {returns} as t"
         " where {loaded}) group by i.return_id) as l on l.return_id = t.id"
         f" where t.shop = {{shop}} and t.state = 'closed' and t._deleted_at is null and {{loaded}} and {off}",
         "are closed with a refund that is not the sum of the lines' refunds, with or without handling fee and"
@@ -212,7 +189,7 @@ def _known_states(table: Table, in_place_of_null: str) -> _Rule:
         "known_states",
         table,
         "warning",
-        f"select count(*) from {table.name} as t where t.shop = {{shop}} and {{loaded}}"
+        f"select count(*) from {{{table.name}}} as t where t.shop = {{shop}} and {{loaded}}"
         f" and coalesce(t.state, '{in_place_of_null}') not in ({', '.join(repr(state) for state in STATES)})",
         "are in a state that nobody knew. Returns are asked for by state, so Loop may hold more of them that no run"
         " can see. Report the word to this project.",
