@@ -11,7 +11,6 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -42,6 +41,8 @@ NOT_HERE: Final = {  # lines of shell that no test runs, by how they begin, and 
     "pytest": "runs these tests",
     ".ci/run": "runs these tests",
     ".ci/engines": "runs tests of its own environment",
+    "dbt ": "`test_dbt.py` runs it, where dbt is",
+    "mf ": "`test_dbt.py` runs it, where dbt is",
     "python -m tests.bench": "takes minutes; `tests/bench` tests it",
     "systemctl": "needs systemd",
 }
@@ -184,25 +185,6 @@ def test_toml(text: str):
     written = tomllib.loads(text)
     assert written.keys() <= {"sources", "destination"}
     assert set(written.get("sources", {}).get("loop_returns", ())) <= set(Settings.__annotations__)
-
-
-def test_dbt(place: Place):
-    """The recipe has every file of a dbt project; where dbt is installed, the project is built as it says."""
-    recipes = blocks("pipelines/docs/recipes.md", "yaml", "sql")
-    files = {match[1]: text for _, text in recipes if (match := re.match(r"(?:#|--) (\S+\.(?:yml|sql))\n", text))}
-    assert files.keys() == {"dbt_project.yml", "profiles.yml", "models/repeat_returners.sql"}
-    project, profiles = yaml.safe_load(files["dbt_project.yml"]), yaml.safe_load(files["profiles.yml"])
-    assert project["profile"] in profiles
-    assert project["model-paths"] == ["models"]
-    if (dbt := shutil.which("dbt")) is None:
-        return
-    for name, text in files.items():
-        (place.folder / name).parent.mkdir(exist_ok=True)
-        (place.folder / name).write_text(text)
-    place.write_key()
-    place.page("pipelines/docs/recipes.md")
-    place.run(dbt, "build")
-    assert (place.folder / "analytics.duckdb").exists()
 
 
 def test_github(place: Place, postgres: str):

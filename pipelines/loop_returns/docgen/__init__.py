@@ -1,4 +1,4 @@
-"""What is generated from the declarations: the dictionary, the tables of settings and destinations, and dbt sources."""
+"""What is generated from the declarations: the dictionary, settings, destinations, dbt's sources and metrics."""
 
 import re
 from pathlib import Path
