@@ -17,7 +17,8 @@ from loop_returns.marts.outside import OUTSIDE
 
 VERSION: Final = 3  # of the marts: one more where a column, a key or a meaning changes or goes, not where one comes
 
-_SOURCES: Final = re.compile(r"\b(?:from|join)\s+([a-z_]+)", re.IGNORECASE)
+SOURCE: Final = re.compile(r"(?<=\bfrom )[a-z_]+(?= as )|(?<=\bjoin )[a-z_]+(?= as )")  # in a query: what it reads
+VALUE: Final = re.compile(r"\$([a-z_]+)")  # what settings say
 _MOVES: Final = re.compile(rf"current_timestamp|_loop_sync_runs|(?:from|join) (?:{'|'.join(OUTSIDE)}|dim_\w+|rpt_\w+)\b")
 _KINDS: Final = ("fct", "dim", "rpt")
 _COLUMN: Final = re.compile(r"\b([a-z_0-9]+),? -- (.+)$")
@@ -43,7 +44,7 @@ class Mart:
     @property
     def sources(self) -> frozenset[str]:
         """What it reads: raw tables, marts, and parts of its own query."""
-        return frozenset(_SOURCES.findall(self.sql))
+        return frozenset(SOURCE.findall(self.sql))
 
     @property
     def may_be_table(self) -> bool:

@@ -76,27 +76,27 @@ def _trouble(reader: Reader, place: str, columns: str) -> DatabaseException | No
     return None
 
 
-def value(name: str, given: Given) -> exp.Expr:
+def value(name: str, given: Given) -> str:
     """What stands for `$name` in a mart."""
     if not name.startswith(_ZONE_OF):
-        return exp.Literal.number(getattr(given, name))
-    zone: exp.Expr = exp.Literal.string(_UTC)
-    if given.zones:
-        shop = exp.column("shop", table=name.removeprefix(_ZONE_OF))
-        zone = exp.Case(this=shop, default=zone)
-        for one, its in given.zones.items():
-            zone = zone.when(exp.Literal.string(one), exp.Literal.string(its))
-    return zone
+        return str(getattr(given, name))
+    zones = "".join(f" when {_text(shop)} then {_text(zone)}" for shop, zone in given.zones.items())
+    shop = f"{name.removeprefix(_ZONE_OF)}.shop"
+    return f"case {shop}{zones} else {_text(_UTC)} end" if zones else _text(_UTC)
 
 
-def outside(name: str, alias: str, given: Given) -> exp.Expr:
-    """The table that the setting of that name names; where it names none, the same columns without rows."""
+def _text(literal: str) -> str:
+    return exp.Literal.string(literal).sql("duckdb")
+
+
+def outside(name: str, given: Given) -> str:
+    """The query of the table that the setting of that name names; where it names none, the same columns without rows."""
     columns = OUTSIDE[name].split(", ")
     more = [_OPTIONAL[name]] if name in _OPTIONAL else []
+    nulls = [f"cast(null as text) as {column}" for column in (*columns, *more)]
     if place := given.tables.get(name):
-        more = [f"cast(null as text) as {column}" if name in given.lacking else column for column in more]
-        return exp.select(*columns, *more).from_(place).subquery(alias)
-    return exp.select(*(f"cast(null as text) as {column}" for column in (*columns, *more))).limit(0).subquery(alias)
+        return f"select {', '.join(columns + (nulls[len(columns) :] if name in given.lacking else more))} from {place}"  # noqa: S608
+    return f"select {', '.join(nulls)} limit 0"
 
 
 def refuse_unreadable(reader: Reader, given: Given) -> None:

@@ -1,6 +1,5 @@
 """The types of the marts' columns: those that DuckDB finds, whatever the destination calls them."""
 
-import re
 from collections.abc import Mapping
 from contextlib import closing
 from functools import cache
@@ -8,7 +7,7 @@ from functools import cache
 import duckdb
 import pyarrow as pa
 
-from loop_returns.marts.files import all_marts
+from loop_returns.marts.files import VALUE, all_marts
 from loop_returns.marts.outside import NOTHING, OUTSIDE, outside, value
 from loop_returns.tables.catalog import ARROW, TABLES
 
@@ -21,8 +20,8 @@ def arrow_schemas() -> Mapping[str, pa.Schema]:
         for name, table in TABLES.items():
             connection.register(name, pa.schema([(one.name, ARROW[one.type]) for one in table.columns]).empty_table())
         for name in OUTSIDE:
-            connection.execute(f"CREATE TABLE {name} AS FROM {outside(name, name, NOTHING).sql('duckdb')}")
+            connection.execute(f"CREATE TABLE {name} AS {outside(name, NOTHING)}")
         for mart in all_marts():
-            query = re.sub(r"\$(\w+)", lambda found: value(found[1], NOTHING).sql("duckdb"), mart.sql)
+            query = VALUE.sub(lambda found: value(found[1], NOTHING), mart.sql)
             connection.execute(f"CREATE TABLE {mart.name} AS {query}")
         return {mart.name: connection.table(mart.name).to_arrow_table().schema for mart in all_marts()}

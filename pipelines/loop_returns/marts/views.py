@@ -1,6 +1,7 @@
 """Creates, replaces and drops the marts in the destination."""
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -8,9 +9,8 @@ from typing import Any, Final, Literal
 import dlt
 import sqlglot
 from dlt.destinations.exceptions import DatabaseException
-from sqlglot import exp
 
-from loop_returns.marts.files import Mart, all_marts
+from loop_returns.marts.files import SOURCE, VALUE, Mart, all_marts
 from loop_returns.marts.outside import NOTHING, OUTSIDE, Given, completed, outside, refuse_unreadable, value
 from loop_returns.tables.catalog import TABLES
 from loop_returns.tables.schema import PRECISION, SCALE, Type
@@ -166,30 +166,28 @@ def _kinds(reader: Reader) -> dict[str, Kind]:
 
 
 def _translated(mart: Mart, reader: Reader, stored: Mapping[str, Collection[str]], given: Given) -> str:
-    """The query of the mart in the destination's dialect, with every table by its full name there.
+    """The query of the mart in the reader's dialect, with every table by its full name there.
 
     `stored` are the columns that each raw table has in the destination. Declared columns and tables that are not there (an
     older warehouse) are replaced by nulls and no rows.
     """
-    tree = sqlglot.parse_one(mart.sql, read="duckdb")
-    inner = {cte.alias for cte in tree.find_all(exp.CTE)}
-    for table in list(tree.find_all(exp.Table)):
-        if table.name in inner:
-            continue
-        name = exp.to_table(reader.name(table.name), dialect=reader.written_in)
-        table.replace(outside(table.name, table.alias, given) if table.name in OUTSIDE else _source(table, name, stored))
-    for place in list(tree.find_all(exp.Placeholder)):
-        place.replace(value(place.name, given))
-    return tree.sql(dialect=reader.written_in, comments=False)
+
+    def source(found: re.Match[str]) -> str:
+        name = found[0]
+        if name in OUTSIDE:
+            return f"({outside(name, given)})"
+        if name in TABLES:
+            return _source(name, reader.name(name), stored.get(name, ()))
+        return reader.name(name) if name in marts else name  # else a part of the query
+
+    marts = {one.name for one in all_marts()}
+    sql = VALUE.sub(lambda found: value(found[1], given), SOURCE.sub(source, mart.sql))
+    return sql if reader.written_in == "duckdb" else sqlglot.transpile(sql, "duckdb", reader.written_in, comments=False)[0]
 
 
-def _source(table: exp.Table, qualified: exp.Table, stored: Mapping[str, Collection[str]]) -> exp.Expr:
-    name, alias = table.name, table.alias
-    there = stored.get(name, ())
-    missing = [column for column in TABLES[name].columns if column.name not in there] if name in TABLES else []
+def _source(name: str, qualified: str, there: Collection[str]) -> str:
+    missing = [column for column in TABLES[name].columns if column.name not in there]
     if not missing:
-        return exp.alias_(qualified, alias, table=True)
-    nulls = [f"cast(null as {_TYPES.get(column.type, column.type)}) as {column.name}" for column in missing]
-    if not there:
-        return exp.select(*nulls, dialect="duckdb").limit(0).subquery(alias)
-    return exp.select("t.*", *nulls, dialect="duckdb").from_(exp.alias_(qualified, "t", table=True)).subquery(alias)
+        return qualified
+    nulls = ", ".join(f"cast(null as {_TYPES.get(column.type, column.type)}) as {column.name}" for column in missing)
+    return f"(select t.*, {nulls} from {qualified} as t)" if there else f"(select {nulls} limit 0)"  # noqa: S608
