@@ -12,7 +12,7 @@ import sqlglot
 from dlt.common.schema import Schema
 from sqlglot import exp
 
-from loop_returns.tables.catalog import CHILDREN, TABLES, dlt_hints
+from loop_returns.tables.catalog import CHILDREN, TABLES, dlt_hints, layout_hints
 from loop_returns.tables.returns import RETURNS
 from loop_returns.warehouse.destination import find_target
 from loop_returns.warehouse.dlt_internals import SOURCE, sql_client
@@ -38,7 +38,8 @@ def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> A
     made: Any = sql_client(target.destination, target.dataset)
     made.schema = Schema(SOURCE)
     for table in TABLES.values():
-        made.schema.update_table(dlt.resource([], **dlt_hints(table)).compute_table_schema())
+        hints: Any = layout_hints(table, request.param)
+        made.schema.update_table({**dlt.resource([], **dlt_hints(table)).compute_table_schema(), **hints})
     return made
 
 
@@ -83,6 +84,27 @@ def test_tables(client: Any) -> None:
         kinds["_unparsed"] == {"snowflake": "VARIANT", "bigquery": "JSON", "databricks": "STRING", "redshift": "SUPER"}[name]
     )
     assert ("Name of the shop" in sql) == (name != "redshift")
+
+
+def test_layout(client: Any) -> None:
+    """BigQuery makes each table in clusters and its analyzer takes that; no column that comes later changes them."""
+    name, made = client.capabilities.sqlglot_dialect, []
+    for table in TABLES.values():
+        columns = list(client.schema.get_table_columns(table.name).values())
+        made += client._get_table_update_sql(table.name, columns, False)
+        tree = sqlglot.parse_one(made[-1], read=name)
+        assert [one.name for one in tree.find_all(exp.PartitionedByProperty)] == []
+        clusters = [column.name for one in tree.find_all(exp.Cluster) for column in one.find_all(exp.Column)]
+        assert clusters == ([*table.found_by[:4]] if name == "bigquery" else [])
+        added = client._get_table_update_sql(table.name, columns[-1:], True)
+        assert name == "snowflake" or not any("CLUSTER" in one for one in added)  # there dlt sends DROP CLUSTERING KEY
+    if name == "bigquery":
+        pytest.importorskip("zetasql")
+        from tests.dialects.bigquery import Warehouse
+
+        assert Warehouse().refusals(made) == []
+        wrong = [made[0].replace("CLUSTER BY `shop`", f"CLUSTER BY {one}") for one in ("`nothing`", "`_unparsed`")]
+        assert len(Warehouse().refusals(wrong)) == 2
 
 
 def test_names(client: Any) -> None:

@@ -41,6 +41,7 @@ ARROW: Final = {  # the Arrow type that carries a column of each kind; JSON trav
     Type.BOOL: pa.bool_(),
     Type.INTEGER: pa.int64(),
 }
+_CLUSTERS: Final = 4  # columns at most, in BigQuery
 _MERGE: Final = {"disposition": "merge", "strategy": "delete-insert"}
 
 
@@ -84,3 +85,12 @@ def dlt_hints(table: Table, *, append: bool = False) -> dict[str, Any]:
         "columns": {column.name: _dlt_column(column) for column in table.columns},
         **keys,
     }
+
+
+def layout_hints(table: Table, destination: str) -> dict[str, Any]:
+    """What dlt is told of how a table is to lie in a kind of destination; empty where nothing is gained by it.
+
+    BigQuery keeps rows together by the columns that runs look for and replace them by, and reads only where these are. It
+    gets no partitions: dlt's merges name no range of time, so they would read all of them.
+    """
+    return {"x-bigquery-cluster-columns": [*table.found_by[:_CLUSTERS]]} if destination == "bigquery" else {}
