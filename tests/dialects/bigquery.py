@@ -78,7 +78,7 @@ class Warehouse:
             made = self._analyzer.analyze_statement(sql)
         except Exception as error:  # noqa: BLE001 # whatever it is, the statement is not taken
             return str(error)
-        if "Create" in type(made).__name__:
+        if hasattr(made, "output_column_list") and "Create" in type(made).__name__:  # from a query
             self._tables[made.name_path[-1]] = [(one.name, one.column.type) for one in made.output_column_list]
             self._analyzer = self._new_analyzer()
         return None
