@@ -39,7 +39,8 @@ class Comparison:
             chunk = newest_returns(session.sets, pages, known, shop=session.shop, observed_at=at, uncertain=uncertain)
         else:
             chunk = newest_notices(session.sets, pages, known, shop=session.shop, observed_at=session.now)
-        return replace(chunk, is_new=not chunk.tally.changed[table] and table not in self._filled_before)
+        is_new = bool(chunk.rows) and not chunk.tally.changed[table] and table not in self._filled_before
+        return replace(chunk, is_new=is_new)
 
     def other(self, resource: Resource, pages: Sequence[Tables]) -> Chunk:
         """The chunk of another resource, which has no times to go by: what is not as the warehouse has it."""
@@ -75,19 +76,25 @@ class Comparison:
 
         A killed run left them behind, or somebody has deleted the row by hand.
         """
-        incomplete, any_children = self._at_the_start
-        if not any_children:
-            return incomplete
         unknown = missing(self.session.sets, returns.select(["id"]), [known.select(["id"])])["id"].to_pylist()
+        incomplete = self._incomplete
+        if not unknown or not self._any_children:
+            return incomplete
         with self.session.warehouse.reader() as reader:
             with_children = returns_with_children(reader, self.session.shop, unknown)
         return pa.concat_tables([incomplete, with_children]).group_by("id").aggregate([])
 
     @cached_property
-    def _at_the_start(self) -> tuple[pa.Table, bool]:
-        """Returns with children of a load that was never completed, and whether there were any children."""
+    def _incomplete(self) -> pa.Table:
+        """Returns that had children of a load that was never completed when this run began."""
         with self.session.warehouse.reader() as reader:
-            return incomplete_returns(reader, self.session.shop), has_rows(reader, self.session.shop, CHILDREN)
+            return incomplete_returns(reader, self.session.shop)
+
+    @cached_property
+    def _any_children(self) -> bool:
+        """Whether there were any when the first return came that the warehouse does not have."""
+        with self.session.warehouse.reader() as reader:
+            return has_rows(reader, self.session.shop, CHILDREN)
 
     @cached_property
     def _filled_before(self) -> set[str]:

@@ -114,17 +114,19 @@ def read_with_notices(
         session.read(compare, returns=returns, notices=plan, others=others, watch=_both(answers, watch))
         if late := session.state.days_due:  # of returns that were read when their notices had been asked for
             session.read(compare, notices=notices_plan(settings, due=late, a_day=_a_day(session, min(late))), watch=answers)
+        gone = _missing(session, answers)
         # meanwhile rows may have moved from a day that was not read yet to today; a dry run would count changes twice
-        if not session.options.dry_run and _missing(session, answers).num_rows:
+        if not session.options.dry_run and gone.num_rows:
             today, tomorrow = session.clock.earliest.date(), session.clock.latest.date() + DAY
             session.read(compare, notices=notices_plan(settings, today, tomorrow), watch=answers)
+            gone = _missing(session, answers)
     except AccessDeniedError as error:
         if ASN_PATH not in str(error):
             raise
         raise without_notices() from error
     # the other times move: a row may have moved to a day that was not read
     is_proof = to_now or (answers.consistent == {"created_at"} and not answers.outside)
-    return _mark_missing(session, answers, before=before, is_proof=is_proof)
+    return _mark_missing(session, answers, gone, before=before, is_proof=is_proof)
 
 
 def _both(*watching: Callable[[Event], None]) -> Callable[[Event], None]:
@@ -141,14 +143,15 @@ def _missing(session: Session, answers: _Answers) -> pa.Table:
         return answers.lack(_expected(session, reader, answers, answers.asked))[0]
 
 
-def _mark_missing(session: Session, answers: _Answers, *, before: ShopState, is_proof: bool) -> int | None:
+def _mark_missing(
+    session: Session, answers: _Answers, deleted: pa.Table, *, before: ShopState, is_proof: bool
+) -> int | None:
     """Marks rows that should have appeared and did not, and returns how many; None where that can hardly be right."""
     if answers.outside:
         session.run.notices.append(
             f"Loop sent {counted(len(answers.outside), 'shipping notice')} of days that were not asked for; kept all the "
             "same. Loop may have misread a date: compare the notices' dates with the run's."
         )
-    deleted = _missing(session, answers)
     with session.warehouse.reader() as reader:
         doubt = _doubt(session, reader, answers) if deleted.num_rows > ALWAYS else ""
     if doubt:
