@@ -44,6 +44,7 @@ NOT_HERE: Final = {  # lines of shell that no test runs, by how they begin, and 
     "dbt ": "`test_dbt.py` runs it, where dbt is",
     "mf ": "`test_dbt.py` runs it, where dbt is",
     "python -m tests.bench": "takes minutes; `tests/bench` tests it",
+    "python -m tests.dialects.counted": "counts for a page, by eye",
     "systemctl": "needs systemd",
 }
 LIBRARIES: Final = {
