@@ -109,11 +109,14 @@ def test_layout(client: Any) -> None:
 
 def test_names(client: Any) -> None:
     """Our statements name tables as dlt does, and the information schema so that it is found."""
-    reader = Reader(client)
+    reader = Reader(client, marts="loop_marts")
     native = client.sql_client.make_qualified_table_name("returns")
     assert sqlglot.to_table(reader.name("returns"), dialect="duckdb") == sqlglot.to_table(native, dialect=reader.dialect)
+    assert reader.name("fct_returns") == reader.name("returns").replace("returns", "marts", 1).replace(
+        "RETURNS", "MARTS", 1
+    ).replace('"returns"', '"fct_returns"').replace('"RETURNS"', '"FCT_RETURNS"')
     view, where = reader.information("tables")
     assert {
-        "snowflake": ("information_schema.tables", "table_schema = 'LOOP_RETURNS'"),
-        "bigquery": ('"warehouse"."loop_returns".INFORMATION_SCHEMA.TABLES', "1 = 1"),
-    }.get(reader.dialect, ("information_schema.tables", "table_schema = 'loop_returns'")) == (view, where)
+        "snowflake": ("information_schema.tables", "table_schema = 'LOOP_MARTS'"),
+        "bigquery": ('"warehouse"."loop_marts".INFORMATION_SCHEMA.TABLES', "1 = 1"),
+    }.get(reader.dialect, ("information_schema.tables", "table_schema = 'loop_marts'")) == (view, where)

@@ -56,13 +56,11 @@ class Client:
         self.sql_client = self
         self.ran: list[str] = []
 
-    def fully_qualified_dataset_name(self, quote: bool) -> str:
-        name: str = self.capabilities.casefold_identifier("loop_returns")
-        return self.capabilities.escape_identifier(name) if quote else name
-
-    def make_qualified_table_name(self, table: str) -> str:
-        name = self.capabilities.escape_identifier(self.capabilities.casefold_identifier(table))
-        return f"{self.fully_qualified_dataset_name(quote=True)}.{name}"
+    def make_qualified_table_name_path(
+        self, table: str | None, quote: bool = True, dataset_name: str | None = None
+    ) -> list[str]:
+        path = map(self.capabilities.casefold_identifier, filter(None, (dataset_name or "loop_returns", table)))
+        return [self.capabilities.escape_identifier(name) if quote else name for name in path]
 
     def escape_column_name(self, name: str, quote: bool) -> str:
         assert not quote
@@ -77,9 +75,12 @@ class Client:
 
 @pytest.mark.parametrize("destination", ["snowflake", "bigquery", "databricks"])
 def test_names_and_literals(destination: str) -> None:
-    """Names have the destination's case and quotes; literals need no function of dlt's, views no transaction."""
+    """Names have the destination's case and quotes; literals need no function of dlt's, views no transaction.
+
+    Marts are in a dataset of their own, where one is given, and find the tables in theirs.
+    """
     client = Client(destination)
-    reader = Reader(client)  # type: ignore[arg-type] # as far as it is used
+    reader = Reader(client, marts="loop_marts")  # type: ignore[arg-type] # as far as it is used
     reader.execute(f"SELECT {reader.column('state')} FROM {reader.name('returns')} WHERE note = {reader.literal(chr(39))}")
     (sql,) = client.ran
     assert {
@@ -87,6 +88,12 @@ def test_names_and_literals(destination: str) -> None:
         "bigquery": r"SELECT `state` FROM `loop_returns`.`returns` WHERE note = '\''",
         "databricks": r"SELECT `state` FROM `loop_returns`.`returns` WHERE note = '\''",
     }[destination] == sql
+    reader.execute(f"CREATE VIEW {reader.name('dim_shops')} AS SELECT shop FROM {reader.name('returns')}")
+    assert {
+        "snowflake": 'CREATE VIEW "LOOP_MARTS"."DIM_SHOPS" AS SELECT shop FROM "LOOP_RETURNS"."RETURNS"',
+        "bigquery": "CREATE VIEW `loop_marts`.`dim_shops` AS SELECT shop FROM `loop_returns`.`returns`",
+        "databricks": "CREATE VIEW `loop_marts`.`dim_shops` AS SELECT shop FROM `loop_returns`.`returns`",
+    }[destination] == client.ran[-1]
     if destination != "snowflake":
         with reader.transaction():
             pass

@@ -10,6 +10,7 @@ import pytest
 import sqlglot
 
 from loop_returns import marts
+from loop_returns.errors import ConfigurationError
 from loop_returns.sandbox import Shop
 from loop_returns.tables.catalog import TABLES
 from tests.docgen.test_blocks import blocks
@@ -25,6 +26,7 @@ FORBIDDEN = (
     "CREATE TABLE loop_returns.mine (a int)",
     "SELECT * FROM loop_returns_staging.returns",
 )
+DATASETS = ("LOOP_RETURNS_STAGING", "LOOP_MARTS")
 
 
 def refused(cursor: psycopg2.extensions.cursor, statement: str) -> bool:
@@ -41,20 +43,21 @@ def owner(postgres: str) -> Iterator[str]:
         cursor.execute("CREATE DATABASE team")
         yield postgres.replace("/postgres?", "/team?")
         cursor.execute("DROP DATABASE team WITH (FORCE)")
-        cursor.execute("DROP ROLE loop_loader, loop_reader")
+        cursor.execute("DROP ROLE loop_loader, loop_reader, loop_marts_reader")
 
 
 def test_postgres(drive: Callable[..., Driver], owner: str, monkeypatch: pytest.MonkeyPatch):
     """After the script the loader syncs, in its two schemas and nowhere else; the reader reads every table and mart.
 
-    Its rights last: after further syncs, and when marts are dropped and made anew. It can change nothing.
+    Its rights last: after further syncs, and when marts are dropped and made anew. It can change nothing. With the second
+    script there is a reader of the marts' own schema, and of nothing else. A schema that the loader may not make is named.
     """
-    ((_, script),) = blocks(PAGE, "postgresql")
+    (_, script), (_, more) = blocks(PAGE, "postgresql")
     loader = owner.replace("//postgres:unused@", "//loop_loader:its-password@")
     assert loader != owner
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", loader)
     driver = drive(Shop.generate(seed=9, returns=10), settings={"marts": "views"}, address=loader)
-    everything = [*TABLES, *(mart.name for mart in marts.all_marts())]
+    names = [mart.name for mart in marts.all_marts()]
     with closing(psycopg2.connect(owner)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute(script)
@@ -64,15 +67,30 @@ def test_postgres(drive: Callable[..., Driver], owner: str, monkeypatch: pytest.
         for kind in ("views", "tables"):
             driver.shop.live(3)
             assert driver.sync(marts=kind).outcome == "done"
-            for table in everything:
+            for table in (*TABLES, *names):
                 cursor.execute(f"SELECT count(*) FROM loop_returns.{table}")
         assert all(refused(cursor, statement) for statement in FORBIDDEN)
+        driver.marts_dataset = "elsewhere"
+        with pytest.raises(
+            ConfigurationError, match="cannot be made in the schema `elsewhere`: permission denied for database"
+        ):
+            driver.sync()
+        cursor.execute(f"RESET ROLE; {more} SET ROLE loop_marts_reader")
+        driver.marts_dataset = "loop_marts"
+        for kind in ("tables", "views"):
+            driver.shop.live(3)
+            assert driver.sync(marts=kind).outcome == "done"
+            for mart in names:
+                cursor.execute(f"SELECT count(*) FROM loop_marts.{mart}")
+        assert refused(cursor, "SELECT * FROM loop_returns.returns")
+        assert refused(cursor, "DROP VIEW loop_marts.dim_shops")
 
 
 @pytest.mark.parametrize("dialect", ["snowflake", "bigquery"])
 def test_others(dialect: str):
     """Nothing is left open, each statement ends, and all of them name the datasets that loads need."""
-    ((_, script),) = blocks(PAGE, dialect)
-    statements = [one for one in sqlglot.tokenize(script, read=dialect) if one.token_type.name == "SEMICOLON"]
-    assert len(statements) == len(script.splitlines())
-    assert script.upper().count("LOOP_RETURNS_STAGING") >= 2
+    scripts = [script for _, script in blocks(PAGE, dialect)]
+    for script in scripts:
+        statements = [one for one in sqlglot.tokenize(script, read=dialect) if one.token_type.name == "SEMICOLON"]
+        assert len(statements) == len(script.splitlines())
+    assert [script.upper().count(name) >= 2 for script, name in zip(scripts, DATASETS, strict=True)] == [True, True]

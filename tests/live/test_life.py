@@ -39,13 +39,17 @@ def life(home: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     yield Life(driver.start(), options)
     driver.stop()
     if options.target().file is None:
-        for dataset in (options.dataset, f"{options.dataset}_staging"):
+        for dataset in (options.dataset, f"{options.dataset}_staging", f"{options.dataset}_marts"):
             with suppress(Exception), looking(replace(options, dataset=dataset).target()) as reader:
                 reader.sql.drop_dataset()
 
 
 def test_life(life: Life) -> None:
-    """Sync, vanished lines, a wiped folder, reconcile, backfill, marts, comments and report are as they should be."""
+    """Sync, vanished lines, a wiped folder, reconcile, backfill, comments and report are as they should be.
+
+    So are the marts, in a dataset of their own.
+    """
+    life.options = replace(life.options, marts_dataset=f"{life.options.dataset}_marts")
     life.lead()
 
 

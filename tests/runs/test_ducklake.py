@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg2
@@ -42,7 +43,11 @@ def life(home: Path, postgres: str, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def test_life(life: Life) -> None:
-    """Syncs, vanished lines, a backfill, deleted and silently changed returns: the lake equals the shop, in files."""
+    """Syncs, vanished lines, a backfill, deleted and silently changed returns: the lake equals the shop, in files.
+
+    The marts are in a schema of their own.
+    """
+    life.options = replace(life.options, marts_dataset="loop_marts")
     life.lead()
     assert life.options.target().untried is None
     assert list((life.driver.folder / "files").rglob("*.parquet")), "rows are in files"

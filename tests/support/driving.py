@@ -42,6 +42,7 @@ class Driver:
     settings: Mapping[str, Any] = field(default_factory=dict)
     address: str | None = None  # of a PostgreSQL; None: a DuckDB file in `folder`
     dataset: str = "loop_returns"
+    marts_dataset: str | None = None
     limits: Limits = LIMITS
     allow_deletions: bool = False  # in every run
     others: bool = False  # whether a run reads other resources too, which takes longer
@@ -67,7 +68,8 @@ class Driver:
         if more.get("only") is None and not self.others:
             more["only"] = frozenset({"returns", "advanced_shipping_notices"})
         where = {"destination": "duckdb", "file": str(self.file)} if self.address is None else {"destination": "postgres"}
-        return Options(dataset=self.dataset, limits=replace(self.limits, load_wait=0.01, first_wait=0.002), **where, **more)
+        limits = replace(self.limits, load_wait=0.01, first_wait=0.002)
+        return Options(dataset=self.dataset, marts_dataset=self.marts_dataset, limits=limits, **where, **more)
 
     def resolved(self, **more: Any) -> Settings:
         """The settings of a run: those of the driver, changed for this run."""

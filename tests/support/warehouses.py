@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def duckdb_pipeline(folder: Path, *, dataset: str = "loop_returns") -> dlt.Pipeline:
-    """A pipeline into a DuckDB file of its own."""
+def duckdb_pipeline(folder: Path, *, dataset: str = "loop_returns", file: Path | None = None) -> dlt.Pipeline:
+    """A pipeline into a DuckDB file of its own, or into this one."""
     return dlt.pipeline(
         "loop_returns",
         pipelines_dir=str(folder / "pipelines"),
-        destination=dlt.destinations.duckdb(str(folder / "test.duckdb")),
+        destination=dlt.destinations.duckdb(str(file or folder / "test.duckdb")),
         dataset_name=dataset,
     )
 

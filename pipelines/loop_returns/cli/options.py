@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from loop_returns.runs.session import Options
     from loop_returns.settings import Settings
 
+_NO_LONGER: Final = (  # scripts of version 0.1.0 may still give it
+    "--abort-pending is no longer needed: what a run had read and not loaded is read again by the next one."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
@@ -42,6 +46,9 @@ def run_options(
         str, Option(metavar="NAME", help="Where to: duckdb, postgres, ducklake, snowflake, bigquery …")
     ] = "duckdb",
     dataset: Annotated[str, Option(metavar="NAME", help="Schema of the tables there.")] = "loop_returns",
+    marts_dataset: Annotated[
+        str | None, Option(metavar="NAME", help="Schema of the marts; without it that of the tables.")
+    ] = None,
     database: Annotated[
         str | None, Option(metavar="PATH", help="DuckDB: the file; without it the configured one, or loop.duckdb here.")
     ] = None,
@@ -65,14 +72,12 @@ def run_options(
     from loop_returns.runs.session import Options
 
     _set_up_log_of_dlt(output)
-    for warning in open_secrets():
-        make_progress(output.log_format).note(warning)
+    for note in (*open_secrets(), *([_NO_LONGER] if abort_pending else [])):
+        make_progress(output.log_format).note(note)
     chosen = resources_of(only)
-    if abort_pending:  # scripts of version 0.1.0 may still give it
-        make_progress(output.log_format).note(
-            "--abort-pending is no longer needed: what a run had read and not loaded is read again by the next one."
-        )
-    return Options(destination, dataset, database, chosen, dry_run, publish, allow_deletions, wait)
+    return Options(
+        destination, dataset, database, chosen, dry_run, publish, allow_deletions, wait, marts_dataset=marts_dataset
+    )
 
 
 def settings_for(options: "Options", *, need_key: bool = True) -> "Settings":
@@ -102,7 +107,7 @@ class _Event(logging.Formatter):
         return json_line("log", level=record.levelname.lower(), text=super().format(record))
 
 
-TARGET: Final = ("destination", "dataset", "database")
+TARGET: Final = ("destination", "dataset", "marts_dataset", "database")
 READING: Final = (*TARGET, "only", "dry_run", "allow_deletions", "abort_pending", "publish", "wait")
 OUTPUT: Final = inspect.signature(OutputOptions).parameters
 SHARED: Final = {**inspect.signature(run_options).parameters, **OUTPUT}

@@ -26,7 +26,7 @@ class ShopState:
         days_due: days of returns that changed and whose shipping notices have not been read since.
         notices_read: the day up to which the shipping notices were read.
         resources: up to when each of the other resources was read.
-        verified: the version of the program that found marts and data in order after the last load.
+        verified: the version of the program that found marts and data in order after the last load, and where marts were.
         pii: the mark of the policy on personal data, and of its key, that the last run had.
         pii_key: the mark of the key of the fingerprints in the warehouse.
         pii_clean: whether the warehouse was seen to hold nothing that the policy does not let land.

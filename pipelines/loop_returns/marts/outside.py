@@ -34,21 +34,24 @@ class Given:
         label_rates_in_one: how many of the labels' unit are one of their currency.
         zones: the time zones of shops; without one it is UTC.
         lacking: those of the tables that have no column that only some marts need.
+        dataset: the one of the marts; None: that of the tables.
     """
 
     tables: Mapping[str, str] = field(default_factory=dict)
     label_rates_in_one: int = 1
     zones: Mapping[str, str] = field(default_factory=dict)
     lacking: frozenset[str] = frozenset(_OPTIONAL)
+    dataset: str | None = None
 
 
 NOTHING: Final = Given()  # where no setting says anything
 
 
-def given_by(settings: Settings) -> Given:
-    """What the settings say to the marts."""
+def given_by(settings: Settings, *, dataset: str | None = None) -> Given:
+    """What the settings say to the marts, which are to be in this dataset."""
     tables = {name: str(place) for name in OUTSIDE if (place := getattr(settings, name))}
-    return Given(tables, 100 if settings.label_rate_unit == "cents" else 1, {settings.shop: settings.timezone})
+    in_one = 100 if settings.label_rate_unit == "cents" else 1
+    return Given(tables, in_one, {settings.shop: settings.timezone}, dataset=dataset)
 
 
 def completed(given: Given, reader: Reader, stored: Mapping[str, Collection[str]]) -> Given:

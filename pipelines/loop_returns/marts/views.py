@@ -3,18 +3,20 @@
 import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import dlt
 import sqlglot
 from dlt.destinations.exceptions import DatabaseException
 
+from loop_returns.errors import ConfigurationError
 from loop_returns.marts.files import SOURCE, VALUE, Mart, all_marts
 from loop_returns.marts.outside import NOTHING, OUTSIDE, Given, completed, outside, refuse_unreadable, value
 from loop_returns.tables.catalog import TABLES
 from loop_returns.tables.schema import PRECISION, SCALE, Type
 from loop_returns.warehouse import comments
+from loop_returns.warehouse.failures import one_line
 from loop_returns.warehouse.reader import Reader, connected
 
 Kind = Literal["TABLE", "VIEW"]
@@ -42,38 +44,49 @@ def refresh(pipeline: dlt.Pipeline, *, as_tables: bool = False, given: Given = N
 
     With `as_tables` the facts are tables, which are filled anew every time, and all else reads them. `given` is what
     settings say. Returns the names of what was made or filled; none when all is up to date, nothing has been loaded yet,
-    or the destination has no SQL of its own (files). Raises ConfigurationError for a setting that names no such table, and
-    dlt's DatabaseException when the destination refuses; nothing is changed then.
+    or the destination has no SQL of its own (files). Raises ConfigurationError for a setting that names no such table or a
+    dataset where the marts cannot be, and dlt's DatabaseException when the destination refuses; nothing is changed then.
     """
-    with connected(pipeline) as reader:
+    with connected(pipeline, marts=given.dataset) as reader:
         if reader is None:
             return []
         refuse_unreadable(reader, given)
         plan = _plan(reader, given, as_tables=as_tables)
+        made = plan
         if not _is_current(reader, plan):
-            _build(reader, plan)
-            return [one.mart.name for one in plan]
-        tables = [one for one in plan if one.kind == "TABLE"]
-        reader.run(*(statement for one in tables for statement in _filling(reader, one)))
-        return [one.mart.name for one in tables]
+            _make(reader, plan)
+        else:
+            made = [one for one in plan if one.kind == "TABLE"]
+            reader.run(*(statement for one in made for statement in _filling(reader, one)))
+    if given.dataset:
+        _keep_true(pipeline, replace(given, dataset=None))
+    return [one.mart.name for one in made]
+
+
+def _keep_true(pipeline: dlt.Pipeline, given: Given) -> None:
+    """Marts left beside the tables since these got a dataset of their own: as views they say what the tables say."""
+    with connected(pipeline) as reader:
+        are_copies = reader is not None and "TABLE" in _kinds(reader).values()
+    if are_copies:
+        refresh(pipeline, given=given)
 
 
 def is_depended_on(error: DatabaseException) -> bool:
     """True when a mart was not replaced because of what others built on it, or because it is another user's."""
     cause = getattr(error, "dbapi_exception", None)
-    return type(cause).__name__ in {"DependentObjectsStillExist", "InsufficientPrivilege"}
+    return type(cause).__name__ in {"DependentObjectsStillExist", "InsufficientPrivilege", "DuplicateSchema"}
 
 
 def are_current(pipeline: dlt.Pipeline, *, as_tables: bool = False, given: Given = NOTHING) -> bool:
     """True when each is there, of its kind and with its text, as far as comments tell; also where there is no SQL."""
-    with connected(pipeline) as reader:
+    with connected(pipeline, marts=given.dataset) as reader:
         return reader is None or _is_current(reader, _plan(reader, given, as_tables=as_tables), unless_unknown=True)
 
 
 def _plan(reader: Reader, given: Given, *, as_tables: bool) -> list[_Planned]:
     columns = reader.columns(TABLES)
     given = completed(given, reader, columns)
-    mark = _mark(reader, columns, given)
+    mark = (f"{reader.dataset} " if given.dataset else "") + _mark(reader, columns, given)
     return [
         _Planned(
             mart,
@@ -102,9 +115,40 @@ def _is_current(reader: Reader, plan: Sequence[_Planned], *, unless_unknown: boo
     return is_unknown or all(known.get((one.mart.name, "")) == one.comment for one in plan)
 
 
-def _build(reader: Reader, plan: Sequence[_Planned]) -> None:
-    """Replaces marts in place, which keeps grants and what others built on them; else drops all and creates them."""
+def _make(reader: Reader, plan: Sequence[_Planned]) -> None:
+    """Makes the marts, and their dataset where it does not exist. Raises ConfigurationError where that cannot be."""
     kinds = _kinds(reader)
+    if others := _others(reader, kinds):
+        raise ConfigurationError(
+            f"The schema `{reader.marts}` has {', '.join(others)} from somebody else, or of another dataset. Choose another "
+            "--marts-dataset: the marts of each dataset need a schema of their own."
+        )
+    try:
+        reader.make_dataset_of_marts()
+        _build(reader, plan, kinds)
+    except DatabaseException as error:
+        if kinds or not is_depended_on(error):
+            raise
+        raise ConfigurationError(
+            f"The marts cannot be made in the schema `{reader.marts}`: {one_line(error)} Let somebody make that schema who "
+            "may, and give this user the right to make views and tables in it; or choose another --marts-dataset."
+        ) from error
+
+
+def _others(reader: Reader, kinds: Collection[str]) -> list[str]:
+    """What a dataset of marts has of their names and this dataset's runs have not made, as far as comments tell."""
+    if reader.marts == reader.dataset or not comments.are_known(reader):
+        return []
+    known, columns = comments.read(reader), reader.columns(kinds)  # a DuckDB file that was made anew has no comments
+    said = {mart.name: known.get((mart.name, "")) for mart in all_marts() if mart.name in kinds}
+    same = {mart.name for mart in all_marts() if columns.get(mart.name) == set(mart.columns)}
+    return sorted(
+        name for name, text in said.items() if f" [{reader.dataset} " not in (text or "") and (text or name not in same)
+    )
+
+
+def _build(reader: Reader, plan: Sequence[_Planned], kinds: Mapping[str, Kind]) -> None:
+    """Replaces marts in place, which keeps grants and what others built on them; else drops all and creates them."""
     try:
         with reader.transaction():
             for one in plan:

@@ -134,7 +134,7 @@ def read_data(target: Target, *, days: int) -> Data:
                 raise unsynced from error
             raise ConfigurationError(
                 "The report is made from the marts, and this warehouse lacks some. Set `marts` to views or tables, run "
-                "`loop-returns sync`, and ask again."
+                "`loop-returns sync`, and ask again. Where they have a schema of their own, name it: --marts-dataset."
             ) from error
 
 

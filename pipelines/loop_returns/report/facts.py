@@ -19,7 +19,7 @@ _MART: Final = re.compile(r'(?:[\w"]+\.)*"?\b((?:fct|dim|rpt)_\w+)"?')  # in the
 
 def worked_out(reader: Reader, queries: Sequence[str], execute: Callable[[str], pa.Table]) -> dict[str, str]:
     """What to read in place of marts: a table, or the query of a view that reads such tables; by the mart's name."""
-    here = f"WHERE database_name = current_database() AND schema_name = {reader.literal(reader.dataset)}"
+    here = f"WHERE database_name = current_database() AND schema_name = {reader.literal(reader.marts)}"
     found = execute(f"SELECT view_name, sql FROM duckdb_views() {here}")  # noqa: S608
     views = {name: sql.partition(" AS ")[2].rstrip("; \n") for name, sql in _rows(found)}
     columns = list(_rows(execute(f"SELECT table_name, column_name FROM duckdb_columns() {here}")))  # noqa: S608

@@ -145,7 +145,7 @@ def _fingerprints(settings: Settings, options: Options) -> str:
 
 
 def _warehouse(options: Options, client: LoopClient, *, shop: str) -> str:
-    """Makes, fills and drops a table in the dataset and in dlt's staging dataset, where every run merges."""
+    """Makes, fills and drops a table in each dataset that runs write to: in dlt's staging dataset every run merges."""
     target = options.target()
     where = str(target.file or target.location)
     try:
@@ -154,8 +154,9 @@ def _warehouse(options: Options, client: LoopClient, *, shop: str) -> str:
             with destination.sql_client as sql:
                 _try_table(sql)
                 lost = dropped(Reader(destination), stored_schema(destination))
-                with sql.with_staging_dataset():
-                    _try_table(sql)
+                for dataset in filter(None, (sql.staging_dataset_name, target.marts)):
+                    with sql.with_alternative_dataset_name(dataset):
+                        _try_table(sql)
                 refuse_another_shop(client, Reader(destination), shop=shop)
         if lost:
             raise WarehouseError(
@@ -168,7 +169,8 @@ def _warehouse(options: Options, client: LoopClient, *, shop: str) -> str:
         raise
     except Exception as error:  # each destination has errors of its own
         raise explain(error, target) from error
-    return f"{where} can be written, dataset `{target.dataset}`. {target.untried or ''}".rstrip()
+    marts = f", marts in `{target.marts}`" if target.marts else ""
+    return f"{where} can be written, dataset `{target.dataset}`{marts}. {target.untried or ''}".rstrip()
 
 
 def _try_table(sql: Any) -> None:

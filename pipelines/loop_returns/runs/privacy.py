@@ -1,5 +1,6 @@
 """Personal data that is in the warehouse from before the setting `pii` was changed: named, and taken out by a backfill."""
 
+import shlex
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final
@@ -54,6 +55,7 @@ def notice_of(reader: Reader, state: ShopState, settings: Settings, options: Opt
     where = "" if options.destination == "duckdb" else f" --destination {options.destination}"
     where += "" if options.file is None else f" --database {options.file}"
     where += "" if options.dataset == "loop_returns" else f" --dataset {options.dataset}"
+    where += "" if options.marts_dataset is None else f" --marts-dataset {shlex.quote(options.marts_dataset)}"
     first = found.first or settings.start_date.date()
     return (
         f'{found.rows:,} rows hold personal values {what}, from before `pii = "{policy}"`. To take them out: '

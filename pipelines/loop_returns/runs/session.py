@@ -56,6 +56,7 @@ class Options:
     wait: float = 0  # seconds for another run on this warehouse to end
     until: datetime | None = None  # a sync reads what was updated up to then, at most
     limits: Limits = LIMITS
+    marts_dataset: str | None = None  # None: that of the tables
 
     def wants(self, resource: str) -> bool:
         """True when the run is to read this resource."""
@@ -63,7 +64,7 @@ class Options:
 
     def target(self) -> Target:
         """The warehouse. Raises ConfigurationError when there can be none."""
-        return find_target(destination=self.destination, dataset=self.dataset, file=self.file)
+        return find_target(destination=self.destination, dataset=self.dataset, file=self.file, marts=self.marts_dataset)
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Session:
 
     Attributes:
         state: what is loaded so far, as the next load will write it.
-        verified_before: the version of the program that found everything in order before this run.
+        verified_before: what found everything in order before this run, as `_sound` says it.
         clock: the time at the start of the run.
         looked: when the run last looked at its lock while it was reading.
         sets: a DuckDB in memory for questions about sets of rows.
@@ -99,6 +100,11 @@ class Session:
     def shop(self) -> str:
         """The configured shop name."""
         return self.settings.shop
+
+    @property
+    def _sound(self) -> str:
+        """What the state says where marts and data are in order: the version of the program, and where the marts are."""
+        return " ".join(filter(None, (__version__, self.warehouse.target.marts)))
 
     def read(
         self,
@@ -154,29 +160,30 @@ class Session:
         Where everything was sound before, only what this run loaded is checked, unless `check_all`. A failed check makes the
         run's outcome `check_failed` and its exit code 3; warnings only stand in the report.
         """
-        in_order = self.state.verified == __version__ and not check_all
+        in_order = self.state.verified == self._sound and not check_all
         if self.options.dry_run or (in_order and self._are_marts_current()):
             return
         self.api.end_processes()
         self.progress.doing("refreshing marts, checking the data")
-        loads = self.warehouse.loads or None if self.verified_before == __version__ and not check_all else None
+        loads = self.warehouse.loads or None if self.verified_before == self._sound and not check_all else None
         with self.warehouse.explained():
             are_fresh = self._refresh_marts()
-            self.warehouse.notes += write_comments(self.warehouse.pipeline, marts.column_comments())
+            place = self.warehouse.target.marts
+            self.warehouse.notes += write_comments(self.warehouse.pipeline, marts.column_comments(), marts=place)
             checks = self.warehouse.insist(lambda: run_checks(self.warehouse.pipeline, shop=self.shop, loads=loads))
         self.run.checks = [asdict(check) for check in checks if check.failed]
         sound = not any(check.failed and check.severity == "error" for check in checks)
         if not sound:
             self.run.outcome, self.run.exit_code = "check_failed", 3
         # else the next run does all of this again
-        self.state = replace(self.state, verified=__version__ if sound and are_fresh else None)
+        self.state = replace(self.state, verified=self._sound if sound and are_fresh else None)
 
     def _are_marts_current(self) -> bool:
-        kind, given = self.settings.marts, marts.given_by(self.settings)
+        kind, given = self.settings.marts, marts.given_by(self.settings, dataset=self.warehouse.target.marts)
         return kind == "off" or marts.are_current(self.warehouse.pipeline, as_tables=kind == "tables", given=given)
 
     def _refresh_marts(self) -> bool:
-        kind, given = self.settings.marts, marts.given_by(self.settings)
+        kind, given = self.settings.marts, marts.given_by(self.settings, dataset=self.warehouse.target.marts)
         if kind == "off":
             return True
         try:

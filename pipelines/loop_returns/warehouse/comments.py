@@ -16,24 +16,24 @@ from loop_returns.warehouse.reader import Reader, connected
 
 Comment = tuple[str, str, str]  # table, column or '' for the table itself, text
 
-# Every table and column of the schema with its comment or null; the column is '' for the table itself.
+# Every table and column of the schemas with its comment or null; the column is '' for the table itself.
 _READ: Final = {
     "duckdb": """
-        SELECT table_name, column_name, comment FROM (
+        SELECT schema_name, table_name, column_name, comment FROM (
             SELECT database_name, schema_name, table_name, '' AS column_name, comment FROM duckdb_tables()
             UNION ALL SELECT database_name, schema_name, view_name, '', comment FROM duckdb_views()
             UNION ALL SELECT database_name, schema_name, table_name, column_name, comment FROM duckdb_columns()
-        ) WHERE schema_name = {dataset} AND database_name = current_database()
+        ) WHERE schema_name IN ({datasets}) AND database_name = current_database()
     """,
     "postgres": """
         WITH relations AS (
-            SELECT c.oid, c.relname FROM pg_catalog.pg_class AS c
+            SELECT c.oid, c.relname, n.nspname FROM pg_catalog.pg_class AS c
             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE n.nspname = {dataset} AND c.relkind IN ('r', 'p', 'v')
+            WHERE n.nspname IN ({datasets}) AND c.relkind IN ('r', 'p', 'v')
         )
-        SELECT relname, '', obj_description(oid, 'pg_class') FROM relations
+        SELECT nspname, relname, '', obj_description(oid, 'pg_class') FROM relations
         UNION ALL
-        SELECT relname, attname, col_description(oid, attnum) FROM relations
+        SELECT nspname, relname, attname, col_description(oid, attnum) FROM relations
         JOIN pg_catalog.pg_attribute ON attrelid = oid AND attnum > 0 AND NOT attisdropped
     """,
 }
@@ -41,12 +41,14 @@ _READ: Final = {
 LANGUAGES: Final = tuple(_READ)  # dialects in which comments can be written and read
 
 
-def write_comments(pipeline: dlt.Pipeline, more: Iterable[Comment] = ()) -> list[str]:
+def write_comments(pipeline: dlt.Pipeline, more: Iterable[Comment] = (), *, marts: str | None = None) -> list[str]:
     """Comments every table and every column, and `more` of what exists; does nothing where comments are not known.
+
+    `marts` is as for `connected`.
 
     Comments that the database refuses are left out; a note for the operator says which.
     """
-    with connected(pipeline) as reader:
+    with connected(pipeline, marts=marts) as reader:
         if reader is None:
             return []
         there = read(reader)
@@ -73,8 +75,9 @@ def read(reader: Reader) -> dict[tuple[str, str], str | None]:
     """The comment, or None, of each table (column '') and column that exists; empty where comments are not known."""
     if not are_known(reader):
         return {}
-    rows = reader.rows(_READ[reader.dialect].format(dataset=reader.literal(reader.dataset)))
-    return {(table, column): text for table, column, text in rows}
+    datasets = ", ".join(map(reader.literal, {reader.dataset, reader.marts}))
+    rows = reader.rows(_READ[reader.dialect].format(datasets=datasets))
+    return {(table, column): text for dataset, table, column, text in rows if dataset == reader.place(table)}
 
 
 def statement(reader: Reader, table: str, text: str, *, column: str = "", kind: Literal["TABLE", "VIEW"] = "TABLE") -> str:

@@ -22,13 +22,15 @@ DUCKDB_FILE: Final = "loop.duckdb"
 class Target:
     """Where the mirror lives, with the same values however the operator spelt them.
 
-    `location` has no password in it; `file` is the DuckDB file, None elsewhere.
+    `location` has no password in it; `file` is the DuckDB file, None elsewhere; `marts` is the dataset of the marts where
+    they have one of their own.
     """
 
     destination: Any  # a dlt Destination
     dataset: str
     location: str
     file: Path | None
+    marts: str | None = None
 
     @property
     def is_postgres(self) -> bool:
@@ -76,8 +78,12 @@ class Target:
         return self.folder / "loop_returns"
 
 
-def find_target(*, destination: str = "duckdb", dataset: str = "loop_returns", file: str | None = None) -> Target:
+def find_target(
+    *, destination: str = "duckdb", dataset: str = "loop_returns", file: str | None = None, marts: str | None = None
+) -> Target:
     """The warehouse by its dlt name, set up the dlt way. DuckDB's is `file`, else what is configured, else `DUCKDB_FILE`.
+
+    The marts are in the dataset `marts`, else in `dataset`.
 
     Raises ConfigurationError when there is no such destination, when it is not configured, or when it is refused.
     """
@@ -99,11 +105,12 @@ def find_target(*, destination: str = "duckdb", dataset: str = "loop_returns", f
             "An in-memory DuckDB is gone when the command ends. Name a file with --database, or in "
             "DESTINATION__DUCKDB__CREDENTIALS."
         ) from error
-    dataset = schema_name(config)
+    dataset, marts = (schema_name(configuration(resolved, name)) for name in (dataset, marts or dataset))
+    of_their_own = None if marts == dataset else marts
     if _kind(resolved) != "duckdb":
-        return Target(resolved, dataset, str(config), file=None)
-    path = _duckdb_file(config.credentials.database, dataset)
-    return Target(resolved, dataset, f"duckdb:///{path}", path)
+        return Target(resolved, dataset, str(config), file=None, marts=of_their_own)
+    path = _duckdb_file(config.credentials.database, dataset, marts)
+    return Target(resolved, dataset, f"duckdb:///{path}", path, of_their_own)
 
 
 def _kind(destination: Any) -> str:
@@ -146,13 +153,14 @@ def _destination(name: str, file: str | None) -> Any:
     return resolved
 
 
-def _duckdb_file(database: str, dataset: str) -> Path:
+def _duckdb_file(database: str, *datasets: str) -> Path:
     path = Path(database).resolve()
-    if path.stem.lower() == dataset.lower():  # as DuckDB compares names
-        raise ConfigurationError(
-            f"The DuckDB file {path} must not have the dataset's name (`{dataset}`): DuckDB could not tell the two apart. "
-            "Rename the file or choose another --dataset."
-        )
+    for option, dataset in zip(("--dataset", "--marts-dataset"), datasets, strict=True):
+        if path.stem.lower() == dataset.lower():  # as DuckDB compares names
+            raise ConfigurationError(
+                f"The DuckDB file {path} must not have the dataset's name (`{dataset}`): DuckDB could not tell the two "
+                f"apart. Rename the file or choose another {option}."
+            )
     if path.is_dir():
         raise ConfigurationError(f"{path} is a folder. Name a file in it as the DuckDB file.")
     if not path.parent.is_dir():

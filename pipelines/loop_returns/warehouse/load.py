@@ -217,7 +217,7 @@ class Warehouse:
     @contextmanager
     def reader(self) -> Iterator[Reader]:
         """Opens the dataset for SQL. Raises WarehouseError or DatabaseInUseError."""
-        with self.explained(), connected(self.pipeline) as reader:
+        with self.explained(), connected(self.pipeline, marts=self.target.marts) as reader:
             assert reader is not None  # noqa: S101 # `prepare` has made the tables, and find_target refused files
             yield reader
 

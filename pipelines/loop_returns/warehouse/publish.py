@@ -6,6 +6,7 @@ half-loaded state: who has it open goes on seeing the old one, who opens it next
 
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -67,7 +68,7 @@ def publish_path(target: Target, path: str) -> Path:
         )
     goal = Path(path).expanduser().resolve()  # the file a link points to, so that the link stays one
     try:
-        wrong = _objection(target.file, goal, dataset=target.dataset)
+        wrong = _objection(target.file, goal, datasets=(target.dataset, target.marts or target.dataset))
     except OSError as error:
         wrong = f"it cannot be looked at ({error.strerror})"
     if wrong:
@@ -75,13 +76,13 @@ def publish_path(target: Target, path: str) -> Path:
     return goal
 
 
-def _objection(source: Path, goal: Path, *, dataset: str) -> str | None:
+def _objection(source: Path, goal: Path, *, datasets: Sequence[str]) -> str | None:
     if not goal.parent.is_dir():
         return "there is no such folder"
     if goal == source or (goal.exists() and goal.samefile(source)):
         return "it is the warehouse itself"
-    if goal.stem.lower() == dataset.lower():
-        return f"DuckDB could not tell the file and the dataset `{dataset}` apart"
+    if goal.stem.lower() in map(str.lower, datasets):
+        return f"DuckDB could not tell the file and the dataset `{goal.stem}` apart"
     if goal.exists() and goal.stat().st_size and not is_duckdb(goal):
         return "there is a file of another kind, which would be lost"
     return None

@@ -26,21 +26,30 @@ from loop_returns.warehouse.translate import translated, written_in
 _ROWS: Final = 10_000  # of a result at a time
 _ROWS_OF_DUCKDB: Final = 100_000
 _VALUES: Final = "loop_returns_values"  # a table of one connection
+_MARTS: Final = ("fct_", "dim_", "rpt_")  # what only names of marts begin with
 
 
 class Reader:
-    """A dataset, open for SQL."""
+    """A dataset, and the one that has its marts, open for SQL: the only object that knows which is where."""
 
-    def __init__(self, client: SqlJobClientBase) -> None:
+    def __init__(self, client: SqlJobClientBase, *, marts: str | None = None) -> None:
         self._client = client
         self.sql: Any = client.sql_client
         self.dialect: str = client.capabilities.sqlglot_dialect or "postgres"
         self.written_in = written_in(self.dialect)  # the dialect of the statements that are given to this reader
-        self.dataset: str = self.sql.fully_qualified_dataset_name(quote=False).split(".")[-1]
+        self.dataset, self.marts = (
+            str(self.sql.make_qualified_table_name_path(None, quote=False, dataset_name=name)[-1]) for name in (None, marts)
+        )
+        self._marts = marts
+
+    def place(self, table: str) -> str:
+        """The dataset of a table or mart, as the destination calls it."""
+        return self.marts if table.startswith(_MARTS) else self.dataset
 
     def name(self, table: str) -> str:
-        """The full name of a table, quoted for a statement."""
-        name: str = self.sql.make_qualified_table_name(table)
+        """The full name of a table or mart, quoted for a statement."""
+        dataset = self._marts if table.startswith(_MARTS) else None
+        name = ".".join(self.sql.make_qualified_table_name_path(table, dataset_name=dataset))
         return name if self.written_in == self.dialect else exp.to_table(name, dialect=self.dialect).sql(self.written_in)
 
     def column(self, name: str) -> str:
@@ -52,10 +61,17 @@ class Reader:
         return exp.Literal.string(value).sql(self.written_in)
 
     def information(self, view: str) -> tuple[str, str]:
-        """A view of the information schema, and the condition that a row of it is about this dataset."""
+        """A view of the information schema, and the condition that a row of it is about the dataset of the marts."""
         if self.dialect == "bigquery":  # each dataset has one of its own
-            return f"{self.name('x').rpartition('.')[0]}.INFORMATION_SCHEMA.{view.upper()}", "1 = 1"
-        return f"information_schema.{view}", f"table_schema = {self.literal(self.dataset)}"
+            return f"{self.name(_MARTS[0]).rpartition('.')[0]}.INFORMATION_SCHEMA.{view.upper()}", "1 = 1"
+        return f"information_schema.{view}", f"table_schema = {self.literal(self.marts)}"
+
+    def make_dataset_of_marts(self) -> None:
+        """Makes it where it does not exist."""
+        if self._marts:
+            with self.sql.with_alternative_dataset_name(self._marts):
+                if not self.sql.has_dataset():
+                    self.sql.create_dataset()
 
     def time(self, column: str) -> str:
         """The column for a query, null where it holds a time out of bounds: an older version may have loaded one."""
@@ -72,8 +88,11 @@ class Reader:
         return f"{column} IN ({', '.join(['%s'] * len(values))})", list(values)
 
     def columns(self, tables: Iterable[str]) -> dict[str, set[str]]:
-        """The columns of the tables or views that exist, in lower case, by table."""
-        stored = self._client.get_storage_tables(sorted(tables))
+        """The columns of the tables or marts that exist, in lower case, by table."""
+        names = sorted(tables)
+        stored = [*self._client.get_storage_tables([name for name in names if not name.startswith(_MARTS)])]
+        with self.sql.with_alternative_dataset_name(self._marts or self.sql.dataset_name):
+            stored += self._client.get_storage_tables([name for name in names if name.startswith(_MARTS)])
         return {name: {column.lower() for column in columns} for name, columns in stored if columns}
 
     def query(self, sql: str, *values: Any) -> AbstractContextManager[Any]:
@@ -139,8 +158,11 @@ def shop_of(state: dict[str, Any], shop: str) -> dict[str, Any]:
 
 
 @contextmanager
-def connected(pipeline: dlt.Pipeline) -> Iterator[Reader | None]:
-    """A reader of the pipeline's dataset; None before the first load and where there is no SQL (files)."""
+def connected(pipeline: dlt.Pipeline, *, marts: str | None = None) -> Iterator[Reader | None]:
+    """A reader of the pipeline's dataset; None before the first load and where there is no SQL (files).
+
+    `marts` is the dataset of the marts; None: the same.
+    """
     assert pipeline.destination is not None  # noqa: S101 # a warehouse's pipeline has one
     # without the pipeline's schema, which dlt would read and check each time
     client: Any = sql_client(pipeline.destination, pipeline.dataset_name) if pipeline.default_schema_name else None
@@ -148,7 +170,7 @@ def connected(pipeline: dlt.Pipeline) -> Iterator[Reader | None]:
         yield None
         return
     with client:
-        yield Reader(client)
+        yield Reader(client, marts=marts)
 
 
 @contextmanager
@@ -165,7 +187,7 @@ def looking(target: Target) -> Iterator[Reader]:
             client = sql_client(destination, target.dataset)
             assert client is not None  # noqa: S101 # find_target has refused files
             with client.sql_client:
-                yield Reader(client)
+                yield Reader(client, marts=target.marts)
     except Exception as error:  # each destination has errors of its own
         if is_in_use(error):
             raise DatabaseInUseError(
