@@ -103,7 +103,7 @@ def test_examples():
 
 
 def test_dbt_sources():
-    """The dbt source is valid YAML with every table, column, meaning and key."""
+    """The dbt source is valid YAML with every table, column, meaning and key; marts elsewhere are a source of their own."""
     (source,) = yaml.safe_load(dbt_sources(dataset="shop_data"))["sources"]
     assert source["name"] == "shop_data"
     tables = {table["name"]: table for table in source["tables"]}
@@ -128,4 +128,9 @@ def test_dbt_sources():
     assert parent == {"relationships": {"to": "source('shop_data', 'fct_returns')", "field": "return_key"}}
     states = {column["name"]: column for column in tables["returns"]["columns"]}["state"]["data_tests"]
     assert states == [{"accepted_values": {"values": [*STATES], "config": {"severity": "warn"}}}]
+    of_tables, of_marts = yaml.safe_load(dbt_sources(dataset="shop_data", marts="for_all"))["sources"]
+    assert of_marts["name"] == "for_all"
+    assert of_tables["tables"] + of_marts["tables"] == json.loads(
+        json.dumps(source["tables"]).replace("source('shop_data'", "source('for_all'")
+    )
     assert tables["_loop_sync_runs"]["loaded_at_field"] == "synced_up_to", "a quiet shop's rows are old, and right"

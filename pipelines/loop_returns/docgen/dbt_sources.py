@@ -24,27 +24,32 @@ _LINES: Final = (
 )
 
 
-def dbt_sources(*, dataset: str = "loop_returns") -> str:
+def dbt_sources(*, dataset: str = "loop_returns", marts: str | None = None) -> str:
     """The text of a `sources.yml` (dbt 1.8 or newer): tables and marts, described, with tests of keys, parents and states.
 
     Freshness is that of the last sync, not of the last row: a quiet shop is not stale. Texts are written as JSON strings,
-    which YAML reads as they are.
+    which YAML reads as they are. Marts that have a dataset of their own are a source of their own.
     """
-    lines = ["version: 2", "", "sources:", f"  - name: {json.dumps(dataset)}"]
-    lines += ["    description: Loop Returns, mirrored by loop-returns.", "    tables:"]
+    lines = ["version: 2", "", "sources:", *_source(dataset)]
     for table in TABLES.values():
         tests: dict[str, list[Any]] = {column.name: ["not_null"] for column in table.columns if not column.nullable}
         if table is RETURNS:
             tests["state"] = [{"accepted_values": {"values": [*STATES], "config": {"severity": "warn"}}}]
         described = {column.name: column.description for column in table.columns}
         lines += _table(table.name, table.description, table.key, described, tests, is_ledger=table is RUNS)
+    lines += _source(marts) if marts else ()
     for mart in sorted(all_marts(), key=lambda mart: mart.rank):
         tests = {name: ["not_null"] for name in mart.key}
         if mart.name in _LINES:
-            parent = {"to": f"source({dataset!r}, 'fct_returns')", "field": "return_key"}
+            parent = {"to": f"source({marts or dataset!r}, 'fct_returns')", "field": "return_key"}
             tests["return_key"] = ["not_null", {"relationships": parent}]
         lines += _table(mart.name, f"{mart.description} Grain: {mart.grain}.", mart.key, mart.columns, tests)
     return "\n".join(lines) + "\n"
+
+
+def _source(dataset: str) -> Iterator[str]:
+    yield f"  - name: {json.dumps(dataset)}"
+    yield from ("    description: Loop Returns, mirrored by loop-returns.", "    tables:")
 
 
 def _table(
@@ -72,4 +77,4 @@ def _table(
 
 
 if __name__ == "__main__":
-    sys.stdout.write(dbt_sources(dataset=sys.argv[1]) if sys.argv[1:] else dbt_sources())
+    sys.stdout.write(dbt_sources(**dict(zip(("dataset", "marts"), sys.argv[1:], strict=False))))
