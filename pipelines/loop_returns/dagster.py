@@ -54,6 +54,7 @@ def definitions(
     shops: Sequence[str] = ("default",),
     destination: str = "duckdb",
     dataset: str = "loop_returns",
+    marts_dataset: str | None = None,
     file: str | None = None,
     settings: Callable[[str], Settings] = settings_of,
     since: date = FIRST_DAY,
@@ -63,9 +64,11 @@ def definitions(
     """Assets, checks and schedules of one dataset; `Definitions.merge` puts those of several together.
 
     Every asset has a partition for each of `shops`; `settings` returns a shop's settings when one is materialized. The
-    asset `backfill` has one for each month of submission (UTC) since `since`, too. `file` is that of DuckDB.
+    asset `backfill` has one for each month of submission (UTC) since `since`, too. `file` is that of DuckDB. The marts are
+    in `marts_dataset`, else in `dataset`.
     """
-    mirror = _Mirror(Options(destination=destination, dataset=dataset, file=file), settings)
+    options = Options(destination=destination, dataset=dataset, file=file, marts_dataset=marts_dataset)
+    mirror = _Mirror(options, settings)
     by_shop = dg.StaticPartitionsDefinition([*shops])
     months = dg.MonthlyPartitionsDefinition(f"{since:%Y-%m}-01", end_offset=1)
     again = dg.MultiPartitionsDefinition({"shop": by_shop, "month": months})
@@ -166,11 +169,14 @@ def _specs(options: Options) -> Iterator[dg.AssetSpec]:
     fresh = dg.FreshnessPolicy.time_window(fail_window=STALE)
     marts = {mart.name: mart for mart in all_marts()}
 
+    def key(name: str) -> dg.AssetKey:
+        return dg.AssetKey([(name in marts and options.marts_dataset) or options.dataset, name])
+
     def spec(name: str, description: str, columns: Iterable[dg.TableColumn], kind: str, deps: Iterable[str]) -> dg.AssetSpec:
         return dg.AssetSpec(
-            [options.dataset, name],
+            key(name),
             description=description,
-            deps=[dg.AssetKey([options.dataset, one]) for one in sorted(deps)],
+            deps=[key(one) for one in sorted(deps)],
             metadata={"dagster/column_schema": dg.TableSchema([*columns])},
             kinds={options.destination, kind},
             freshness_policy=fresh,
