@@ -22,7 +22,9 @@ for number, usual in (
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
 
-from tests.support.warehouses import postgres  # noqa: E402, F401 # after the environment, as it imports dlt; a fixture
+from dlt.common import validation  # noqa: E402 # after the environment
+
+from tests.support.warehouses import postgres  # noqa: E402, F401 # as before; a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +34,18 @@ if TYPE_CHECKING:
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # how fast a machine is says nothing about the code
+
+look, seen = validation.get_type_hints, {}
+
+
+def types_of(of: type, globalns: dict[str, object] | None = None) -> dict[str, object]:
+    """The types of a dictionary's fields, which dlt works out anew for every column of a schema: a fifteenth of a sync."""
+    if of not in seen:
+        seen[of] = look(of, globalns=globalns)
+    return seen[of]
+
+
+validation.get_type_hints = types_of
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
+from loop_returns.warehouse.dlt_internals import looked_up_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ def duckdb_pipeline(folder: Path, *, dataset: str = "loop_returns", file: Path |
     return dlt.pipeline(
         "loop_returns",
         pipelines_dir=str(folder / "pipelines"),
-        destination=dlt.destinations.duckdb(str(file or folder / "test.duckdb")),
+        destination=looked_up_once(dlt.destinations.duckdb(str(file or folder / "test.duckdb"))),
         dataset_name=dataset,
     )
 
@@ -86,6 +87,6 @@ def postgres_pipeline(address: str, folder: Path, *, dataset: str) -> dlt.Pipeli
     return dlt.pipeline(
         "loop_returns",
         pipelines_dir=str(folder / "pipelines"),
-        destination=dlt.destinations.postgres(address),
+        destination=looked_up_once(dlt.destinations.postgres(address)),
         dataset_name=dataset,
     )
