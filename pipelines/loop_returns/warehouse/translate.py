@@ -47,9 +47,8 @@ def _replaced(node: exp.Expr, dialect: str) -> exp.Expr:
             return exp.func(_AS_TEXT[dialect], column) if column.name.lower() in _JSON else node
         case exp.Add(expression=exp.Mul(this=number, expression=exp.Interval() as one)):  # intervals are no numbers there
             return exp.DateAdd(this=node.this, expression=number, unit=one.args["unit"])
-        case exp.PercentileCont(this=value, expression=exp.Expression() as order):  # as sqlglot writes it for DuckDB
-            share = order.find(exp.Literal)
-            return sqlglot.parse_one(_QUANTILE.get(dialect, _OTHERS).format(value.sql(dialect), share), read=dialect)
+        case exp.WithinGroup(this=exp.PercentileCont(this=share), expression=exp.Order(expressions=[order])):
+            return sqlglot.parse_one(_QUANTILE.get(dialect, _OTHERS).format(order.this.sql(dialect), share), read=dialect)
         case exp.Extract() | exp.TimestampTrunc() | exp.DateTrunc() if dialect == "bigquery":
             for unit in node.find_all(exp.Var):
                 if unit.name == "WEEK":  # else it begins on Sunday
