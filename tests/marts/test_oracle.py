@@ -105,7 +105,7 @@ def test_other_shops(seed: int, warehouse: str, request: pytest.FixtureRequest, 
     if address is not None:
         monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
     of_marts = "tables" if warehouse == "tables" else "views"
-    for life in lived(seed, home, monkeypatch, returns=200, address=address, marts=of_marts):
+    for life in lived(seed, home, monkeypatch, returns=120, address=address, marts=of_marts):
         expected = everything(life.group())
         got = read(life)
         for driver, seen in zip(life.drivers, life.seen, strict=True):

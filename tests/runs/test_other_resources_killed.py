@@ -43,7 +43,7 @@ def step(shop: Shop, rng: random.Random) -> None:
     shop.tick(rng.choice([60, 3600, 86_400]))
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(one, marks=pytest.mark.long) for one in (2, 3))])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_random_shops(drive: Callable[..., Driver], seed: int):
     """Through changes, faults of the API and kills at any moment, what a good run leaves is the shop."""
     rng = random.Random(seed)
@@ -51,7 +51,7 @@ def test_random_shops(drive: Callable[..., Driver], seed: int):
     driver = drive(shop, quirks=Quirks(list_page=4), others=True, settings={"extra_resources": EACH})
     driver.limits = replace(LIMITS, rows=60, idle_rows=10)  # many loads
     kills = 0
-    for _ in range(4):
+    for _ in range(3):
         for _ in range(rng.randint(1, 6)):
             step(shop, rng)
         kills += run_and_kill(driver.sync, at=rng.randint(20, 400))
