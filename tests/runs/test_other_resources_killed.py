@@ -43,7 +43,8 @@ def step(shop: Shop, rng: random.Random) -> None:
     shop.tick(rng.choice([60, 3600, 86_400]))
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 2])
 def test_random_shops(drive: Callable[..., Driver], seed: int):
     """Through changes, faults of the API and kills at any moment, what a good run leaves is the shop."""
     rng = random.Random(seed)
