@@ -11,6 +11,7 @@ from tests.support.oracle.others import paid_by_details
 from tests.support.oracle.parsed import add, day_of, days_between, known, lower
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from decimal import Decimal
 
     from tests.support.oracle.parsed import Refund, Return, Row
@@ -89,9 +90,14 @@ def _paid(found: tuple[Decimal | None, str | None]) -> Row:
     return dict(zip(("refund_paid", "amount_source"), found, strict=True))
 
 
+def first_paid_at(ret: Return) -> datetime | None:
+    """When the first listed refund was made; where none is listed, when Loop processed the refund."""
+    return min(known(one.at for one in ret.refunds), default=ret.processed.get("refund_processed"))
+
+
 def status(shop: Shop, group: Group, ret: Return) -> str:
     """The first that fits, in the order of the column's meaning."""
-    chosen, (amount, _), at, count = ret.amount("refund"), paid(group, shop, ret), refunded_at(ret), len(different(ret))
+    chosen, (amount, _), at, count = ret.amount("refund"), paid(group, shop, ret), first_paid_at(ret), len(different(ret))
     if at is None:
         is_late = ret.state == "closed" and (closed_at(ret) or ret.updated) < shop.read_up_to - GRACE
         return "closed without pay" if is_late else "waiting"
@@ -122,8 +128,7 @@ def rpt_refund_reconciliation(shop: Shop, group: Group) -> list[Row]:
         chosen, at = ret.amount("refund"), refunded_at(ret)
         if at is None and (ret.is_void or chosen == 0):
             continue
-        listed = known(one.at for one in ret.refunds)
-        first = min(listed, default=ret.processed.get("refund_processed"))
+        first = first_paid_at(ret)
         amount, source = paid(group, shop, ret)
         rows.append(
             {
@@ -140,7 +145,7 @@ def rpt_refund_reconciliation(shop: Shop, group: Group) -> list[Row]:
                 "difference": None if amount is None else amount - chosen,
                 "refunds": len(different(ret)),
                 "first_refund_at": first,
-                "last_refund_at": max(listed, default=first),
+                "last_refund_at": max(known(one.at for one in ret.refunds), default=first),
                 "refund_processed_at": ret.processed.get("refund_processed"),
                 "refund_before_inspection": bool(ret.raw.get("refund_before_inspection")),
                 "submitted_at": ret.submitted,
