@@ -38,6 +38,16 @@ def answer(tmp_path: Path) -> Answer:
 READ = {"shop": "north", "run_id": "1", "command": "sync", "exit_code": 0, "synced_up_to": at("06-01 00:00")}
 
 
+def test_read_by_a_sync(answer: Answer):
+    """How fresh a resource is syncs say: a backfill or a reconcile reads some days of it, whatever it says of itself."""
+    runs = [
+        READ | {"run_id": name, "command": name, "finished_at": at(moment), "resources": '{"webhooks": "read"}'}
+        for name, moment in (("sync", "01-02 00:00"), ("backfill", "01-05 00:00"), ("reconcile", "01-06 00:00"))
+    ]
+    rows = answer("SELECT last_read_at FROM rpt_sync_resources WHERE resource = 'webhooks'", _loop_sync_runs=runs)
+    assert rows == [(at("01-02 00:00"),)]
+
+
 def test_a_day_of_the_group_has_a_row_for_each_type(answer: Answer):
     """A warranty and a standard return of one day are a row each of the group's money, as its key says."""
     returns = [

@@ -45,31 +45,21 @@ resources as (
     union all
     select 'return_details', 'return_details'
 ),
-runs as (
+runs as ( /* other commands read some days of a resource */
     select
         s.shop,
         s.finished_at,
-        s.exit_code,
-        s.command,
         replace(cast(s.resources as text), ' ', '') as said,
-        row_number() over (
-            partition by s.shop, s.command, case when s.exit_code in (0, 3) then 1 else 0 end
-            order by s.started_at desc, s.run_id desc
-        ) as place
+        row_number() over (partition by s.shop order by s.started_at desc, s.run_id desc) as place
     from _loop_sync_runs as s
+    where s.command = 'sync' and s.exit_code in (0, 3)
 ),
 reads as (
     select
         r.shop,
         e.resource,
-        max(case when r.exit_code in (0, 3) and r.said like '%"' || e.resource || '":"read"%' then r.finished_at end) as last_read_at,
-        max(
-            case
-                when r.place = 1 and r.command = 'sync' and r.exit_code in (0, 3)
-                    and r.said like '%"' || e.resource || '":"refused"%' then 1
-                else 0
-            end
-        ) as refused
+        max(case when r.said like '%"' || e.resource || '":"read"%' then r.finished_at end) as last_read_at,
+        max(case when r.place = 1 and r.said like '%"' || e.resource || '":"refused"%' then 1 else 0 end) as refused
     from runs as r
     cross join resources as e
     group by r.shop, e.resource

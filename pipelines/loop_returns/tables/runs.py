@@ -97,7 +97,7 @@ RUNS: Final = Table(
         own(
             "resources",
             Type.JSON,
-            "What a sync asked for, by resource: read, partly, refused (the key lacks the scope) or failed.",
+            "What the run asked for, by resource: read, partly, refused (the key lacks the scope) or failed.",
         ),
         own("drift", Type.JSON, "What reconcile found, by table: missing, changed, deleted."),
         own("checks", Type.JSON, "Data checks after the load: name, severity, rows that fail."),

@@ -277,8 +277,8 @@ def rpt_sync_resources(shop: Shop) -> list[Row]:
         "return_notes": sum(len(of) for of in others.notes.values()),
         "return_details": len(others.details),
     }
-    good = [run for run in shop.runs if run.exit_code in (0, 3)]
-    syncs = sorted((run for run in good if run.command == "sync"), key=lambda run: run.started_at)
+    good = [run for run in shop.runs if run.exit_code in (0, 3) and run.command == "sync"]
+    syncs = sorted(good, key=lambda run: run.started_at)
     said = {name for run in syncs[-1:] for name, word in run.resources.items() if word == "refused"}
     return [
         {
