@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from loop_returns.runs.checks import run_checks
 from loop_returns.sandbox import Shop
@@ -200,6 +201,15 @@ def test_messages(pipeline: dlt.Pipeline):
     (check,) = [check for check in run_checks(pipeline, shop="north") if check.failed]
     assert check.message.startswith("1 row of return_refunds ")
     assert "loop-returns reconcile" in check.message
+
+
+def test_a_table_that_is_not_there(pipeline: dlt.Pipeline):
+    """Nothing passes unseen: a table that somebody drops while a run goes on is the database's own error."""
+    load(pipeline, sound())
+    with pipeline.sql_client() as client:
+        client.execute_sql("DROP TABLE return_labels")
+    with pytest.raises(DatabaseUndefinedRelation, match="return_labels"):
+        run_checks(pipeline, shop="north")
 
 
 @BOTH

@@ -69,7 +69,10 @@ def run_checks(pipeline: dlt.Pipeline, *, shop: str, loads: Collection[str] | No
         names = {name: reader.name(name) for name in TABLES} | {"shop": reader.literal(shop), "loaded": loaded}
         parts = [f"select {number} as rule, ({rule.sql.format(**names)}) as failed" for number, rule in enumerate(rules)]
         statements = (" union all ".join(parts[start : start + _AT_ONCE]) for start in range(0, len(parts), _AT_ONCE))
-        failed = {int(number): int(count) for statement in statements for number, count in reader.rows(statement)}
+        failed: dict[int, int] = {}
+        for statement in statements:
+            with reader.query(statement) as cursor:
+                failed |= {int(number): int(count) for number, count in cursor.fetchall()}
     return [_result(rule, failed[number]) for number, rule in enumerate(rules)]
 
 
