@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 
 import dlt
 import pytest
+import sqlglot
+from sqlglot import exp
 
 from loop_returns import marts
 from loop_returns.marts import views
+from loop_returns.marts.files import SOURCE
 from loop_returns.marts.outside import OUTSIDE
+from loop_returns.tables.catalog import TABLES
 from tests.support.golden_shop import SHOP, golden, written
 from tests.support.warehouses import duckdb_pipeline, load, select
 
@@ -28,6 +32,17 @@ def kinds(pipeline: dlt.Pipeline) -> dict[str, str]:
         pipeline, "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'loop_returns'"
     )
     return {name: kind for name, kind in rows if name in NAMES}
+
+
+def test_what_marts_read():
+    """What is found in a text by its form is what a parser finds: else a table would stand in a view without its schema."""
+    for mart in marts.all_marts():
+        tree = sqlglot.parse_one(mart.sql, read="duckdb")
+        parts = {one.alias for one in tree.find_all(exp.CTE)}
+        read = sorted(table.name for table in tree.find_all(exp.Table) if table.name not in parts)
+        assert sorted(name for name in SOURCE.findall(mart.sql) if name not in parts) == read, mart.name
+        assert not parts & {*NAMES, *TABLES, *OUTSIDE}, mart.name
+        assert {*read} <= {*NAMES, *TABLES, *OUTSIDE}, mart.name
 
 
 def test_empty_warehouse(tmp_path: Path):

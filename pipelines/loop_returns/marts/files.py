@@ -17,7 +17,7 @@ from loop_returns.marts.outside import OUTSIDE
 
 VERSION: Final = 3  # of the marts: one more where a column, a key or a meaning changes or goes, not where one comes
 
-SOURCE: Final = re.compile(r"(?<=\bfrom )[a-z_]+(?= as )|(?<=\bjoin )[a-z_]+(?= as )")  # in a query: what it reads
+SOURCE: Final = re.compile(r"(?<=\b(?:from|join) )[a-z_]+(?= as )")  # in a query: what it reads
 VALUE: Final = re.compile(r"\$([a-z_]+)")  # what settings say
 _MOVES: Final = re.compile(rf"current_timestamp|_loop_sync_runs|(?:from|join) (?:{'|'.join(OUTSIDE)}|dim_\w+|rpt_\w+)\b")
 _KINDS: Final = ("fct", "dim", "rpt")
