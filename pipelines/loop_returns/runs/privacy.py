@@ -52,10 +52,10 @@ def notice_of(reader: Reader, state: ShopState, settings: Settings, options: Opt
     if found is None:
         return None
     what = "that are no fingerprints of `pii_key`" if policy == "hash" else "still"
-    where = "" if options.destination == "duckdb" else f" --destination {options.destination}"
-    where += "" if options.file is None else f" --database {options.file}"
-    where += "" if options.dataset == "loop_returns" else f" --dataset {options.dataset}"
-    where += "" if options.marts_dataset is None else f" --marts-dataset {shlex.quote(options.marts_dataset)}"
+    given = {"--destination": options.destination, "--database": options.file, "--dataset": options.dataset}
+    given |= {"--marts-dataset": options.marts_dataset}
+    usual = {"--destination": Options.destination, "--dataset": Options.dataset}
+    where = "".join(f" {name} {shlex.quote(one)}" for name, one in given.items() if one and one != usual.get(name))
     first = found.first or settings.start_date.date()
     return (
         f'{found.rows:,} rows hold personal values {what}, from before `pii = "{policy}"`. To take them out: '
