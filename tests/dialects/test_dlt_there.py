@@ -99,7 +99,7 @@ def test_layout(client: Any) -> None:
     """BigQuery makes each table in clusters, without partitions; a column that comes later changes nothing of it."""
     name = client.capabilities.sqlglot_dialect
     for table in TABLES.values():
-        clusters = [", ".join(f"`{one}`" for one in table.found_by[:4])] if name == "bigquery" else []
+        clusters = [", ".join(f"`{one}`" for one in (table.replace_by or table.key)[:4])] if name == "bigquery" else []
         assert re.findall("CLUSTER BY (.+)", create(client, table.name)) == clusters
         assert "PARTITION" not in create(client, table.name)
         (column, *_) = client.schema.get_table_columns(table.name).values()

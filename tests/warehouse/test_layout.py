@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loop_returns.runs.ledger import to_table
-from loop_returns.tables import catalog
 from loop_returns.tables.catalog import CHILDREN, TABLES, layout_hints
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.schema import Type
+from loop_returns.warehouse import load
 from loop_returns.warehouse.destination import find_target
 from loop_returns.warehouse.levels import EXPECTED, PROVEN
 from loop_returns.warehouse.load import Warehouse
@@ -55,6 +55,6 @@ def test_loads_leave_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     earlier, new = find_target(file=file, dataset="earlier"), find_target(file=file, dataset="new")
     assert run(earlier) == (before := run(earlier))
     assert before[1] == {}, "DuckDB"
-    monkeypatch.setattr(catalog, "layout_hints", lambda table, _: hints(table, "bigquery"))
+    monkeypatch.setattr(load, "layout_hints", lambda table, kind: hints(table, kind and "bigquery"))
     assert run(earlier) == before
     assert run(new) == run(new) == (before[0], {name: hints(table, "bigquery")[HINT] for name, table in TABLES.items()})

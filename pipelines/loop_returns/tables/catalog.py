@@ -93,4 +93,5 @@ def layout_hints(table: Table, destination: str) -> dict[str, Any]:
     BigQuery keeps rows together by the columns that runs look for and replace them by, and reads only where these are. It
     gets no partitions: dlt's merges name no range of time, so they would read all of them.
     """
-    return {"x-bigquery-cluster-columns": [*table.found_by[:_CLUSTERS]]} if destination == "bigquery" else {}
+    columns = [*(table.replace_by or table.key)[:_CLUSTERS]]
+    return {"x-bigquery-cluster-columns": columns} if destination == "bigquery" else {}

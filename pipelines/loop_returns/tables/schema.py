@@ -78,11 +78,6 @@ class Table:
         """The names of all columns, in order."""
         return tuple(column.name for column in self.columns)
 
-    @property
-    def found_by(self) -> tuple[str, ...]:
-        """The columns by which runs look for rows and replace them, the shop first."""
-        return self.replace_by or self.key
-
 
 def _from_api(kind: Type, name: str, description: str, pii: Pii = Pii.NONE, *, path: str = "") -> Column:
     """A column read from the key of its own name, unless `path` (keys joined by dots) says otherwise."""

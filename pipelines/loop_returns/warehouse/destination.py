@@ -33,9 +33,14 @@ class Target:
     marts: str | None = None
 
     @property
+    def kind(self) -> str:
+        """dlt's name of the kind of destination."""
+        return _kind(self.destination)
+
+    @property
     def is_postgres(self) -> bool:
         """True for PostgreSQL itself, which has indexes and statistics of its own kind."""
-        return _kind(self.destination) == "postgres"
+        return self.kind == "postgres"
 
     @property
     def locked_in(self) -> tuple[str, str] | None:
@@ -43,7 +48,7 @@ class Target:
         credentials: Any = configuration(self.destination, self.dataset).credentials
         if self.is_postgres:
             return str(credentials.to_native_representation()), self.dataset
-        if _kind(self.destination) != "ducklake" or not credentials.catalog.drivername.startswith("postgres"):
+        if self.kind != "ducklake" or not credentials.catalog.drivername.startswith("postgres"):
             return None
         lake = credentials.metadata_schema or credentials.ducklake_name  # where it is in the catalogue
         return str(credentials.catalog.to_native_representation()), f"ducklake|{lake}"
@@ -56,12 +61,12 @@ class Target:
     @property
     def untried(self) -> str | None:
         """What to tell whoever chose a destination that the tests of this project do not run."""
-        kind = _kind(self.destination)
-        if kind == "ducklake" and self.locked_in is None:
+        if self.kind == "ducklake" and self.locked_in is None:
             return "DuckLake is tried here with PostgreSQL as its catalogue, and only there excludes runs on other machines."
-        if level_of(kind) != "expected":
+        if level_of(self.kind) != "expected":
             return None
-        return f"The destination `{kind}` is expected to work, but was not tried here: let `loop-returns reconcile` compare."
+        said = f"The destination `{self.kind}` is expected to work, but was not tried here"
+        return f"{said}: let `loop-returns reconcile` compare."
 
     @property
     def folder(self) -> Path:

@@ -147,14 +147,10 @@ def restore(pipeline: dlt.Pipeline) -> None:
 
 
 def declare(pipeline: dlt.Pipeline, source: DltSource) -> None:
-    """Has the destination make the tables and columns of a source that it lacks, laid out for it, without a load."""
-    from loop_returns.tables.catalog import TABLES, layout_hints  # with Arrow, which `--help` must not wait for either
-
-    kind = str(pipeline.destination.destination_type).rpartition(".")[2]
+    """Has the destination make the tables and columns of a source that it lacks, without a load."""
     schema = pipeline.default_schema.clone() if pipeline.default_schema_name else source.schema
     for table in source.discover_schema().data_tables(include_incomplete=True):
-        hints: Any = layout_hints(TABLES[str(table["name"])], kind)
-        schema.update_table({**table, **hints})
+        schema.update_table(table)
     with pipeline.managed_state():
         pipeline._inject_schema(schema)
     pipeline.sync_schema()

@@ -13,7 +13,7 @@ from dlt.common.destination.exceptions import DestinationException
 from dlt.pipeline.exceptions import PipelineStepFailed
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints
+from loop_returns.tables.catalog import TABLES, arrow_schema, dlt_hints, layout_hints
 from loop_returns.tables.returns import RETURNS
 from loop_returns.tables.runs import RUNS
 from loop_returns.tables.shipping import ASN
@@ -123,7 +123,7 @@ class Warehouse:
             info = self.insist(lambda: self._load(source))
             if self.target.is_postgres:
                 with self.reader() as reader:
-                    analyze(reader, _written(info))
+                    analyze(reader, info)
         new = self._columns() - before
         return sorted(f"{table}.{column}" for table, column in new if column not in TABLES[table].names)
 
@@ -185,7 +185,7 @@ class Warehouse:
         if incomplete:
             empty = {name: arrow_schema(name).empty_table() for name in incomplete}
             with self.explained():
-                self.insist(lambda: declare(self.pipeline, _own_tables(empty, "", None)))
+                self.insist(lambda: declare(self.pipeline, _own_tables(empty, laid_out=self.target.kind)))
         if self.target.is_postgres:
             with self.reader() as reader:
                 self.notes += make_indexes(reader)
@@ -231,15 +231,14 @@ class Warehouse:
             raise explain(error, self.target) from error
 
 
-def _written(info: Any) -> list[str]:
-    """The declared tables to which a load brought rows, or from which it took some."""
-    written = {job.job_file_info.table_name for package in info.load_packages for job in package.jobs["completed_jobs"]}
-    return sorted(written & TABLES.keys())
-
-
 @dlt.source(name=SOURCE)
-def _own_tables(tables: Mapping[str, pa.Table], shop: str, state: Mapping[str, Any] | None) -> Iterator[Any]:
-    """The tables as resources; the first one takes the state along. One without rows replaces none."""
+def _own_tables(
+    tables: Mapping[str, pa.Table], shop: str = "", state: Mapping[str, Any] | None = None, *, laid_out: str = ""
+) -> Iterator[Any]:
+    """The tables as resources; the first one takes the state along. One without rows replaces none.
+
+    `laid_out` is the kind of destination for which a table is made, and lies as it is best there.
+    """
 
     def rows(name: str) -> Iterator[Any]:
         if state is not None:
@@ -247,4 +246,5 @@ def _own_tables(tables: Mapping[str, pa.Table], shop: str, state: Mapping[str, A
         yield tables[name]
 
     for name in tables:
-        yield dlt.resource(rows, **dlt_hints(TABLES[name], append=not tables[name].num_rows))(name)
+        table = dlt.resource(rows, **dlt_hints(TABLES[name], append=not tables[name].num_rows))(name)
+        yield table.apply_hints(additional_table_hints=layout_hints(TABLES[name], laid_out))

@@ -4,9 +4,9 @@ Its statistics hold the share of each shop. For a shop that they have not seen i
 them row by row; and nothing says when it will look again by itself.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
+from dlt.common.pipeline import LoadInfo
 from dlt.destinations.exceptions import DatabaseException
 
 from loop_returns.tables.catalog import TABLES
@@ -36,9 +36,13 @@ def make_indexes(reader: Reader) -> list[str]:
     return []
 
 
-def analyze(reader: Reader, tables: Iterable[str]) -> None:
-    """Has the database look at what these tables hold now, unless it does so itself or this user may not ask for it."""
-    for table in (*tables, LOADS_TABLE):  # the latter is joined to find rows of loads that were never completed
+def analyze(reader: Reader, info: LoadInfo) -> None:
+    """Has the database look at what a load has changed, unless it does so itself or this user may not ask for it."""
+    written = {job.job_file_info.table_name for package in info.load_packages for job in package.jobs["completed_jobs"]}
+    for table in (
+        *sorted(written & TABLES.keys()),
+        LOADS_TABLE,
+    ):  # the latter is joined to find rows of loads that were never completed
         try:
             reader.execute(f"ANALYZE (SKIP_LOCKED) {reader.name(table)}")
         except DatabaseException:  # slower, but no less right
