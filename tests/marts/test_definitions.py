@@ -48,6 +48,16 @@ def test_read_by_a_sync(answer: Answer):
     assert rows == [(at("01-02 00:00"),)]
 
 
+def test_read_before_a_run_was_interrupted(answer: Answer):
+    """What a sync had read whole before something else ended it is read; what the key may not read good syncs say."""
+    run = READ | {"finished_at": at("01-02 00:00"), "exit_code": 130, "outcome": "interrupted"}
+    rows = answer(
+        "SELECT resource, last_read_at, lacks_scope FROM rpt_sync_resources WHERE resource IN ('webhooks', 'destinations')",
+        _loop_sync_runs=[run | {"resources": '{"webhooks": "read", "destinations": "refused"}'}],
+    )
+    assert sorted(rows) == [("destinations", None, False), ("webhooks", at("01-02 00:00"), False)]
+
+
 def test_a_day_of_the_group_has_a_row_for_each_type(answer: Answer):
     """A warranty and a standard return of one day are a row each of the group's money, as its key says."""
     returns = [

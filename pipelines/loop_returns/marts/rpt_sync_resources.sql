@@ -50,16 +50,20 @@ runs as ( /* other commands read some days of a resource */
         s.shop,
         s.finished_at,
         replace(cast(s.resources as text), ' ', '') as said,
-        row_number() over (partition by s.shop order by s.started_at desc, s.run_id desc) as place
+        s.exit_code in (0, 3) as is_good,
+        row_number() over (
+            partition by s.shop, case when s.exit_code in (0, 3) then 1 else 0 end
+            order by s.started_at desc, s.run_id desc
+        ) as place
     from _loop_sync_runs as s
-    where s.command = 'sync' and s.exit_code in (0, 3)
+    where s.command = 'sync'
 ),
 reads as (
     select
         r.shop,
         e.resource,
         max(case when r.said like '%"' || e.resource || '":"read"%' then r.finished_at end) as last_read_at,
-        max(case when r.place = 1 and r.said like '%"' || e.resource || '":"refused"%' then 1 else 0 end) as refused
+        max(case when r.is_good and r.place = 1 and r.said like '%"' || e.resource || '":"refused"%' then 1 else 0 end) as refused
     from runs as r
     cross join resources as e
     group by r.shop, e.resource
@@ -70,7 +74,7 @@ select
     e.table_name, -- The table that its rows are in.
     coalesce(c.held, 0) - coalesce(c.gone, 0) as row_count, -- Rows that Loop still has.
     coalesce(c.gone, 0) as rows_deleted, -- Rows that Loop no longer has.
-    r.last_read_at, -- When a sync that ended well last read all of it that was due; null when none did.
+    r.last_read_at, -- When a sync ended that had read all of it that was due, however that sync ended; null when none did.
     coalesce(r.refused, 0) = 1 as lacks_scope -- True when the latest good sync was refused it, as the key lacks the scope.
 from dim_shops as s
 cross join resources as e

@@ -84,13 +84,11 @@ class Others:
         """
         session = self.session
         for one in {task.resource.name: task.resource for task in self.tasks}.values():
-            session.run.resources[one.name] = "read"
-            if one.name in session.api.failed:
-                continue
-            if not self._is_whole(one):
-                session.run.resources[one.name] = "partly"
+            session.run.resources[one.name] = "partly"
+            if one.name in session.api.failed or not self._is_whole(one):
                 continue
             self._mark_missing(one)
+            session.run.resources[one.name] = "read"
             if self._is_sync:  # by the earlier of two clocks: one that is ahead must not hide what comes until then
                 read = min(self._end, session.clock.earliest)
                 session.state = replace(session.state, resources={**session.state.resources, one.name: read})

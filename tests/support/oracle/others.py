@@ -277,16 +277,16 @@ def rpt_sync_resources(shop: Shop) -> list[Row]:
         "return_notes": sum(len(of) for of in others.notes.values()),
         "return_details": len(others.details),
     }
-    good = [run for run in shop.runs if run.exit_code in (0, 3) and run.command == "sync"]
-    syncs = sorted(good, key=lambda run: run.started_at)
-    said = {name for run in syncs[-1:] for name, word in run.resources.items() if word == "refused"}
+    syncs = sorted((run for run in shop.runs if run.command == "sync"), key=lambda run: run.started_at)
+    good = [run for run in syncs if run.exit_code in (0, 3)]
+    said = {name for run in good[-1:] for name, word in run.resources.items() if word == "refused"}
     return [
         {
             "shop": shop.name,
             "resource": name,
             "table_name": table,
             "row_count": lengths.get(name, 0),
-            "last_read_at": max((run.finished_at for run in good if run.resources.get(name) == "read"), default=None),
+            "last_read_at": max((run.finished_at for run in syncs if run.resources.get(name) == "read"), default=None),
             "lacks_scope": name in said,
         }
         for name, table in RESOURCES.items()
