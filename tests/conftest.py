@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
@@ -23,6 +24,9 @@ for number, usual in (
         signal.signal(number, usual)
 
 from dlt.common import validation  # noqa: E402 # after the environment
+from dlt.common.configuration import resolve  # noqa: E402
+from dlt.common.configuration.providers import environ  # noqa: E402
+from dlt.common.configuration.specs import base_configuration  # noqa: E402
 
 from tests.support.warehouses import postgres  # noqa: E402, F401 # as before; a fixture
 
@@ -46,6 +50,10 @@ def types_of(of: type, globalns: dict[str, object] | None = None) -> dict[str, o
 
 
 validation.get_type_hints = types_of
+
+is_secret = functools.cache(base_configuration.is_secret_hint)  # as much, for the fields of its configuration
+for module in (base_configuration, environ, resolve):
+    module.is_secret_hint = is_secret
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

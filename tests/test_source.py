@@ -57,6 +57,7 @@ def asked(driver: Driver) -> set[tuple[str, str]]:
     return {(one["from"][:13], one["to"][:13]) for one in seen if "pageSize" in one and one["pageSize"] != "1"}
 
 
+@pytest.mark.long
 def test_loaded_twice_it_has_the_same_rows(driver: Driver):
     """Two loads of an unchanged shop leave the same rows, and they are the shop's, value by value."""
     load(driver)
@@ -81,6 +82,7 @@ def test_it_is_incremental(driver: Driver):
     assert differing == []
 
 
+@pytest.mark.long
 def test_the_notices_of_changed_returns(driver: Driver):
     """The notices of an old return that changes are read by the load after the one that saw it."""
     load(driver)
@@ -194,6 +196,7 @@ def test_the_date_is_hours_ahead_of_the_data(driver: Driver):
     assert [line for line in driver.differences() if ASN not in line] == []
 
 
+@pytest.mark.long
 def test_two_shops(driver: Driver, drive: Callable[..., Driver]):
     """Two shops in one dataset, each by a pipeline of its own as its cursor is its own, do not touch each other."""
     other = drive(Shop.generate(seed=6, returns=20, days=100, now=NOW))
@@ -210,6 +213,7 @@ def test_two_shops(driver: Driver, drive: Callable[..., Driver]):
     assert [line for line in driver.differences(shop="a") if ASN not in line] == []
 
 
+@pytest.mark.long
 def test_history_is_not_dropped_with_returns(driver: Driver):
     """A refresh in somebody's pipeline leaves the history of states and the ledger that the commands keep."""
     driver.sync()

@@ -41,6 +41,7 @@ def load(driver: Driver, *names: str) -> Any:
     return pipeline.last_trace.last_normalize_info.row_counts
 
 
+@pytest.mark.long
 def test_what_is_selected(driver: Driver):
     """What takes a request for each return is read only where somebody selects it; what changed replaces what was."""
     rows = load(driver)
@@ -55,6 +56,7 @@ def test_what_is_selected(driver: Driver):
     assert not differences(driver, CHEAP)
 
 
+@pytest.mark.long
 def test_transformers(driver: Driver):
     """Notes and details are those of the returns that a run reads, once each."""
     load(driver, *EACH)

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pytest
 
 from loop_returns.cli.demo import QUESTIONS
 from loop_returns.sandbox import Quirks, Sandbox
@@ -140,6 +141,7 @@ def test_check_finds_the_held_file(script: Script):
     assert "open in another program" in out
 
 
+@pytest.mark.long
 def test_postgres_from_another_machine(
     script: Script,
     monkeypatch: pytest.MonkeyPatch,
@@ -186,6 +188,7 @@ def test_sandbox_command(script: Script, monkeypatch: pytest.MonkeyPatch):
     assert process.returncode == 0
 
 
+@pytest.mark.long
 def test_demo(script: Script, monkeypatch: pytest.MonkeyPatch):
     """The demo shows two runs and three answers, writes the report, replaces an older demo, and touches nothing else."""
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(script.folder / "mine.duckdb"))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tests.support.script import Script
 
 
+@pytest.mark.long
 def test_every_command(script: Script):
     """Sync, check, status, reconcile, backfill and report work on the named file, a relative path seen from here."""
     (script.folder / "data").mkdir()
@@ -24,6 +25,7 @@ def test_every_command(script: Script):
     assert not (script.folder / "loop.duckdb").exists()
 
 
+@pytest.mark.long
 def test_it_wins_over_the_configured_file(script: Script, monkeypatch: pytest.MonkeyPatch):
     """The option goes before DESTINATION__DUCKDB__CREDENTIALS, which keeps working without it."""
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(script.folder / "configured.duckdb"))

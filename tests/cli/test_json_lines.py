@@ -47,6 +47,7 @@ def valid(*streams: str) -> list[dict[str, Any]]:
     return events
 
 
+@pytest.mark.long
 def test_every_command(script: Script):
     """Runs, plans, checks, status and the report print events, and the result with the command's name, once."""
     for arguments in (
@@ -67,6 +68,7 @@ def test_every_command(script: Script):
     assert valid(planned)[0].keys() >= {"command", "least_requests", "requests"}
 
 
+@pytest.mark.long
 def test_demo_and_sandbox(script: Script):
     """The commands for trying things out do so too."""
     out, err = script("demo", "--returns", "20", "--log-format", "json")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 import loop_returns
 from loop_returns.errors import LockedError
 from tests.support import PATIENCE
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 UNTIL = "2026-11-29T09:50:19.589001+00:00"  # as Airflow writes the moment for which a run was begun
 
 
+@pytest.mark.long
 def test_wait(script: Script, sandbox: Sandbox) -> None:
     """A second sync that may wait says for whom, begins when the first has ended, and both end well."""
     with held_at_request(3, sandbox) as reached:

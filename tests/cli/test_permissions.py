@@ -74,6 +74,7 @@ def modes(folder: Path) -> dict[str, str]:
     return {path.name: stat.filemode(path.stat().st_mode) for path in files if path.stat().st_mode & 0o077}
 
 
+@pytest.mark.long
 def test_for_the_owner_only(start: Callable[..., subprocess.CompletedProcess[str]], home: Path):
     """The warehouse, its copy, lock and journal, working folder, temporary files, the report: nobody else may read them.
 
@@ -102,6 +103,7 @@ def test_for_the_owner_only(start: Callable[..., subprocess.CompletedProcess[str
     assert (home / "loop_returns_report.html").stat().st_mode & 0o777 == 0o400
 
 
+@pytest.mark.long
 def test_published_files(script: Script, home: Path):
     """Only the owner may read what is published; whoever may read the manifest may read the files of later runs too."""
     assert script.ended("sync", "--publish", "out/")[0] == 0
@@ -127,6 +129,7 @@ def test_open_secrets_are_named(start: Callable[..., subprocess.CompletedProcess
     assert [one for one in events if one["event"] == "note" and warning in one["text"]]
 
 
+@pytest.mark.long
 def test_an_open_warehouse_is_named(start: Callable[..., subprocess.CompletedProcess[str]], home: Path):
     """A warehouse that everybody can read, as earlier versions made it, is named; one that a group reads is not."""
     start("sync")

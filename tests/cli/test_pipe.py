@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.support.script import Script
 
@@ -19,6 +21,7 @@ def piped(script: Script, line: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_the_reader_is_gone(script: Script):
     """The command does all its work, says nothing about the pipe, and has the exit code that it would have had."""
     script("sync")

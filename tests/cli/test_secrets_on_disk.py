@@ -116,6 +116,7 @@ def test_a_killed_sync(give: Callable[..., None], home: Path, way: str, loads: i
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ONCE)
 def test_the_password_of_a_database(give: Callable[..., None], home: Path, postgres: str, way: str):
     """The same holds for the password of a PostgreSQL, as it is and as an address has it: done, failed, killed."""

@@ -47,6 +47,7 @@ def open_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.long
 def test_exit_code(script: Script, open_folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
     """A folder without the right to write ends the command with 2, whichever file should be there."""
     monkeypatch.chdir(open_folder)

@@ -139,6 +139,7 @@ def test_readme(place: Place):
     assert "returns" in place.readme  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_scheduling(place: Place):
     """The page about schedules works, and its cron lines do with what cron gives them: no variables, no PATH of ours."""
     said = place.page("pipelines/docs/scheduling.md")
@@ -188,6 +189,7 @@ def test_toml(text: str):
     assert set(written.get("sources", {}).get("loop_returns", ())) <= set(Settings.__annotations__)
 
 
+@pytest.mark.long
 def test_github(place: Place, postgres: str):
     """The workflow's commands run with the variables that it gives them, and nothing else of ours."""
     (text,) = (text for _, text in blocks("pipelines/docs/scheduling.md", "yaml"))

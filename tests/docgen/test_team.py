@@ -46,6 +46,7 @@ def owner(postgres: str) -> Iterator[str]:
         cursor.execute("DROP ROLE loop_loader, loop_reader, loop_marts_reader")
 
 
+@pytest.mark.long
 def test_postgres(drive: Callable[..., Driver], owner: str, monkeypatch: pytest.MonkeyPatch):
     """After the script the loader syncs, in its two schemas and nowhere else; the reader reads every table and mart.
 

@@ -39,6 +39,7 @@ def chunks(driver: Driver) -> list[int]:
     return [int(rows) for (rows,) in driver.query("SELECT count(*) FROM returns GROUP BY _dlt_load_id")]
 
 
+@pytest.mark.long
 def test_no_chunk_is_larger_than_its_limit_and_a_page(drive: Callable[..., Driver]):
     """A chunk ends as soon as it has enough rows; together they hold every return once."""
     shop = Shop.generate(seed=6, returns=150, days=100, now=NOW)
@@ -139,6 +140,7 @@ def test_the_cursor_of_a_chunk():
     assert reading.state.cursor == max(time for time in times if time <= NOW)
 
 
+@pytest.mark.long
 def test_it_reads_on_while_it_loads(drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch):
     """While a chunk is being loaded, the pages that follow are asked for."""
     shop = Shop.generate(seed=6, returns=50, days=99, now=NOW)

@@ -98,6 +98,7 @@ def test_a_nightly_job_with_a_tiebreaker(nightly: Shop, drive: Callable[..., Dri
     assert checks == 0
 
 
+@pytest.mark.long
 def test_sync_and_backfill(drive: Callable[..., Driver]):
     """A sync after the nightly job, and a backfill, land every return, and say how many seconds they read again."""
     shop = tied(40, 41, 2)

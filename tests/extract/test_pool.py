@@ -393,6 +393,7 @@ def test_it_imports_what_shaping_needs():
 # Whole runs
 
 
+@pytest.mark.long
 def test_a_sync_with_a_pool(drive: Callable[..., Driver], at_once: list[int]):
     """A shop read with other processes equals the warehouse, with every quirk of types; afterwards they are gone."""
     driver = drive(Shop.generate(seed=3, returns=120, days=200, now=NOW), quirks=Quirks(type_variants=0.5))

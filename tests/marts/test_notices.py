@@ -77,6 +77,7 @@ def test_which_return_a_notice_is_about(kind: str, tmp_path: Path, request: pyte
     assert days == []
 
 
+@pytest.mark.long
 def test_both_kinds_of_ids(drive: Callable[..., Driver], tmp_path: Path):
     """A shop whose notices have ids of their own has the same marts, also where units are submitted again."""
     drivers = []

@@ -32,7 +32,7 @@ NOT_WORKED_OUT = {"hours_behind", "condition_grade", "destination_name", "rows_d
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     with pytest.MonkeyPatch.context() as patch:
-        yield from lived(1, tmp_path_factory.mktemp("odd"), patch, returns=200)
+        yield from lived(1, tmp_path_factory.mktemp("odd"), patch, returns=120)
 
 
 def lived(seed: int, folder: Path, patch: pytest.MonkeyPatch, **more: Any) -> Iterator[Life]:
@@ -60,9 +60,10 @@ def got(life: Life) -> Marts:
 def read(life: Life) -> Marts:
     """The rows of all marts."""
     found = {}
-    for mart in MARTS:
-        names, rows = life.drivers[0].read(f"SELECT * FROM {mart}")
-        found[mart] = [dict(zip(names, row, strict=True)) for row in rows]
+    with life.drivers[0].reading() as rows_of:
+        for mart in MARTS:
+            names, rows = rows_of(f"SELECT * FROM {mart}")
+            found[mart] = [dict(zip(names, row, strict=True)) for row in rows]
     return found
 
 
@@ -74,6 +75,7 @@ def assert_none(found: Sequence[str]) -> None:
     assert not found, f"{len(found)} differences:\n" + "\n".join(found[:50])
 
 
+@pytest.mark.long
 def test_marts(life: Life, expected: Marts, got: Marts):
     """Each mart has the rows and values that the oracle works out, no more and no fewer; no column is left out."""
     for driver, seen in zip(life.drivers, life.seen, strict=True):  # so what differs below is the marts'
@@ -85,6 +87,7 @@ def test_marts(life: Life, expected: Marts, got: Marts):
     assert_none([line for mart in sorted(MARTS) for line in different(expected, got, mart)])
 
 
+@pytest.mark.long
 def test_keys_in_one_column(got: Marts):
     """A key in one column is that of one row, and of the same one wherever it joins."""
     returns = {(row["shop"], row["return_id"]): row["return_key"] for row in got["fct_returns"]}
@@ -150,6 +153,7 @@ MUTANTS = [
 ]
 
 
+@pytest.mark.long
 def test_the_oracle_can_fail(life: Life, expected: Marts):
     """A definition that is changed in one place is found out; as it is, nothing is."""
     with duckdb.connect(str(life.drivers[0].file), read_only=True) as connection:

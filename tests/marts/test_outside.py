@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import duckdb
+import pytest
 
 from loop_returns.sandbox import Shop
 from tests.support.driving import NOW
@@ -21,6 +22,7 @@ ORDERS = """
     FROM loop_returns.return_line_items AS l"""
 
 
+@pytest.mark.long
 def test_sync_with_a_table_of_orders(drive: Callable[..., Driver]):
     """Once a setting names order lines, the next sync that loads something gives their return rates; labels are in cents."""
     driver = drive(Shop.generate(seed=3, returns=30, days=60, now=NOW), settings={"marts": "views"})

@@ -47,6 +47,7 @@ def test_rows(pipeline: dlt.Pipeline):
             assert sorted([written(value) for value in row] for row in rows) == expected, (zone, mart)
 
 
+@pytest.mark.long
 def test_random_shop(postgres: str, tmp_path: Path):  # noqa: F811 - the fixture
     """Of a random shop every mart has the same rows on both, to the last hundredth of a mean or a median."""
     theirs = postgres_pipeline(postgres, tmp_path / "pg", dataset="random")

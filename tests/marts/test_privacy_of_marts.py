@@ -32,6 +32,7 @@ def shop() -> Shop:
     return made
 
 
+@pytest.mark.long
 def test_same_under_every_policy(drive: Callable[..., Driver], shop: Shop, tmp_path: Path):
     """Every mart has the same rows as with everything kept, but for what is personal; shipments have dates."""
     settings = {"marts": "views", "pii_key": KEY, "extra_resources": "return_notes,return_details"}

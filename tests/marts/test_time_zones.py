@@ -43,6 +43,7 @@ def reported(driver: Driver, shop: str, basis: str) -> dict[str, int]:
     return {str(day): n for day, n in driver.query(f"{sql} WHERE shop = '{shop}' AND date_basis = '{basis}' GROUP BY day")}
 
 
+@pytest.mark.long
 def test_days_of_the_shop(driver: Driver):
     """Two shops in one warehouse have the days of their own zones, whichever ran last and however many runs follow."""
     driver.sync(shop="east", timezone=SYDNEY)
@@ -66,6 +67,7 @@ def test_days_of_the_shop(driver: Driver):
     assert {str(month): n for month, n in months} == expected
 
 
+@pytest.mark.long
 def test_another_zone_in_a_quiet_shop(driver: Driver, monkeypatch: pytest.MonkeyPatch):
     """A changed zone takes effect with the next run, though nothing is new; the run after that leaves the marts alone."""
     driver.sync()

@@ -45,6 +45,7 @@ def test_what_marts_read():
         assert {*read} <= {*NAMES, *TABLES, *OUTSIDE}, mart.name
 
 
+@pytest.mark.long
 def test_empty_warehouse(tmp_path: Path):
     """On a shop without a single return every mart answers, with the columns that its file describes."""
     pipeline = duckdb_pipeline(tmp_path)
@@ -100,6 +101,7 @@ def test_lost_view(pipeline: dlt.Pipeline):
     assert kinds(pipeline) == dict.fromkeys(NAMES, "VIEW")
 
 
+@pytest.mark.long
 def test_tables_and_views(pipeline: dlt.Pipeline):
     """Facts can be turned into tables, hold the same rows there, follow the next load, and can be turned back."""
     before = {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SHARED = {"fct_returns", "fct_return_lines", "fct_return_notices", "fct_return_shipments", "fct_return_states"}
 
 
+@pytest.mark.long
 def test_shared_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """No query of the page reads a view that others read too, and all find the same where facts are tables."""
     pipeline, target = duckdb_pipeline(tmp_path), find_target(file=str(tmp_path / "test.duckdb"))

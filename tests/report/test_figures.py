@@ -244,6 +244,7 @@ def test_many_countries(tmp_path: Path):
     assert sum(row["returns"] for row in data.plain("daily")) == len(returns)
 
 
+@pytest.mark.long
 def test_memory_is_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Where the memory that the report keeps to is too little, it takes more and finds the same."""
     _, ample = made(tmp_path, abroad(3))
@@ -262,6 +263,7 @@ def test_days_covered(tmp_path: Path):
     assert data.tables["waiting"].num_rows
 
 
+@pytest.mark.long
 def test_the_page_opens_with_days_to_compare(tmp_path: Path):
     """It opens with the last 12 months, 90 or 30 days, whichever has as many days before it; else with all."""
     today = datetime.now(UTC).replace(hour=12)
@@ -281,6 +283,7 @@ def test_no_returns():
         assert shown(figure(data), ("", "USD", "", "", "submitted", "2026-01-01", "2026-02-01")) == []
 
 
+@pytest.mark.long
 def test_postgres(tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch):
     """On PostgreSQL the same rows give the same figures."""
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)

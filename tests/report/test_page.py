@@ -96,6 +96,7 @@ def test_titles_stay_text(tmp_path: Path):
     assert "<" not in page.split('id="data">')[1].split("</script>")[0]
 
 
+@pytest.mark.long
 def test_shops_and_errors_stay_text(tmp_path: Path):
     """A shop, a currency and an error message that look like markup are written as they are."""
     evil = "<img src=x onerror=alert(1)>"
@@ -107,6 +108,7 @@ def test_shops_and_errors_stay_text(tmp_path: Path):
     assert unescape(frame(page)).count(evil) >= 4
 
 
+@pytest.mark.long
 def test_nobody_is_named(tmp_path: Path):
     """No e-mail address, comment, order or tracking number of a shopper gets into the page."""
     returned = ret("R1", "open", "refund", "01-10 00:00", customer="zoe@example.com", order_name="#zoe", order_id="zoe")
@@ -118,6 +120,7 @@ def test_nobody_is_named(tmp_path: Path):
     assert "zoe" not in said
 
 
+@pytest.mark.long
 def test_nothing_is_fetched(tmp_path: Path):
     """The page has no address to fetch from, forbids the browser to ask for anything, and is not too big to be sent."""
     page = written(tmp_path, SHOP)
@@ -127,6 +130,7 @@ def test_nothing_is_fetched(tmp_path: Path):
     assert len(page.encode()) < 6_000_000
 
 
+@pytest.mark.long
 def test_runs(tmp_path: Path):
     """The latest runs are there, and the last reconcile that ended well, however long ago, with what it found."""
 
@@ -147,6 +151,7 @@ def test_runs(tmp_path: Path):
     assert "reconcile failed" not in text
 
 
+@pytest.mark.long
 def test_what_the_key_may_read(tmp_path: Path):
     """Each resource is there with its scope, its rows and when it was last read; a scope that the key lacks is named."""
     ran = {
@@ -165,6 +170,7 @@ def test_what_the_key_may_read(tmp_path: Path):
     assert "north return notes 0 never Returns north" in text
 
 
+@pytest.mark.long
 def test_empty(tmp_path: Path):
     """Of a shop without returns there is a page all the same."""
     page = written(tmp_path, {})
@@ -172,6 +178,7 @@ def test_empty(tmp_path: Path):
     assert '<body class="empty">' in page
 
 
+@pytest.mark.long
 def test_the_warehouse_is_not_written_to(tmp_path: Path):
     """The database file is the same, to the byte, and nothing lies beside it but the page."""
     written(tmp_path, SHOP)
@@ -198,6 +205,7 @@ def test_a_file_that_is_no_warehouse(tmp_path: Path):
     assert (tmp_path / "report.html").read_text() == "old"
 
 
+@pytest.mark.long
 def test_places(tmp_path: Path):
     """A place where no file can be is refused with advice; an older page is replaced."""
     written(tmp_path, SHOP)
@@ -210,6 +218,7 @@ def test_places(tmp_path: Path):
     assert not list(tmp_path.glob(".*part"))
 
 
+@pytest.mark.long
 def test_command(home: Path, monkeypatch: pytest.MonkeyPatch):
     """The command needs no key, writes into the current folder, and chooses the shop that the settings name."""
     monkeypatch.setenv("SOURCES__LOOP_RETURNS__SHOP", "south")
@@ -219,6 +228,7 @@ def test_command(home: Path, monkeypatch: pytest.MonkeyPatch):
     assert '<option value="south" selected>' in page.read_text("utf-8")
 
 
+@pytest.mark.long
 def test_without_the_extra(home: Path):
     """Without the extra the report says in a sentence how to get it (exit code 2), and the demo says so and goes on."""
 

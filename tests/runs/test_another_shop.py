@@ -99,6 +99,7 @@ def test_an_answer_that_tells_nothing(drive: Callable[..., Driver], trouble: str
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_all_returns_were_deleted(drive: Callable[..., Driver]):
     """Where a small shop really deleted all its returns, the command that the message names is the way on."""
     shop = Shop.generate(seed=3, returns=4, days=50, now=NOW)

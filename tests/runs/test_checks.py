@@ -212,6 +212,7 @@ def test_a_table_that_is_not_there(pipeline: dlt.Pipeline):
         run_checks(pipeline, shop="north")
 
 
+@pytest.mark.long
 @BOTH
 def test_only_what_was_loaded(pipeline: dlt.Pipeline):
     """Of named loads every fault is found, also one that takes an older row to see; older faults are left alone."""
@@ -238,6 +239,7 @@ def test_only_what_was_loaded(pipeline: dlt.Pipeline):
     assert [c for c in run_checks(pipeline, shop="north", loads=["none"]) if c.failed] == []
 
 
+@pytest.mark.long
 def test_runs_check_what_they_load(drive: Callable[..., Driver]):
     """After a sound run the next sync looks at what it loads; a fault it finds is looked for until it is gone."""
     driver = drive(Shop.generate(seed=3, returns=20, days=60, now=NOW))

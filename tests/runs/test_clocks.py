@@ -54,6 +54,7 @@ MATRIX = [  # one wrong, both, both in the same way; nothing wrong is in test_sy
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("how", "off"), MATRIX)
 def test_wrong_clocks_then_right_ones(drive: Callable[..., Driver], how: str, off: timedelta):
     """After runs with wrong clocks a run with right ones equals the shop, and its times are not in the future."""
@@ -100,6 +101,7 @@ def test_first_sync_with_a_wrong_date(drive: Callable[..., Driver], how: str):
     driver.assert_equal()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("read_too_far", "start"), [pytest.param(False, NOW - 500 * DAY, marks=few), (True, NOW - DAY)])
 def test_a_cursor_ahead_of_every_clock(drive: Callable[..., Driver], read_too_far: bool, start: datetime):
     """A cursor that an earlier version left in the future is not believed: everything is read again, which is said.
@@ -130,6 +132,7 @@ def test_a_cursor_ahead_of_every_clock(drive: Callable[..., Driver], read_too_fa
     assert f"{since:%Y-%m-%d}" in " ".join(run.notices)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("how", "off"), [("ahead", 0 * DAY), pytest.param("right", FAR, marks=few), pytest.param("missing", FAR, marks=few)]
 )

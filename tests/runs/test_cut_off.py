@@ -157,6 +157,7 @@ def test_the_answer_was_lost(driver: Driver, table: str):
     assert next(broken, None) is None, "it never broke"
 
 
+@pytest.mark.long
 @in_postgres
 def test_the_connection_is_lost_in_the_last_chunk(driver: Driver):
     """A run of several chunks whose last load fails in a passing way ends well, without reading anything twice."""
@@ -211,6 +212,7 @@ def test_a_working_folder_that_goes_away(driver: Driver):
     sync_and_look(driver)
 
 
+@pytest.mark.long
 @either(often="duckdb")
 def test_nothing_stays_behind(driver: Driver):
     """After a run that failed the working folder is gone like after one that went well."""

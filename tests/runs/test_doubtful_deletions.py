@@ -68,6 +68,7 @@ def test_a_small_shop(drive: Callable[..., Driver], returns: int):
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_the_days_stay_due(drive: Callable[..., Driver]):
     """Days of a report that vanished are not taken for read: when it is back, what had changed on them arrives."""
     shop = Shop.generate(seed=2, returns=120, days=300, now=NOW)
@@ -83,6 +84,7 @@ def test_the_days_stay_due(drive: Callable[..., Driver]):
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_a_backfill_leaves_them_due(drive: Callable[..., Driver]):
     """A backfill, which cannot tell moved rows from vanished ones, marks nothing and leaves the days to the next sync."""
     shop = Shop.generate(seed=2, returns=120, days=80, now=NOW)
@@ -100,6 +102,7 @@ def test_a_backfill_leaves_them_due(drive: Callable[..., Driver]):
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_one_window_that_is_empty(drive: Callable[..., Driver]):
     """One empty answer among many is doubtful too, where the warehouse has many rows of just these days."""
     shop = Shop.generate(seed=3, returns=700, days=600, now=NOW)
@@ -114,6 +117,7 @@ def test_one_window_that_is_empty(drive: Callable[..., Driver]):
     assert marked(driver) == 0
 
 
+@pytest.mark.long
 def test_somebody_allows_it(drive: Callable[..., Driver]):
     """With --allow-deletions the rows are marked, and the run is done."""
     driver = drive(Shop.generate(seed=1, returns=100, days=80, now=NOW))
@@ -125,6 +129,7 @@ def test_somebody_allows_it(drive: Callable[..., Driver]):
     assert held - 15 <= marked(driver) <= held, "all but those on the first and the last day"
 
 
+@pytest.mark.long
 def test_what_the_returns_explain(drive: Callable[..., Driver]):
     """Lines that left their returns, and returns that a reconcile has proved to be gone, are marked however many."""
     shop = Shop.generate(seed=4, returns=400, days=80, now=NOW)
@@ -141,6 +146,7 @@ def test_what_the_returns_explain(drive: Callable[..., Driver]):
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_many_returns_are_gone(drive: Callable[..., Driver]):
     """A reconcile that Loop tells that many returns are gone marks none; with --allow-deletions it marks them all."""
     shop = Shop.generate(seed=5, returns=200, days=80, now=NOW)
@@ -160,6 +166,7 @@ def test_many_returns_are_gone(drive: Callable[..., Driver]):
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_a_list_that_vanishes(drive: Callable[..., Driver]):
     """A reconcile whose list is empty while Loop still has the returns marks none, says so once, and ends with 3."""
     driver = drive(Shop.generate(seed=6, returns=100, days=80, now=NOW))

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from loop_returns.runs.status import shop_state
 from loop_returns.sandbox import Shop
 from tests.support.driving import NOW
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 
 
+@pytest.mark.long
 def test_it_is_read_from_there(drive: Callable[..., Driver]):
     """The next sync reads from the new date on, says so, and does it once."""
     driver = drive(Shop.generate(seed=51, returns=40, days=300, now=NOW))
@@ -35,6 +38,7 @@ def test_it_is_read_from_there(drive: Callable[..., Driver]):
     assert (later.windows, later.notices) == (again.windows, []), "a later date changes nothing"
 
 
+@pytest.mark.long
 def test_killed_in_between(drive: Callable[..., Driver]):
     """A run that is killed on the way begins again; so does a first sync whose start_date is then set earlier."""
     driver = drive(Shop.generate(seed=52, returns=20, days=300, now=NOW), settings={"window_days": 20, "page_size": 5})

@@ -50,6 +50,7 @@ def staged(driver: Driver) -> set[str]:
     return {name for (name,) in driver.query(sql.format(driver.dataset))}
 
 
+@pytest.mark.long
 def test_a_first_sync_replaces_nothing(driver: Driver):
     """Rows of a first sync are written once; what changes later is replaced."""
     driver.sync()

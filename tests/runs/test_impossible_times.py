@@ -47,6 +47,7 @@ def labelled(shop: Shop) -> str:
     return next(number for number in shop.ids() if shop.body(number)["labels"])
 
 
+@pytest.mark.long
 def test_it_stops_no_run(driver: Driver):
     """A label in year 1, a return created in year 9999: every run goes through, and takes the mended values."""
     shop = driver.shop

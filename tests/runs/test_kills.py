@@ -175,6 +175,7 @@ def test_postgres(postgres: str, home: Path, monkeypatch: pytest.MonkeyPatch, wi
     driver.stop()
 
 
+@pytest.mark.long
 def test_a_killed_backfill_goes_on(driver: Driver):
     """A backfill in several packages that is killed goes on where it was; the sync cursor does not move meanwhile."""
     cursor = driver.sync().cursor_after
@@ -218,6 +219,7 @@ def test_the_key_expires_halfway(driver: Driver):
     assert outcomes == [("failed",), ("done",)]
 
 
+@pytest.mark.long
 def test_the_file_is_held_by_another_program(driver: Driver, monkeypatch: pytest.MonkeyPatch):
     """While a reader holds the DuckDB file a run fails and says who holds it; afterwards the next one catches up."""
     driver.sync()

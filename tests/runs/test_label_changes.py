@@ -43,6 +43,7 @@ def history(driver: Driver, source: str) -> list[tuple[Any, ...]]:
     return sorted(driver.query(f"{sql} WHERE source = '{source}'"), key=repr)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("notice_ids", "touch_return"), [("return", True), ("row", False)])
 def test_history(drive: Callable[..., Driver], notice_ids: Any, touch_return: bool):
     """Every report that differs from the one before is a row, also where a scan does not move the return."""
@@ -97,6 +98,7 @@ def assert_first_scans(driver: Driver, seen: dict[tuple[str, str], set[Report]])
     assert known >= 5
 
 
+@pytest.mark.long
 def test_another_status_of_the_same_time(drive: Callable[..., Driver]):
     """A status that Loop corrects or takes away without a new time is a row beside the one before, not in its place."""
     shop = Shop.generate(seed=5, returns=3, days=30, now=NOW)

@@ -56,6 +56,7 @@ AS_TABLES = {name: "BASE TABLE" if name in FACTS else "VIEW" for name in NAMES}
 AS_VIEWS = dict.fromkeys(NAMES, "VIEW")
 
 
+@pytest.mark.long
 def test_a_life(driver: Driver, drive: Callable[..., Driver], home: Path):
     """They move with the first run that has the option, though nothing is new, and follow every run, of two shops too.
 
@@ -101,6 +102,7 @@ def test_a_life(driver: Driver, drive: Callable[..., Driver], home: Path):
         assert {shop for (shop,) in driver.query(f"SELECT shop FROM {dataset}.fct_returns WHERE customer > ''")} == {"south"}
 
 
+@pytest.mark.long
 def test_refused(home: Path):
     """A dataset that has other things of the marts' names keeps them; so does one that has another dataset's marts.
 

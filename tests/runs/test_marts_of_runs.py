@@ -42,6 +42,7 @@ def assert_fresh(driver: Driver) -> None:
     assert facts == set(driver.query(f"SELECT id, state, updated_at, {units} FROM returns r WHERE _deleted_at IS NULL"))
 
 
+@pytest.mark.long
 def test_tables_follow(driver: Driver):
     """Facts as tables follow what changed, what is new and what is gone; reports stay views."""
     driver.sync()
@@ -58,6 +59,7 @@ def test_tables_follow(driver: Driver):
     assert_fresh(driver)
 
 
+@pytest.mark.long
 def test_another_kind_in_a_quiet_shop(driver: Driver):
     """A changed setting takes effect with the next run, though nothing is new."""
     driver.sync()
@@ -78,6 +80,7 @@ def test_another_table_in_a_quiet_shop(driver: Driver):
     assert driver.count("rpt_group_daily", "rate IS NOT NULL")
 
 
+@pytest.mark.long
 def test_a_run_that_ends_when_it_has_marked_returns(driver: Driver):
     """Facts follow a deletion whose run was cut off right after it, with the next sync that finds nothing new."""
     driver.sync()
@@ -102,6 +105,7 @@ def test_children_of_returns_that_are_gone(driver: Driver):
     assert driver.count("return_line_items", "_deleted_at IS NOT NULL")
 
 
+@pytest.mark.long
 def test_somebody_builds_on_a_mart(postgres: str, home: Path, monkeypatch: pytest.MonkeyPatch):
     """Where PostgreSQL cannot replace a mart under somebody's view, the sync loads all the same, and says what to do."""
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)

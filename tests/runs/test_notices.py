@@ -61,6 +61,7 @@ def test_labels_move_without_their_return(drive: Callable[..., Driver], asn_filt
     assert not wrong(driver)
 
 
+@pytest.mark.long
 @by_filter("created_at")
 def test_an_old_return_changes_today(drive: Callable[..., Driver], asn_filter: str):
     """A return far older than the horizon that changes today has its notices read again, in few windows."""
@@ -80,6 +81,7 @@ def test_an_old_return_changes_today(drive: Callable[..., Driver], asn_filter: s
     assert len(again) < len(days), "the days of a changed return are read once, not for ever"
 
 
+@pytest.mark.long
 @by_filter("updated_at")
 def test_rows_are_gone(drive: Callable[..., Driver], asn_filter: str):
     """Notices of removed lines, of emptied returns and of young returns that vanish get `_deleted_at`, no others do."""
@@ -168,6 +170,7 @@ def test_a_row_comes_back(drive: Callable[..., Driver]):
     assert not gone(driver)
 
 
+@pytest.mark.long
 def test_the_horizon_reaches_back_to_the_last_time(drive: Callable[..., Driver]):
     """After a pause longer than the horizon, the next sync reads all days since the notices were read last."""
     shop = Shop.generate(seed=13, returns=20, days=30, now=NOW)
@@ -193,6 +196,7 @@ def test_the_last_day(drive: Callable[..., Driver], to_end_of_day: bool):
     assert not wrong(driver)
 
 
+@pytest.mark.long
 def test_a_row_moves_while_days_are_read(drive: Callable[..., Driver]):
     """A notice that changes during a sync, from a day that was not read yet to one that was, is not taken for gone."""
     shop = Shop.generate(seed=2, returns=120, days=14, now=NOW)

@@ -49,6 +49,7 @@ def said(run: Run, *words: str) -> list[str]:
     return [notice for notice in run.notices if all(word in notice for word in words)]
 
 
+@pytest.mark.long
 def test_all_of_it_arrives_and_nothing_changes_without_reason(mirror: Callable[..., Driver]):
     """A first sync has everything; the next one needs 15 requests at most and loads nothing."""
     driver = mirror(40)
@@ -97,6 +98,7 @@ def test_what_changes_and_goes(mirror: Callable[..., Driver], postgres: str, mon
     assert driver.query("SELECT name FROM destinations WHERE _deleted_at IS NOT NULL") == [("Short-lived",)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shift", ["remove", "swap"])
 def test_lists_that_shift_while_they_are_read(mirror: Callable[..., Driver], shift: str):
     """An entry that slips from page to page unseen is never taken for gone, and is there after the next sync."""
@@ -113,6 +115,7 @@ def test_lists_that_shift_while_they_are_read(mirror: Callable[..., Driver], shi
     assert not differences(driver)
 
 
+@pytest.mark.long
 def test_a_list_that_is_empty_of_a_sudden(mirror: Callable[..., Driver]):
     """A list that lacks every row is not believed: nothing is marked, the run ends with 3 and says how to go on."""
     driver = mirror()
@@ -146,6 +149,7 @@ def test_a_destination_without_an_address(mirror: Callable[..., Driver]):
     assert not differences(driver)  # what was there is neither lost nor marked
 
 
+@pytest.mark.long
 def test_a_key_with_the_scope_returns_alone(mirror: Callable[..., Driver]):
     """It goes without the rest: one line names the scopes, the run ends with 0; what was asked for by name ends with 2."""
     driver = mirror()
@@ -166,6 +170,7 @@ def test_a_key_with_the_scope_returns_alone(mirror: Callable[..., Driver]):
     assert not differences(driver)
 
 
+@pytest.mark.long
 def test_an_endpoint_that_is_out_of_order(mirror: Callable[..., Driver]):
     """A passing failure of one resource costs only that one: the run says so, and ends with 3 once it lasts for days."""
     driver = mirror()
@@ -181,6 +186,7 @@ def test_an_endpoint_that_is_out_of_order(mirror: Callable[..., Driver]):
     assert not differences(driver)
 
 
+@pytest.mark.long
 def test_old_label_requests_that_are_still_issued(mirror: Callable[..., Driver]):
     """They tell no time of a change, so all of the last 90 days and those still issued are read again."""
     driver = mirror()
@@ -204,6 +210,7 @@ def test_pages_that_are_shorter_than_asked_for(mirror: Callable[..., Driver]):
     assert not differences(driver, ("label_requests", "label_request_products"))
 
 
+@pytest.mark.long
 def test_items_that_are_added_without_a_word(mirror: Callable[..., Driver]):
     """A shipment whose `updated_at` did not move is read again when it counts more items; the others are left alone."""
     driver = mirror()
@@ -217,6 +224,7 @@ def test_items_that_are_added_without_a_word(mirror: Callable[..., Driver]):
     assert sum("/items" in path for path in paths(driver)) == 1
 
 
+@pytest.mark.long
 def test_notes_and_details(mirror: Callable[..., Driver]):
     """They are read for each return when they are named: never read, changed since, and open ones once a day."""
     driver = mirror(quirks=Quirks(notes_shape="object", type_variants=0.5), settings={"extra_resources": EACH})
@@ -239,6 +247,7 @@ def test_notes_and_details(mirror: Callable[..., Driver]):
     assert not differences(driver, (*COLUMNS,))
 
 
+@pytest.mark.long
 def test_no_more_returns_than_there_is_time_for(mirror: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch):
     """A run asks for a bounded number of returns, newest first, and the next ones go on; by name it asks for all."""
     monkeypatch.setattr("loop_returns.runs.others._MOST", 5)
@@ -253,6 +262,7 @@ def test_no_more_returns_than_there_is_time_for(mirror: Callable[..., Driver], m
     assert driver.query("SELECT count(*) FROM return_details") == [(12,)]
 
 
+@pytest.mark.long
 def test_money_as_the_shopper_saw_it(mirror: Callable[..., Driver]):
     """Details have both currencies; a price in the smallest unit becomes an amount in the currency's own digits."""
     driver = mirror(60, settings={"extra_resources": "return_details"})
@@ -269,6 +279,7 @@ def test_money_as_the_shopper_saw_it(mirror: Callable[..., Driver]):
     assert all(amount is not None for _, amount, _ in prices)
 
 
+@pytest.mark.long
 def test_a_webhooks_address_is_a_secret(mirror: Callable[..., Driver]):
     """Only its host lands, and a mark that changes with the address; the rest is nowhere in the warehouse."""
     driver = mirror()
@@ -289,6 +300,7 @@ def test_a_webhooks_address_is_a_secret(mirror: Callable[..., Driver]):
     assert [old == new for old, new in zip(before, after, strict=True)].count(False) == 1
 
 
+@pytest.mark.long
 def test_personal_values(mirror: Callable[..., Driver]):
     """Entries of lists, addresses of label requests and texts of notes obey `pii`, also when it is changed later."""
     driver = mirror(settings={"extra_resources": EACH})
@@ -303,6 +315,7 @@ def test_personal_values(mirror: Callable[..., Driver]):
         assert not any(count for (count,) in driver.query(query)), query
 
 
+@pytest.mark.long
 def test_reconcile_finds_what_was_changed_in_the_warehouse(mirror: Callable[..., Driver]):
     """What differs although Loop has not changed it is drift, and repaired; what Loop has changed is only loaded."""
     driver = mirror()
@@ -319,6 +332,7 @@ def test_reconcile_finds_what_was_changed_in_the_warehouse(mirror: Callable[...,
     assert not driver.reconcile().drift
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("table", ["label_request_products", "return_notes"])
 def test_a_table_that_was_dropped(mirror: Callable[..., Driver], table: str):
     """The next sync makes it again and fills it."""
@@ -331,6 +345,7 @@ def test_a_table_that_was_dropped(mirror: Callable[..., Driver], table: str):
     assert not differences(driver, tuple(name for name in COLUMNS if name != "return_details"))
 
 
+@pytest.mark.long
 def test_a_return_that_comes_back(mirror: Callable[..., Driver]):
     """What belongs to a return that was marked as deleted loses the mark with it, though nothing of it has changed."""
     driver = mirror(settings={"extra_resources": EACH})
@@ -349,6 +364,7 @@ def test_a_return_that_comes_back(mirror: Callable[..., Driver]):
     assert not differences(driver, (*COLUMNS,))
 
 
+@pytest.mark.long
 def test_a_label_request_that_is_gone(mirror: Callable[..., Driver]):
     """One that a range lacks is asked for by itself, and marked when Loop does not have it."""
     driver = mirror()
@@ -361,6 +377,7 @@ def test_a_label_request_that_is_gone(mirror: Callable[..., Driver]):
     assert not differences(driver)
 
 
+@pytest.mark.long
 def test_a_wrong_clock(mirror: Callable[..., Driver]):
     """A `Date` that is a year ahead keeps nothing from being read once it is right again."""
     driver = mirror()
@@ -374,6 +391,7 @@ def test_a_wrong_clock(mirror: Callable[..., Driver]):
     assert not differences(driver)
 
 
+@pytest.mark.long
 def test_a_machine_whose_clock_is_behind(mirror: Callable[..., Driver]):
     """Items are read again when their shipment has changed, whatever time the machine that loads it thinks it is."""
     driver = mirror()
@@ -386,6 +404,7 @@ def test_a_machine_whose_clock_is_behind(mirror: Callable[..., Driver]):
     assert not differences(driver)
 
 
+@pytest.mark.long
 def test_one_return_that_cannot_be_read(mirror: Callable[..., Driver]):
     """It keeps nothing else out: the run names it, and the next one asks for it again."""
     driver = mirror(settings={"extra_resources": EACH})
@@ -400,6 +419,7 @@ def test_one_return_that_cannot_be_read(mirror: Callable[..., Driver]):
     assert not differences(driver, (*COLUMNS,))
 
 
+@pytest.mark.long
 def test_single_returns_are_loaded_as_they_are_read(mirror: Callable[..., Driver]):
     """A run over many returns loads them in parts, also where they have no notes, so that a kill costs little."""
     driver = mirror(settings={"extra_resources": "return_notes"})

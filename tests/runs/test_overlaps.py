@@ -62,6 +62,7 @@ def meanwhile(driver: Driver, *, shop: str) -> Run:
         return sync(driver.resolved(), driver.options(), progress=Held())
 
 
+@pytest.mark.long
 def test_overlapping(driver: Driver) -> None:
     """Of two runs that overlapped the one that ends last says so with exit code 3, of whichever shop; the next is well."""
     run = meanwhile(driver, shop="another")

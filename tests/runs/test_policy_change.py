@@ -108,6 +108,7 @@ def test_named_until_clean(driver: Driver, shop: Shop, policy: str):
         assert driver.query(joined)[0][0] > 0
 
 
+@pytest.mark.long
 def test_another_key_after_everything_was_dropped(driver: Driver):
     """Where no fingerprint is left another key may be used; as long as one is, it is refused."""
     driver.sync(pii="hash")
@@ -118,6 +119,7 @@ def test_another_key_after_everything_was_dropped(driver: Driver):
     assert driver.sync(pii="hash", pii_key="another-key-of-32-letters-at-least").outcome == "done"
 
 
+@pytest.mark.long
 def test_a_range_that_is_too_short(driver: Driver):
     """A backfill of some of the days cleans these, and the notice goes on with the rest.
 
@@ -138,6 +140,7 @@ def test_a_range_that_is_too_short(driver: Driver):
     assert personal(driver) == []
 
 
+@pytest.mark.long
 def test_hashed_the_old_way(driver: Driver):
     """Fingerprints of the form that earlier versions made, whose key was the shop's name, are named and replaced."""
     driver.sync(pii="hash")
@@ -149,6 +152,7 @@ def test_hashed_the_old_way(driver: Driver):
     assert driver.count("returns", "customer NOT LIKE 'pii!_%' ESCAPE '!' AND customer <> ''") == 0
 
 
+@pytest.mark.long
 def test_looked_at_only_after_a_change(driver: Driver, monkeypatch: pytest.MonkeyPatch):
     """Once the warehouse was found clean, no run looks again until policy or key change."""
     looks: list[str] = []

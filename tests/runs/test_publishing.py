@@ -64,6 +64,7 @@ def where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> di
     return {"address": address, "dataset": "published"}
 
 
+@pytest.mark.long
 def test_a_life(drive: Callable[..., Driver], home: Path, where: dict[str, str]):
     """Each run publishes what the warehouse then holds, value by value, and keeps the files of the run before.
 
@@ -114,6 +115,7 @@ def test_any_server(drive: Callable[..., Driver], home: Path, postgres: str, mon
         assert read(files[0]) == read(files[1]), name
 
 
+@pytest.mark.long
 def test_a_kill_and_a_store_that_fails(drive: Callable[..., Driver], home: Path, monkeypatch: pytest.MonkeyPatch):
     """A run that is killed while it publishes leaves the manifest of the run before, and all files that this one names.
 
@@ -154,6 +156,7 @@ def store() -> Iterator[str]:
     server.stop()
 
 
+@pytest.mark.long
 def test_an_object_store(drive: Callable[..., Driver], store: str, monkeypatch: pytest.MonkeyPatch):
     """A bucket gets the same; a bucket that is not there is refused before Loop is asked for anything."""
     for name, value in {"AWS_ACCESS_KEY_ID": "loader", "AWS_SECRET_ACCESS_KEY": "secret", "ENDPOINT_URL": store}.items():

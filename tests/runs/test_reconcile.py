@@ -58,6 +58,7 @@ def changed_roots(differences: list[str]) -> set[str]:
     return {line.split("'")[1] for line in differences if line.startswith("returns (") and "instead of" in line}
 
 
+@pytest.mark.long
 def test_what_is_new_is_no_drift(drive: Callable[..., Driver]):
     """What changed after the last sync is loaded and is no drift; the sync cursor does not move."""
     shop = Shop.generate(seed=2, returns=20, days=30, now=NOW)

@@ -26,6 +26,7 @@ def changes(driver: Driver) -> list[tuple[Any, ...]]:
     return driver.query(f"SELECT {COLUMNS} FROM return_state_changes ORDER BY updated_at, return_id")
 
 
+@pytest.mark.long
 def test_history(drive: Callable[..., Driver]):
     """Syncs see each move once, with the server's time; a backfill that reads the same again adds nothing."""
     shop = Shop.generate(seed=1, returns=10, days=10, now=NOW)

@@ -41,6 +41,7 @@ def newest(driver: Driver) -> datetime:
     return max(datetime.fromisoformat(body["updated_at"]) for body in driver.shop.returns_snapshot()).replace(microsecond=0)
 
 
+@pytest.mark.long
 def test_the_date_is_hours_ahead_of_the_data(drive: Callable[..., Driver]):
     """A replica that lags behind its own clock costs nothing: the cursor is what was seen, not what the clock says."""
     driver = drive(

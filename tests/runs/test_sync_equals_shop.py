@@ -86,6 +86,7 @@ def test_a_shop_of_three_thousand(drive: Callable[..., Driver]):
     assert not driver.sync().tally.changed
 
 
+@pytest.mark.long
 def test_nothing_new(drive: Callable[..., Driver]):
     """A sync that finds nothing new changes no row, and says so."""
     driver = drive(Shop.generate(seed=5, returns=40, now=NOW))

@@ -54,6 +54,7 @@ def test_reconcile_lands_what_loop_says_now(
     assert (again.exit_code, again.drift, again.tally.older) == (0, {}, 0)
 
 
+@pytest.mark.long
 def test_the_history_goes_on(drive: Callable[..., Driver]):
     """A state that goes back with its time is a further step, seen last, and the earlier steps stay."""
     shop = Shop.generate(seed=2, returns=10, days=50, now=NOW)

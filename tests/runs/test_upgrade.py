@@ -37,6 +37,7 @@ def driver(drive: Callable[..., Driver], old: dict[str, Any]) -> Driver:
     return made
 
 
+@pytest.mark.long
 def test_the_backfill_goes_on(driver: Driver, old: dict[str, Any]):
     """The same backfill goes on after the windows that are loaded, and brings what no cursor shows."""
     assert driver.differences()
@@ -49,6 +50,7 @@ def test_the_backfill_goes_on(driver: Driver, old: dict[str, Any]):
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_the_sync_goes_on(driver: Driver):
     """A sync reads on from the cursor, and the notices of the days that were due."""
     driver.sandbox.clear_log()

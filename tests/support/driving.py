@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -22,7 +22,7 @@ from loop_returns.settings import Settings
 from tests.support.mirror import differences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -119,21 +119,27 @@ class Driver:
 
     def read(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of a query."""
-        if self.address is None:
-            with duckdb.connect(str(self.file), read_only=True) as connection:
-                connection.execute(f"SET TimeZone='UTC'; SET search_path='{self.dataset}'")
-                found = connection.execute(sql)
-                return [column[0] for column in found.description or ()], found.fetchall()
-        import psycopg2
+        with self.reading() as read:
+            return read(sql)
 
-        connection = psycopg2.connect(self.address)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET TIME ZONE 'UTC'; SET search_path TO {self.dataset}")
-                cursor.execute(sql)
-                return [column[0] for column in cursor.description], cursor.fetchall()
-        finally:
-            connection.close()
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[str], tuple[list[str], list[tuple[Any, ...]]]]]:
+        """`read` for several queries: to open a file takes as long as most of them."""
+        if self.address is None:
+            opened: Any = duckdb.connect(str(self.file), read_only=True)
+            prepare = f"SET TimeZone='UTC'; SET search_path='{self.dataset}'"
+        else:
+            import psycopg2
+
+            opened, prepare = psycopg2.connect(self.address), f"SET TIME ZONE 'UTC'; SET search_path TO {self.dataset}"
+
+        def read(sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+            cursor.execute(sql)
+            return [column[0] for column in cursor.description or ()], cursor.fetchall()
+
+        with closing(opened), opened.cursor() as cursor:
+            cursor.execute(prepare)
+            yield read
 
     def execute(self, sql: str) -> None:
         """Somebody changes the DuckDB file by hand."""
@@ -143,8 +149,8 @@ class Driver:
 
     def rows(self, table: str, *, shop: str = "default") -> list[dict[str, Any]]:
         """All rows of a table of one shop, by column."""
-        names, rows = self.read(f"SELECT * FROM {table} WHERE shop = '{shop.replace(chr(39), chr(39) * 2)}'")
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        with self.reading() as read:
+            return _rows(read, table, shop)
 
     def count(self, table: str, where: str = "true") -> int:
         """How many rows a table has."""
@@ -155,9 +161,15 @@ class Driver:
         bodies, notices = self.shop.returns_snapshot(), self.shop.asn_snapshot()
         if self.sandbox.quirks.asn_filter == "label_updated_at":  # what the report never shows nobody can know
             notices = [row for row in notices if row["label_updated_at"] is not None]
-        return differences(bodies, notices, lambda table: self.rows(table, shop=shop), shop=shop)
+        with self.reading() as read:
+            return differences(bodies, notices, lambda table: _rows(read, table, shop), shop=shop)
 
     def assert_equal(self) -> None:
         """The warehouse is the shop, row by row, value by value."""
         found = self.differences()
         assert not found, f"{len(found)} differences:\n" + "\n".join(found[:20])
+
+
+def _rows(read: Callable[[str], tuple[list[str], list[tuple[Any, ...]]]], table: str, shop: str) -> list[dict[str, Any]]:
+    names, rows = read(f"SELECT * FROM {table} WHERE shop = '{shop.replace(chr(39), chr(39) * 2)}'")
+    return [dict(zip(names, row, strict=True)) for row in rows]

@@ -95,6 +95,7 @@ def test_structs_and_dictionaries_are_the_same(drive: Callable[..., Driver], sho
     assert driver.backfill(NOW.replace(month=1), NOW).tally.changed == {}
 
 
+@pytest.mark.long
 def test_another_key_is_refused(drive: Callable[..., Driver], shop: Shop):
     """A run with another key ends before anything is loaded, also after the policy was changed to and fro."""
     driver = drive(shop, settings={"pii": "hash", "pii_key": KEY})

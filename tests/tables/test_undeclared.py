@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from loop_returns.sandbox import Shop
 from loop_returns.tables.shape import Shaper
 from tests.support.driving import NOW
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from tests.support.driving import Driver
 
 
+@pytest.mark.long
 def test_new_fields_land_and_are_named(drive: Callable[..., Driver]):
     """Scalar and nested fields of returns, line items and notices become text columns, named once in the run's report."""
     driver = drive(Shop.generate(seed=2, returns=12, days=60, now=NOW))
@@ -39,6 +42,7 @@ def test_new_fields_land_and_are_named(drive: Callable[..., Driver]):
     assert driver.sync().new_columns == []
 
 
+@pytest.mark.long
 def test_a_new_field_may_change_its_type(drive: Callable[..., Driver]):
     """A new field that is a number today, text tomorrow and an object the day after never breaks a load."""
     driver = drive(Shop.generate(seed=2, returns=6, days=60, now=NOW))

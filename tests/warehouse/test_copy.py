@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dlt
 import psycopg2
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +74,7 @@ def landed(postgres: str, folder: Path, rows: list[dict[str, Any]], file_format:
     return found
 
 
+@pytest.mark.long
 def test_every_value(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Texts that CSV or COPY could misread, amounts, times, booleans, integers and JSON land as by `INSERT`."""
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)

@@ -73,6 +73,19 @@ def test_the_configuration_of_a_destination(tmp_path: Path):
     assert "hush" not in str(found)
 
 
+def test_the_schema_in_memory(pipeline: dlt.Pipeline):
+    """What a pipeline has in memory is what it stores: after a load, after a second one with a new column, and restored."""
+    seen = []
+    for _ in range(2):
+        assert dlt_internals.known_schema(pipeline).tables == pipeline.default_schema.tables
+        seen.append(set(dlt_internals.known_schema(pipeline).tables["rows"]["columns"]))
+        pipeline.run([{"id": 2, "name": "Ada"}], table_name="rows")
+    dlt_internals.restore(pipeline.drop())
+    assert dlt_internals.known_schema(pipeline).tables == pipeline.default_schema.tables
+    seen.append(set(dlt_internals.known_schema(pipeline).tables["rows"]["columns"]))
+    assert [("name" in columns) for columns in seen] == [False, True, True]
+
+
 def test_a_client_without_a_pipeline(pipeline: dlt.Pipeline):
     """A dataset can be asked without a pipeline, and its state be read from there."""
     client = dlt_internals.sql_client(pipeline.destination, "loop_returns")

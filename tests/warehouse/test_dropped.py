@@ -132,6 +132,7 @@ def test_dlts_staging_dataset(drive: Callable[..., Driver], what: str):
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_every_shop_and_an_unfinished_backfill(drive: Callable[..., Driver]):
     """The rows of all shops are read again, those too that an unfinished backfill had loaded."""
     driver = drive(Shop.generate(seed=63, returns=30, days=200, now=NOW), settings={"window_days": 30, "page_size": 5})
@@ -170,6 +171,7 @@ def test_killed_while_it_repairs(drive: Callable[..., Driver], step: str):
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_returns_older_than_start_date(drive: Callable[..., Driver]):
     """What was submitted before `start_date` and had changed since is read again, too."""
     settings = {"start_date": NOW - 100 * DAYS, "lookback": timedelta(0)}

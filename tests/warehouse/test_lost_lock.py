@@ -82,6 +82,7 @@ def test_a_lock_lost_while_reading(driver: Driver, postgres: str) -> None:
     assert outcomes == [("failed", "WarehouseError"), ("done", None)]
 
 
+@pytest.mark.long
 def test_a_lock_lost_long_before_a_load(driver: Driver, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run looks at its lock while it reads, and reads no further once that is lost."""
     monkeypatch.setattr("loop_returns.runs.session.WATCH", 0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,7 @@ def test_an_older_copy_never_wins(drive: Callable[..., Driver]):
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_a_backfill_after_newer_syncs(drive: Callable[..., Driver]):
     """A backfill of an old range after newer syncs leaves what they loaded, and brings what they could not see."""
     shop = Shop.generate(seed=3, returns=25, days=60, now=NOW)

@@ -54,6 +54,7 @@ def test_one_run_on_a_machine_with_a_wrong_clock(drive: Callable[..., Driver], o
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_a_killed_run_on_a_machine_that_is_behind(drive: Callable[..., Driver]):
     """What a killed run had loaded is remembered: the notices of the returns that it saw change are read by the next run."""
     settings, limits = {"asn_horizon_days": 1, "page_size": 5}, Limits(idle_rows=1)

@@ -57,6 +57,7 @@ def count(file: Path) -> int:
     return int(rows)
 
 
+@pytest.mark.long
 def test_readers_never_wait(drive: Callable[..., Driver], home: Path):
     """Who opens the read copy again and again while a sync loads and publishes always gets an answer: a whole state."""
     driver = drive(Shop.generate(returns=150, days=60))
@@ -100,6 +101,7 @@ def test_an_open_reader_keeps_what_it_has(tmp_path: Path):
     assert count(copy) == 20
 
 
+@pytest.mark.long
 def test_views_answer_under_the_other_name(tmp_path: Path):
     """Marts in the copy read the copy, although its file has another name."""
     pipeline = duckdb_pipeline(tmp_path)

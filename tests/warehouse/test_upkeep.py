@@ -67,6 +67,7 @@ def plan(driver: Driver, sql: str) -> str:
     return "\n".join(str(line) for (line,) in driver.query(f"EXPLAIN {sql}"))
 
 
+@pytest.mark.long
 def test_second_shop(drive: Callable[..., Driver]) -> None:
     """After its first run the database knows how much of each table is a second shop's, and joins it as a whole.
 

@@ -159,22 +159,25 @@ class Others:
         """Reads what takes one request for each parent: of those that have changed since, and of open ones in turn."""
         session, options = self.session, self.session.options
         only_these = options.only is not None and not options.only & {RETURNS.name}
-        left = _MOST
+        left, tasks, asked = _MOST, list[ResourceTask](), list[tuple[str, int, int]]()
         for one in wanted(session.settings, options):
             if one.parent is None or one.name in session.api.failed or options.dry_run:
                 continue
             most = None if only_these or one.parent is not RETURNS else left
             with session.warehouse.reader() as reader:
                 due, every = due_parents(reader, one, session.shop, most=most, stale=session.clock.latest - _A_DAY)
-            if due:
-                session.read(self.compare, others=[ResourceTask(one, parent=parent) for parent in due])
+            tasks += [ResourceTask(one, parent=parent) for parent in due]
+            asked.append((one.name, len(due), every))
             left -= len(due) if most is not None else 0
-            is_whole = every == len(due) and one.name not in session.api.passed_over
-            session.run.resources[one.name] = "read" if is_whole else "partly"
-            if every > len(due):
+        if tasks:
+            session.read(self.compare, others=tasks)
+        for name, now, every in asked:
+            is_whole = every == now and name not in session.api.passed_over
+            session.run.resources[name] = "read" if is_whole else "partly"
+            if every > now:
                 session.run.notices.append(
-                    f"{one.name}: asked for {len(due):,} of {counted(every, 'return')} that are due; the next runs go on. "
-                    f"All at once: `loop-returns sync --only {one.name}`."
+                    f"{name}: asked for {now:,} of {counted(every, 'return')} that are due; the next runs go on. "
+                    f"All at once: `loop-returns sync --only {name}`."
                 )
 
     def _say_failures(self) -> None:

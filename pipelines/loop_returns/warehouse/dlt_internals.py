@@ -130,6 +130,13 @@ def _first(client: SqlJobClientBase, query: str, value: str) -> Any:
         return None
 
 
+def known_schema(pipeline: dlt.Pipeline) -> Schema:
+    """The schema that the pipeline has in memory; `default_schema` reads its file and hashes it at each look."""
+    storage: Any = pipeline.schemas
+    schema: Schema = storage.live_schemas.get(pipeline.default_schema_name) or pipeline.default_schema
+    return schema
+
+
 def restore(pipeline: dlt.Pipeline) -> None:
     """Takes schema and state from the destination: those with the greatest versions."""
     pipeline.sync_destination()
@@ -138,11 +145,11 @@ def restore(pipeline: dlt.Pipeline) -> None:
         return
     with client:
         state = stored_state(client, pipeline.pipeline_name)
-        schema = stored_schema(client, known=pipeline.default_schema)
+        schema = stored_schema(client, known=known_schema(pipeline))
     if state and state["_version_hash"] != pipeline.state["_version_hash"]:
         with pipeline.managed_state() as current:
             current.update(sources=state["sources"], _state_version=state["_state_version"])
-    if schema is not None and schema is not pipeline.default_schema:
+    if schema is not None and schema is not known_schema(pipeline):
         pipeline.schemas.save_schema(schema)
 
 

@@ -24,6 +24,7 @@ from loop_returns.warehouse.dlt_internals import (
     SOURCE,
     declare,
     forget_lookups,
+    known_schema,
     may_be_over,
     restore,
     signals_kept,
@@ -179,7 +180,7 @@ class Warehouse:
         lost = {}
         if self.target.file is None or self.target.file.exists():
             with self.explained():
-                lost = repair(self.target, None if self.is_empty else self.pipeline.default_schema, forget=self._forget)
+                lost = repair(self.target, None if self.is_empty else known_schema(self.pipeline), forget=self._forget)
         there = self._columns()
         incomplete = [name for name, table in TABLES.items() if not {(name, column) for column in table.names} <= there]
         if incomplete:
@@ -209,9 +210,7 @@ class Warehouse:
         return not self.pipeline.default_schema_name
 
     def _columns(self) -> set[tuple[str, str]]:
-        if self.is_empty:
-            return set()
-        tables = self.pipeline.default_schema.tables
+        tables = {} if self.is_empty else known_schema(self.pipeline).tables
         return {(name, column) for name in TABLES if name in tables for column in tables[name]["columns"]}
 
     @contextmanager
