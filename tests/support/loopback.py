@@ -93,6 +93,10 @@ class Loopback:
             def do_GET(self) -> None:
                 loopback.answer(self)
 
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                loopback.answer(self)
+
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is http.server's
                 pass
 

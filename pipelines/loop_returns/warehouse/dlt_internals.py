@@ -242,4 +242,9 @@ def file_system(address: str) -> tuple[Any, str, str]:
     from dlt.common.storages.fsspec_filesystem import fsspec_from_config
 
     config = resolve_configuration(FilesystemConfiguration(bucket_url=address), sections=("destination", "filesystem"))
-    return (*fsspec_from_config(config), str(config))
+    system, path = fsspec_from_config(config)
+    if config.protocol == "gs":  # the class that is the default asks by gRPC, before each operation, what bucket it is
+        from gcsfs.core import GCSFileSystem
+
+        system = GCSFileSystem(**system.storage_options)
+    return system, path, str(config)

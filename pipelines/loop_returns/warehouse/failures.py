@@ -114,7 +114,7 @@ def unwritable(what: str, error: OSError, *, instead: str) -> LoopReturnsError:
     return kind(f"{what}: {error.strerror}. {cure}, or {instead}, and run again.")
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: BaseException | str) -> str:
     """What the error says, as one line that fits a paragraph and ends with a full stop."""
     return shorten(str(error), 300, placeholder="…").rstrip(".") + "."
 

@@ -5,6 +5,7 @@ So readers that begin with the manifest see the tables of one run, whole.
 """
 
 import json
+import logging
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -13,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from dlt.common.configuration.exceptions import ConfigurationException
-from dlt.common.exceptions import MissingDependencyException
-from fsspec import AbstractFileSystem
+from fsspec import AbstractFileSystem, get_filesystem_class
 from fsspec.implementations.local import LocalFileSystem
 
 from loop_returns.errors import ConfigurationError, ExtraMissingError, LoopReturnsError, WarehouseError
@@ -27,7 +26,11 @@ _KINDS: Final = ("file", "memory", "s3", "gs", "az", "abfss")
 _EXTRAS: Final = {"abfss": "az"}
 _RUN: Final = re.compile(r"run=[0-9a-f]{12}")
 _NEXT: Final = "What was published before is untouched, the load itself went well, and the next run publishes again."
-_PASSING: Final = re.compile("time ?out|timed out|connect|reset by peer|slow ?down|throttl|unavailable", re.IGNORECASE)
+_PASSING: Final = re.compile(
+    r"time ?out|timed out|connect|reset by peer|slow ?down|throttl|busy|unavailable|internal ?error|\b(408|429|50[0-4])\b",
+    re.IGNORECASE,
+)
+_SILENCE: Final = logging.NullHandler()
 
 
 def is_folder(place: str) -> bool:
@@ -63,11 +66,13 @@ class Folder:
         except Exception as error:  # each file system has errors of its own
             if isinstance(error, LoopReturnsError):
                 raise
-            if _PASSING.search(f"{type(error).__name__} {error}"):
+            kind = type(error).__name__
+            # Azure's lists the ways to log in, each of which is "unavailable"
+            if _PASSING.search(f"{kind} {error}") and kind != "ClientAuthenticationError":
                 return
             raise ConfigurationError(
-                f"Nothing can be published to {self.address}: {type(error).__name__}: {one_line(error)} See that the place "
-                "exists, and that this user may write, list and delete there (credentials of an object store are in "
+                f"Nothing can be published to {self.address}: {_said(error)} See that the place exists, and that this user "
+                "may write, list and delete there (credentials of an object store are in "
                 "[destination.filesystem.credentials] of .dlt/secrets.toml), or choose another place for `publish`."
             ) from error
         if known and known.get("dataset") != dataset:
@@ -83,9 +88,7 @@ class Folder:
         except LoopReturnsError:
             raise
         except Exception as error:  # each file system has errors of its own
-            raise WarehouseError(
-                f"The tables cannot be published to {self.address}: {type(error).__name__}: {one_line(error)} {_NEXT}"
-            ) from error
+            raise WarehouseError(f"The tables cannot be published to {self.address}: {_said(error)} {_NEXT}") from error
 
     def manifest(self) -> dict[str, Any]:
         """What readers are told now; empty when nothing has been published yet."""
@@ -148,19 +151,28 @@ def find_folder(place: str) -> Folder:
     if remote and kind not in _KINDS:
         kinds = ", ".join(f"{one}://" for one in _KINDS)
         raise ConfigurationError(f"`publish` knows no {kind}://. Name a folder of this machine, or one of {kinds}.")
+    extra = _EXTRAS.get(kind, kind)
     address = place.rstrip("/") if remote else str(Path(place).expanduser().resolve())
+    for library in ("gcsfs", "azure"):  # what they raise is told; what they log, tracebacks too, would stand beside it
+        logging.getLogger(library).addHandler(_SILENCE)
     try:
+        get_filesystem_class(extra if remote else "file")  # first, as it may take the library to find the credentials
         system, root, shown = file_system(address)
-    except MissingDependencyException as error:
-        extra = _EXTRAS.get(kind, kind)
+    except ImportError as error:
         raise ExtraMissingError(
             f"To publish to {address} a package is missing. Install it: pip install 'loop-returns[{extra}]'."
         ) from error
-    except ConfigurationException as error:
+    except Exception as error:  # dlt's where there are none; whatever a library stumbles over where they are not whole
+        why = one_line(f"{type(error).__name__}: {error}".partition("\n")[0])
         raise ConfigurationError(
-            f"There are no credentials for {address}: {str(error).splitlines()[0]} Put them into .dlt/secrets.toml under "
+            f"There are no credentials for {address} that can be used: {why} Put them into .dlt/secrets.toml under "
             "[destination.filesystem.credentials], or into the environment as your cloud's own tools have them."
         ) from error
     finally:
         forget_lookups()
     return Folder(system, root.rstrip("/"), shown)
+
+
+def _said(error: BaseException) -> str:
+    """What the error is and says, without the ids and the page of XML that follow in Azure's."""
+    return f"{type(error).__name__}: {one_line(str(error).partition('RequestId:')[0])}"
