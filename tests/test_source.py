@@ -108,9 +108,8 @@ def tables(driver: Driver) -> list[tuple[str]]:
     return driver.query("SELECT table_name FROM duckdb_tables() WHERE table_name NOT LIKE '\\_dlt%' ESCAPE '\\'")  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize(
-    "refresh", ["drop_resources", *(pytest.param(one, marks=pytest.mark.long) for one in ("drop_data", "drop_sources"))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("refresh", ["drop_resources", "drop_data", "drop_sources"])
 def test_refresh(driver: Driver, refresh: str):
     """A refresh, of one resource or of all, reads everything again."""
     load(driver)
@@ -131,6 +130,7 @@ def test_a_limited_load(driver: Driver, limit: int):
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_a_range_keeps_no_cursor(driver: Driver):
     """`end_date` reads what was updated in a range; the next ordinary load still reads everything."""
     load(driver, loop_returns_source(start_date="2026-06-01", end_date="2026-07-01"))
@@ -165,6 +165,7 @@ def interval(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.long
 def test_the_interval_of_a_scheduler(driver: Driver, monkeypatch: pytest.MonkeyPatch):
     """An interval that a scheduler gives dlt is read exactly, whatever was read before, and moves no cursor."""
     load(driver)

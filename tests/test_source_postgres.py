@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tests.support.driving import Driver
 
 
-@pytest.mark.parametrize("file_format", [pytest.param("insert_values", marks=pytest.mark.long), None])
+@pytest.mark.long
+@pytest.mark.parametrize("file_format", ["insert_values", None])
 def test_the_tables_are_the_shop(drive: Callable[..., Driver], postgres: str, file_format: str | None):
     """Loaded, changed and loaded again, every row and value is there, and says which load wrote it."""
     name = f"theirs_{os.urandom(4).hex()}"

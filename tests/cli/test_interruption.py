@@ -61,7 +61,8 @@ def test_while_libraries_are_imported(script: Script, name: str, number: int):
     assert "should not" not in err
 
 
-@pytest.mark.parametrize("at", [75, *(pytest.param(at, marks=pytest.mark.long) for at in (1, 25, 50))])
+@pytest.mark.long
+@pytest.mark.parametrize("at", [1, 25, 50, 75])
 def test_while_rows_are_loaded(script: Script, at: int):
     """A signal during a load is an interruption, on the screen, in JSON and in the ledger; the next sync completes it."""
     code, out, err = script.ended("sync", "--json", before=IN_A_STATEMENT.format(at=at))

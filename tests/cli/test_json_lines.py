@@ -122,7 +122,8 @@ def test_failed_and_locked_runs(script: Script, sandbox: Sandbox):
         assert (event["outcome"], event["exit_code"], event["error_class"]) == ("locked", 75, "LockedError")
 
 
-@pytest.mark.parametrize("debug", [(), pytest.param(("--debug",), marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("debug", [(), ("--debug",)])
 def test_what_libraries_log(script: Script, monkeypatch: pytest.MonkeyPatch, debug: tuple[str, ...]):
     """dlt's own log, where an operator has switched it on, comes as events."""
     monkeypatch.setenv("RUNTIME__LOG_LEVEL", "INFO")

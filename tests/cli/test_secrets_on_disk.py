@@ -76,7 +76,8 @@ def looked_at(home: Path) -> Iterator[None]:
     assert [(path, word) for path in files for word in words if word in path.read_bytes()] == []
 
 
-@pytest.mark.parametrize(("way", "debug"), [(WAYS[1], ("--debug",)), pytest.param(WAYS[0], (), marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize(("way", "debug"), [(WAYS[1], ("--debug",)), (WAYS[0], ())])
 def test_every_command(give: Callable[..., None], home: Path, sandbox: Sandbox, way: str, debug: tuple[str, ...]):
     """After every command, one that fails too, no file has a secret in it."""
     give(way)

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from tests.support.script import Script
 
 
-@pytest.mark.parametrize("address", [pytest.param("nowhere", marks=pytest.mark.long), "http://api.example.com/api/2026-10"])
+@pytest.mark.long
+@pytest.mark.parametrize("address", ["nowhere", "http://api.example.com/api/2026-10"])
 def test_what_asks_nothing_of_loop(script: Script, monkeypatch: pytest.MonkeyPatch, address: str):
     """Status, report and a plan work with it; a sync names https, and http for this machine."""
     script("sync")

@@ -51,6 +51,7 @@ def test_no_chunk_is_larger_than_its_limit_and_a_page(drive: Callable[..., Drive
     assert sum(chunks(driver)) == 150
 
 
+@pytest.mark.long
 def test_rows_are_handed_on_in_parts():
     """However many pages a chunk has, and however long their rows are, only a part of them is in memory at once."""
     pages = [Shaper("default").returns(Script(20)._bodies, first_copy=1000 * n) for n in range(120)]

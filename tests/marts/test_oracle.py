@@ -101,14 +101,10 @@ def test_keys_in_one_column(got: Marts):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("seed", "warehouse"), [(2, "tables"), (3, "postgres")])
-def test_other_shops(seed: int, warehouse: str, request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch):
-    """The same of other shops, with facts as tables, and in PostgreSQL."""
-    address = request.getfixturevalue("postgres") if warehouse == "postgres" else None
-    if address is not None:
-        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
-    of_marts = "tables" if warehouse == "tables" else "views"
-    for life in lived(seed, home, monkeypatch, returns=120, address=address, marts=of_marts):
+def test_another_shop(postgres: str, home: Path, monkeypatch: pytest.MonkeyPatch):
+    """The same of another shop, in PostgreSQL, with facts as tables."""
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
+    for life in lived(3, home, monkeypatch, returns=120, address=postgres, marts="tables"):
         expected = everything(life.group())
         got = read(life)
         for driver, seen in zip(life.drivers, life.seen, strict=True):

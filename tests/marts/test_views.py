@@ -162,6 +162,7 @@ def test_another_type(pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch):
     assert sorted([written(value) for value in row] for row in rows) == expected
 
 
+@pytest.mark.long
 def test_old_warehouse(pipeline: dlt.Pipeline):
     """Where a column or a whole table has never been seen a mart has nulls and no rows instead of an error."""
     with pipeline.sql_client() as client:

@@ -136,6 +136,7 @@ def test_each_outcome(shop: Shop):
     assert len(expected) > 2
 
 
+@pytest.mark.long
 def test_the_retained_share_does_not_swing(tmp_path: Path):
     """A share is of four weeks together, also those before the chosen days, and without ten returns there is none."""
 
@@ -199,6 +200,7 @@ def test_right_now(shop: Shop, choice: Choice):
     assert sums(marks, "age", "returned value") == {row[0]: row[2] for row in waiting if row[2]}
 
 
+@pytest.mark.long
 def test_a_large_catalogue(tmp_path: Path):
     """Of a catalogue of thousands the 200 products that came back most are told apart; the others are one."""
     returns = [ret("R1", "closed", "refund", "01-10 00:00", return_total="5")]
@@ -208,6 +210,7 @@ def test_a_large_catalogue(tmp_path: Path):
     assert (len(units), units["P7"], units["(other products)"]) == (201, 2, 1800)
 
 
+@pytest.mark.long
 def test_products_have_a_name(tmp_path: Path):
     """A product is called what the titles of its variants begin with, never by half a word."""
     titles = {
@@ -232,6 +235,7 @@ def test_products_have_a_name(tmp_path: Path):
     }
 
 
+@pytest.mark.long
 def test_many_countries(tmp_path: Path):
     """Countries beyond those with most returns are added up as others, so that the page stays small; none is lost."""
     returns = [
@@ -254,6 +258,7 @@ def test_memory_is_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         assert scarce.plain(name) == ample.plain(name), name
 
 
+@pytest.mark.long
 def test_days_covered(tmp_path: Path):
     """Returns older than the days that were asked for are left out, except where it is about now."""
     _, data = made(tmp_path, random_shop(3), days=0)

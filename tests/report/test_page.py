@@ -189,6 +189,7 @@ def test_the_warehouse_is_not_written_to(tmp_path: Path):
     assert after[tmp_path / "test.duckdb"] == before[tmp_path / "test.duckdb"]
 
 
+@pytest.mark.long
 def test_no_marts(tmp_path: Path):
     """Data without marts is an error that says what to set."""
     load(duckdb_pipeline(tmp_path), SHOP)

@@ -39,7 +39,8 @@ def asked(driver: Driver) -> int:
     return sum(one.path == DETAILS for one in driver.sandbox.requests)
 
 
-@pytest.mark.parametrize("same_ids", [True, pytest.param(False, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("same_ids", [True, False])
 def test_nothing_is_loaded_or_marked(drive: Callable[..., Driver], same_ids: bool):
     """Every run is refused with exit code 2 before it loads anything, also where both shops use the same ids."""
     driver = drive(Shop.generate(seed=1, returns=40, days=50, now=NOW))
@@ -71,6 +72,7 @@ def test_check_says_so(drive: Callable[..., Driver]):
     assert [one.subject for one in findings if "another shop" in one.message] == ["warehouse"]
 
 
+@pytest.mark.long
 def test_one_request_is_enough(drive: Callable[..., Driver]):
     """A first sync has nothing to ask; later ones ask for one return, and for a few more where that one is gone."""
     shop = Shop.generate(seed=1, returns=30, days=50, now=NOW)

@@ -23,6 +23,7 @@ def test_numbers(number: int, said: str):
     assert counted(number, "row") == said
 
 
+@pytest.mark.long
 def test_a_notice_of_a_day_not_asked_for(drive: Callable[..., Driver]):
     """A row that comes back with each of several requests, though none asked for its day, is one row."""
     shop = Shop.generate(seed=11, returns=60, days=300, now=NOW)

@@ -37,7 +37,8 @@ def refused(run: Run) -> str:
     return notice
 
 
-@pytest.mark.parametrize("part", [0.0, pytest.param(0.5, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("part", [0.0, 0.5])
 def test_a_report_that_vanishes(drive: Callable[..., Driver], part: float):
     """A report that is empty, or lacks half, marks nothing; the run ends with 3, and the next one looks again."""
     shop = Shop.generate(seed=1, returns=100, days=80, now=NOW)

@@ -82,14 +82,15 @@ def run_sql(driver: Driver, *statements: str) -> None:
                 reader.execute(statement.format(**{name: reader.name(name) for name in ("returns", "return_labels")}))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("driver", "stored"),
     [
         ("duckdb", BC),
-        *(
-            pytest.param(*one, marks=pytest.mark.long)
-            for one in (("duckdb", END), ("postgres", BC), ("postgres", ZERO), ("postgres", "20000-01-01"))
-        ),
+        ("duckdb", END),
+        ("postgres", BC),
+        ("postgres", ZERO),
+        ("postgres", "20000-01-01"),
     ],
     indirect=["driver"],
 )

@@ -134,7 +134,8 @@ def test_killed_in_the_first_run(driver: Driver):
         happen(driver.shop)
 
 
-@pytest.mark.parametrize("again", [Driver.sync, pytest.param(Driver.reconcile, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("again", [Driver.sync, Driver.reconcile])
 def test_lines_that_came_without_their_return(driver: Driver, again: Callable[[Driver], Run]):
     """Lines of new returns whose own rows a kill held back are replaced, or go with the last line, on a new machine too."""
     driver.sync()

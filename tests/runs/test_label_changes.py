@@ -134,7 +134,8 @@ def driver(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Monke
     driver.stop()
 
 
-@pytest.mark.parametrize("then", [Driver.sync, pytest.param(Driver.reconcile, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize(("driver", "then"), [("duckdb", Driver.sync), ("postgres", Driver.reconcile)], indirect=["driver"])
 def test_killed_between_the_row_and_its_history(driver: Driver, then: Callable[[Driver], Run]):
     """What killed runs had loaded the rows of, and not the history, is in the history after the next run."""
     driver.sync()

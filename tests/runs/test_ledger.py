@@ -51,6 +51,7 @@ def test_the_cursor_in_the_ledger_is_the_one_that_was_reached(drive: Callable[..
         assert driver.query("SELECT max(updated_at) FROM returns") == [(run.cursor_after,)]
 
 
+@pytest.mark.long
 def test_each_resource_has_its_own_moment(drive: Callable[..., Driver]):
     """A sync that leaves the shipping notices out, or that cannot believe their report, does not claim to have read them."""
     driver = drive(Shop.generate(seed=1, returns=30, days=90, now=NOW), settings={"marts": "views"})

@@ -61,7 +61,8 @@ def test_a_life(driver: Driver, drive: Callable[..., Driver], home: Path):
     """They move with the first run that has the option, though nothing is new, and follow every run, of two shops too.
 
     Those that are left beside the tables become views, so that they stay true. A run without the option makes the others
-    old; the next one that has it puts that right. Comments, the report and the Parquet files find the marts where they are.
+    old, and says so once; the next one that has it puts that right. Comments, the report and the Parquet files find the
+    marts where they are.
     What a backfill takes out of the tables is gone from the marts in either dataset; `status` names the option for it.
     """
     driver.sync()
@@ -84,7 +85,9 @@ def test_a_life(driver: Driver, drive: Callable[..., Driver], home: Path):
     driver.shop.tick(60)
     driver.shop.change(4)
     driver.marts_dataset = None
-    driver.sync()
+    (said,) = driver.sync().notices
+    assert said.startswith(f"Marts were in the dataset `{BESIDE}` before.")
+    assert driver.sync().notices == []
     assert kinds(driver, driver.dataset) == AS_TABLES
     driver.marts_dataset = other.marts_dataset
     driver.sync()

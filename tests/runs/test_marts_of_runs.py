@@ -92,6 +92,7 @@ def test_a_run_that_ends_when_it_has_marked_returns(driver: Driver):
     assert_fresh(driver)
 
 
+@pytest.mark.long
 def test_children_of_returns_that_are_gone(driver: Driver):
     """What belongs to a return that Loop no longer has is marked like the return, and nothing else is."""
     driver.sync()

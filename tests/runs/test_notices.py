@@ -231,6 +231,7 @@ def test_a_key_without_the_report(drive: Callable[..., Driver]):
     driver.assert_equal()
 
 
+@pytest.mark.long
 def test_an_answer_that_is_too_long(drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch):
     """Where an answer would be longer than memory allows, fewer days are asked for, until all are read."""
     monkeypatch.setattr(api_reader, "_MOST_BYTES", 20_000)

@@ -44,11 +44,10 @@ def step(shop: Shop, rng: random.Random) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", [1, 2])
-def test_random_shops(drive: Callable[..., Driver], seed: int):
+def test_a_random_shop(drive: Callable[..., Driver]):
     """Through changes, faults of the API and kills at any moment, what a good run leaves is the shop."""
-    rng = random.Random(seed)
-    shop = Shop.generate(seed=seed, returns=8, days=60, now=NOW)
+    rng = random.Random(1)
+    shop = Shop.generate(seed=1, returns=8, days=60, now=NOW)
     driver = drive(shop, quirks=Quirks(list_page=4), others=True, settings={"extra_resources": EACH})
     driver.limits = replace(LIMITS, rows=60, idle_rows=10)  # many loads
     kills = 0

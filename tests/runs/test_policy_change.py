@@ -70,12 +70,13 @@ def personal(driver: Driver) -> list[str]:
     return sorted(word for word in {*mails, *links, "Ada", "@example"} if word in text)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("driver", "policy"),
     [
         ("duckdb", "hash"),
-        pytest.param("postgres", "hash", marks=pytest.mark.long),
-        pytest.param("postgres", "drop", marks=pytest.mark.long),
+        ("postgres", "hash"),
+        ("postgres", "drop"),
     ],
     indirect=["driver"],
 )

@@ -130,7 +130,8 @@ def test_an_empty_report(drive: Callable[..., Driver]):
     driver.assert_equal()
 
 
-@pytest.mark.parametrize("again", ["backfill", pytest.param("reconcile", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("again", ["backfill", "reconcile"])
 def test_lines_whose_return_was_deleted_by_hand(drive: Callable[..., Driver], again: str):
     """Where somebody has deleted rows of `returns`, the lines that stayed are replaced, or go where Loop has none."""
     driver = drive(Shop.generate(seed=7, returns=12, days=30, now=NOW))

@@ -88,7 +88,8 @@ def json_of(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-@pytest.mark.parametrize("driver", ["postgres", pytest.param("duckdb", marks=pytest.mark.long)], indirect=True)
+@pytest.mark.long
+@pytest.mark.parametrize("driver", ["postgres", "duckdb"], indirect=True)
 def test_it_is_no_difference_afterwards(driver: Driver):
     """The next sync and a backfill find nothing new, and a reconcile no drift."""
     driver.sync()

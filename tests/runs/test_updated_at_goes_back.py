@@ -29,7 +29,8 @@ def set_back(shop: Shop, number: str, *, days: int = 3) -> None:
     shop.store.put(ret)
 
 
-@pytest.mark.parametrize("destination", ["duckdb", pytest.param("postgres", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("destination", ["duckdb", "postgres"])
 def test_reconcile_lands_what_loop_says_now(
     drive: Callable[..., Driver], destination: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ):

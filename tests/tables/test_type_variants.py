@@ -26,6 +26,7 @@ def shaped(table: str = "returns", **fields: Any) -> dict[str, Any]:
     return dict(found[0])
 
 
+@pytest.mark.long
 def test_a_shop_of_type_variants_lands_as_the_same_values(drive: Callable[..., Driver]):
     """With half of all values in their other type, the warehouse equals the shop, in every later run too."""
     driver = drive(Shop.generate(seed=3, returns=80, days=300, now=NOW), quirks=Quirks(type_variants=0.5))

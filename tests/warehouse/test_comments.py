@@ -58,7 +58,8 @@ def test_all_written(pipeline: dlt.Pipeline):
         assert str(found[mart.name, ""]).startswith(mart.description)
 
 
-@pytest.mark.parametrize("pipeline", ["duckdb", pytest.param("postgres", marks=pytest.mark.long)], indirect=True)
+@pytest.mark.long
+@pytest.mark.parametrize("pipeline", ["duckdb", "postgres"], indirect=True)
 def test_later_loads(pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch):
     """Comments survive a load; a later call writes only what is missing or differs, and nothing if nothing does."""
     marts.refresh(pipeline)

@@ -168,7 +168,12 @@ class Session:
         loads = self.warehouse.loads or None if self.verified_before == self._sound and not check_all else None
         with self.warehouse.explained():
             are_fresh = self._refresh_marts()
-            place = self.warehouse.target.marts
+            place, former = self.warehouse.target.marts, (self.verified_before or "").partition(" ")[2]
+            if former not in {"", place}:
+                self.run.notices.append(
+                    f"Marts were in the dataset `{former}` before. What is left there is not kept up to date, also when "
+                    "personal data is taken out: drop it as soon as nobody reads it."
+                )
             self.warehouse.notes += write_comments(self.warehouse.pipeline, marts.column_comments(), marts=place)
             checks = self.warehouse.insist(lambda: run_checks(self.warehouse.pipeline, shop=self.shop, loads=loads))
         self.run.checks = [asdict(check) for check in checks if check.failed]

@@ -101,21 +101,18 @@ def stored_state(client: SqlJobClientBase, pipeline: str) -> dict[str, Any]:
     return {} if row is None else dict(decompress_state(row[0]))
 
 
-def stored_schema(client: SqlJobClientBase, *, known: Schema | None = None) -> Schema | None:
-    """The schema as the destination has it: that with the greatest version. dlt takes the latest by a machine's clock.
-
-    Where it is the one that is `known`, it is not read again.
-    """
+def stored_schema(client: SqlJobClientBase) -> Schema | None:
+    """The schema as the destination has it: that with the greatest version. dlt takes the latest by a machine's clock."""
     from dlt.common.json import json
     from dlt.common.schema import Schema
 
     versions = client.sql_client.make_qualified_table_name(VERSION_TABLE)
-    order = "schema_name = %s ORDER BY version DESC, inserted_at DESC"
-    row = _first(client, f"version_hash FROM {versions} WHERE {order}", SOURCE)
-    if row and known and row[0] == known.stored_version_hash:
-        return known
+    row = _first(
+        client, f"version_hash FROM {versions} WHERE schema_name = %s ORDER BY version DESC, inserted_at DESC", SOURCE
+    )
     stored = None if row is None else client.get_stored_schema_by_hash(row[0])
-    return None if stored is None else Schema.from_dict(json.loads(stored.schema))
+    # dlt has checked it before it was stored, column by column, which takes as long as all else that is read here
+    return None if stored is None else Schema.from_dict(json.loads(stored.schema), validate_schema=False)
 
 
 def _first(client: SqlJobClientBase, query: str, value: str) -> Any:
@@ -138,19 +135,22 @@ def known_schema(pipeline: dlt.Pipeline) -> Schema:
 
 
 def restore(pipeline: dlt.Pipeline) -> None:
-    """Takes schema and state from the destination: those with the greatest versions."""
-    pipeline.sync_destination()
-    pipeline._state_restored = True  # `run` would do it again, and take the latest by a machine's clock
-    if not pipeline.default_schema_name or not has_sql(client := pipeline.destination_client()):
-        return
+    """Gives a new pipeline schema and state of the destination: those with the greatest versions.
+
+    `sync_destination` would take the latest by a machine's clock, and `run` calls it where nothing was restored.
+    """
+    from dlt.common.schema import Schema
+    from dlt.pipeline.state_sync import mark_state_extracted, migrate_state_to_current
+
+    client: Any = sql_client(pipeline.destination, pipeline.dataset_name)
     with client:
-        state = stored_state(client, pipeline.pipeline_name)
-        schema = stored_schema(client, known=known_schema(pipeline))
-    if state and state["_version_hash"] != pipeline.state["_version_hash"]:
-        with pipeline.managed_state() as current:
-            current.update(sources=state["sources"], _state_version=state["_state_version"])
-    if schema is not None and schema is not known_schema(pipeline):
-        pipeline.schemas.save_schema(schema)
+        found, schema = stored_state(client, pipeline.pipeline_name), stored_schema(client)
+    if found:
+        state = migrate_state_to_current(pipeline.pipeline_name, found)
+        state["_local"] = pipeline.state["_local"]
+        mark_state_extracted(state, state["_version_hash"])
+        pipeline._install_state_and_schemas(state, [schema or Schema(SOURCE)], replace=True, update_last_run_context=True)
+    pipeline._state_restored = True
 
 
 def declare(pipeline: dlt.Pipeline, source: DltSource) -> None:
