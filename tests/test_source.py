@@ -109,7 +109,7 @@ def tables(driver: Driver) -> list[tuple[str]]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("refresh", ["drop_resources", "drop_data", "drop_sources"])
+@pytest.mark.parametrize("refresh", ["drop_resources", "drop_sources"])
 def test_refresh(driver: Driver, refresh: str):
     """A refresh, of one resource or of all, reads everything again."""
     load(driver)

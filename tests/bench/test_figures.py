@@ -30,7 +30,7 @@ def _is_whole(said: dict[str, Any], returns: int) -> bool:
     return read_all and said["outcome"] == "done"
 
 
-@pytest.mark.long
+@pytest.mark.engines
 def test_parts(tmp_path: Path):
     """The parts of one checkout run on small shops and write their JSON, and each run has read all that it should."""
     parts = ("start", "shaping", "job", "paced")

@@ -32,7 +32,7 @@ NOT_WORKED_OUT = {"hours_behind", "condition_grade", "destination_name", "rows_d
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     with pytest.MonkeyPatch.context() as patch:
-        yield from lived(1, tmp_path_factory.mktemp("odd"), patch, returns=120)
+        yield from lived(1, tmp_path_factory.mktemp("odd"), patch, returns=200)
 
 
 def lived(seed: int, folder: Path, patch: pytest.MonkeyPatch, **more: Any) -> Iterator[Life]:

@@ -80,7 +80,7 @@ def test_the_history_goes_on(drive: Callable[..., Driver]):
 @pytest.mark.long
 def test_copies_of_one_reconcile(drive: Callable[..., Driver]):
     """A return that changes while a reconcile reads keeps its newest copy, also when the older one is loaded later."""
-    shop = Shop.generate(seed=3, returns=40, days=50, now=NOW)
+    shop = Shop.generate(seed=3, returns=24, days=50, now=NOW)
     driver = drive(shop, limits=Limits(rows=1, idle_rows=1), settings={"page_size": 2, "max_concurrency": 1})
     driver.sync()
     moves = iter(shop.ids("closed") * 3)
