@@ -174,6 +174,23 @@ def test_killed_while_it_repairs(drive: Callable[..., Driver], step: str):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("how", ["DROP TABLE", "DELETE FROM"])
+@pytest.mark.parametrize("what", ["returns", "return_labels"])
+def test_with_dlts_schema(drive: Callable[..., Driver], what: str, how: str):
+    """Where dlt's schema has gone too, which tells what there was, the rows of every shop come back, also after a kill."""
+    driver = drive(Shop.generate(seed=68, returns=20, days=200, now=NOW), settings={"window_days": 30})
+    for shop in ("default", "second"):
+        driver.sync(shop=shop)
+    driver.sync()  # so that dlt's state has several versions
+    execute(driver, statement(what))
+    execute(driver, f"{how} {{}}._dlt_version")
+    assert run_and_kill(driver.sync, at=lambda step, sql: step != "_fetch" and "_dlt_loads" in sql and "INSERT" in sql)
+    for shop in ("default", "second"):
+        driver.sync(shop=shop)
+        assert not driver.differences(shop=shop)
+
+
+@pytest.mark.long
 def test_returns_older_than_start_date(drive: Callable[..., Driver]):
     """What was submitted before `start_date` and had changed since is read again, too."""
     settings = {"start_date": NOW - 100 * DAYS, "lookback": timedelta(0)}

@@ -45,7 +45,7 @@ def dropped(reader: Reader, schema: Schema | None) -> Columns:
 
 
 def repair(target: Target, schema: Schema | None, *, forget: Callable[[set[str], datetime], None]) -> Columns:
-    """Makes again what was dropped, and returns it; `schema` is dlt's, None where the state it came with is gone too.
+    """Makes again what was dropped, and returns it; `schema` is dlt's, None where the state is gone.
 
     `forget` lets the state forget what was read of these tables since then.
 
@@ -53,7 +53,7 @@ def repair(target: Target, schema: Schema | None, *, forget: Callable[[set[str],
     """
     client: Any = sql_client(target.destination, target.dataset)
     with client:
-        reader, schema = Reader(client), schema or stored_schema(client)
+        reader, schema = Reader(client), _that_made_them(schema or stored_schema(client))
         lost = dropped(reader, schema)
         if schema is not None:
             client.schema = schema
@@ -78,10 +78,15 @@ def repair(target: Target, schema: Schema | None, *, forget: Callable[[set[str],
 
 def _expected(schema: Schema | None) -> Columns:
     """The columns of the tables by dlt's schema; the declared ones where it has none."""
-    if schema is None:
+    if (schema := _that_made_them(schema)) is None:
         return {name: set(table.names) for name, table in TABLES.items()}
     kept = {name: table for name, table in schema.tables.items() if name in TABLES or name in (LOADS_TABLE, STATE_TABLE)}
     return {name: {key for key, one in table["columns"].items() if "data_type" in one} for name, table in kept.items()}
+
+
+def _that_made_them(schema: Schema | None) -> Schema | None:
+    """None for a schema that was begun anew because the former one is gone: it says nothing of what there was."""
+    return schema if schema is not None and RETURNS.name in schema.tables else None
 
 
 def _first_day(reader: Reader, there: Columns) -> datetime:

@@ -39,10 +39,8 @@ def make_indexes(reader: Reader) -> list[str]:
 def analyze(reader: Reader, info: LoadInfo) -> None:
     """Has the database look at what a load has changed, unless it does so itself or this user may not ask for it."""
     written = {job.job_file_info.table_name for package in info.load_packages for job in package.jobs["completed_jobs"]}
-    for table in (
-        *sorted(written & TABLES.keys()),
-        LOADS_TABLE,
-    ):  # the latter is joined to find rows of loads that were never completed
+    # the last one is joined to find rows of loads that were never completed
+    for table in (*sorted(written & TABLES.keys()), LOADS_TABLE):
         try:
             reader.execute(f"ANALYZE (SKIP_LOCKED) {reader.name(table)}")
         except DatabaseException:  # slower, but no less right
