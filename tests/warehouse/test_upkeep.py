@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg2
 import pytest
 
+from loop_returns.extract.reading import Limits
 from loop_returns.sandbox import Shop
 from loop_returns.tables.catalog import TABLES
 from tests.support.driving import NOW, Driver
@@ -87,6 +88,21 @@ def test_second_shop(drive: Callable[..., Driver]) -> None:
     )
     assert "Nested Loop" not in orphans, orphans
     found_by_index(south)
+
+
+def test_many_loads(drive: Callable[..., Driver]) -> None:
+    """A first sync of many loads has the database look at a table as it grows, not after each load of the same size."""
+    driver = drive("default", seed=4, returns=300)
+    driver.limits = Limits(rows=30, idle_rows=30)
+    driver.sync()
+    ((loads,),) = driver.query(f"SELECT count(*) FROM {driver.dataset}._dlt_loads")
+    ((looks, new, rows),) = driver.query(
+        "SELECT analyze_count, n_mod_since_analyze, n_live_tup FROM pg_stat_user_tables"
+        f" WHERE schemaname = '{driver.dataset}' AND relname = 'advanced_shipping_notices'"
+    )
+    assert 1 < looks < loads / 2
+    assert new < rows / 2
+    assert "default" in known_shops(driver, "returns")
 
 
 def found_by_index(driver: Driver) -> None:

@@ -76,9 +76,13 @@ class NoticesPlan:
     read: date | None = None
 
     def tasks(self, returns: int = 0) -> list[Task]:
-        """The first request of each window; they are counted, and read side by side, with so many windows of returns."""
+        """The first request of each window; they are counted, and read side by side, with so many windows of returns.
+
+        Each request follows from the one before it, so they go before those of the returns: what is left of such a chain at
+        the end is read one answer after the other.
+        """
         return [
-            NoticesTask(window, returns + root, self.width, self.most, order=root * returns // len(self.windows))
+            NoticesTask(window, returns + root, self.width, self.most, order=root * returns // len(self.windows) - 0.5)
             for root, window in enumerate(self.windows)
         ]
 

@@ -37,14 +37,14 @@ class Limits:
         first_wait: seconds before a request that failed for a passing reason is sent again; they double.
     """
 
-    rows: int = 60_000
-    idle_rows: int = 40_000
+    rows: int = 45_000
+    idle_rows: int = 30_000
     load_wait: float = 1.0
     first_wait: float = FIRST_WAIT
 
 
 LIMITS: Final = Limits()
-_OF_A_PARENT: Final = 100  # so that 600 of them are a load: two minutes at Loop's limit
+_OF_A_PARENT: Final = 75  # so that 600 of them are a load: two minutes at Loop's limit
 _DOUBT: Final = timedelta(hours=1)  # by which a change may be older than Loop's clock and this machine's both say
 
 

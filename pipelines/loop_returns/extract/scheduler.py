@@ -122,7 +122,7 @@ class _TaskQueue:
     """The tasks that no thread has begun, the lowest `order` first, then in the order they came in."""
 
     def __init__(self, tasks: Iterable[Task], *, workers: int, room: int) -> None:
-        self._tasks: PriorityQueue[tuple[int, int, Task | None]] = PriorityQueue()
+        self._tasks: PriorityQueue[tuple[float, int, Task | None]] = PriorityQueue()
         self._numbers = count()
         self._room: SimpleQueue[None] = SimpleQueue()  # not a semaphore, whose lock Ctrl-C in `release` would leave taken
         self._workers = workers

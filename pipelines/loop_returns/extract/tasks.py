@@ -56,7 +56,7 @@ class ListTask:
     checked: frozenset[EdgeSecond] = frozenset()
 
     @property
-    def order(self) -> int:
+    def order(self) -> float:
         """Tasks of windows with a lower one are done first."""
         return self.root
 
@@ -70,14 +70,14 @@ class NoticesTask:
         root: as in `ListTask`.
         width: how many of them this request asks for.
         most: how many a request may ask for.
-        order: with which window of returns it is read.
+        order: before which window of returns it is read.
     """
 
     window: DayWindow
     root: int
     width: int
     most: int
-    order: int = 0
+    order: float = 0
 
     @property
     def asked(self) -> DayWindow:
