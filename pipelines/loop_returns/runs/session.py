@@ -191,6 +191,8 @@ class Session:
         kind, given = self.settings.marts, marts.given_by(self.settings, dataset=self.warehouse.target.marts)
         if kind == "off":
             return True
+        if kind == "tables":
+            self.warehouse.widen()
         try:
             self.warehouse.insist(lambda: marts.refresh(self.warehouse.pipeline, as_tables=kind == "tables", given=given))
         except DatabaseException as error:

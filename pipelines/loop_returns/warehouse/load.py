@@ -44,9 +44,8 @@ _CONFIGURATION: Final = {  # of our pipeline alone: others in the same process k
     "load.delete_completed_jobs": True,
     "load.truncate_staging_dataset": True,  # or it keeps a copy of rows that are later cleaned of personal data
 }
-_MEMORY: Final = 112  # megabytes for DuckDB: a block for each column and more; a load that needs more gets twice as much
+_MEMORY: Final = 96  # megabytes for DuckDB: a block for each column and more; a load that needs more gets twice as much
 _READ_UP_TO: Final = {RETURNS.name: "cursor", ASN.name: "asn_read"}  # in the state of a shop, by what was read
-_ONE_WRITER: Final = {"load.workers": 1}  # a file is written by one at a time
 T = TypeVar("T")
 
 
@@ -62,13 +61,14 @@ class Warehouse:
         self.confirm = confirm  # that the run's lock holds
         self.loads: list[str] = []  # ids of the loads of this run
         self.notes: list[str] = []  # what the database refused and the run can do without
+        self.analyzed: set[str] = set()  # tables of PostgreSQL that this run has loaded
         self.is_clean = True  # no load of this run has failed: such a one may have left rows
         self._wait = load_wait  # seconds before the second attempt at a load
         self._connection: duckdb.DuckDBPyConnection | None = None  # to a DuckDB file
         self._memory = _MEMORY
         if target.file is not None:
             remove_unfinished(target.file)
-        for name, value in (_CONFIGURATION | (_ONE_WRITER if target.file is not None else {})).items():
+        for name, value in (_CONFIGURATION | ({"load.workers": 1} if target.file else {})).items():  # a file has one writer
             dlt.config[f"{PIPELINE}.{name}"] = value
         self.pipeline = self._new_pipeline()
 
@@ -124,15 +124,11 @@ class Warehouse:
             info = self.insist(lambda: self._load(source))
             if self.target.is_postgres:
                 with self.reader() as reader:
-                    analyze(reader, info)
-        new = self._columns() - before
-        return sorted(f"{table}.{column}" for table, column in new if column not in TABLES[table].names)
+                    analyze(reader, info, self.analyzed)
+        return sorted(f"{table}.{name}" for table, name in self._columns() - before if name not in TABLES[table].names)
 
     def insist(self, work: Callable[[], T]) -> T:
-        """What `work` returns that writes to the warehouse; repeats it where it failed in a passing way.
-
-        For want of memory too: DuckDB gets twice as much then.
-        """
+        """What `work` returns, repeated where it failed in a passing way; for want of memory DuckDB gets twice as much."""
 
         def begin_again(_: RetryCallState) -> None:
             self.close()
@@ -155,6 +151,11 @@ class Warehouse:
             reraise=True,
         )
         return attempts(attempt)
+
+    def widen(self) -> None:
+        """Gives DuckDB what helper processes had, which have ended: marts that are tables need it."""
+        self._memory = max(self._memory, 2 * _MEMORY)
+        self.close()
 
     def _load(self, source: Callable[[], Any]) -> Any:
         file_format: Any = self.target.destination.capabilities().preferred_loader_file_format
