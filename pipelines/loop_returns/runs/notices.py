@@ -40,10 +40,11 @@ _EXPECTED: Final = "expected_notices"  # another
 class _Answers:
     """What the answers showed: the keys of the rows, and the timestamps that they are consistent with."""
 
-    def __init__(self, sets: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, sets: duckdb.DuckDBPyConnection, earlier: int) -> None:
         self.consistent = set(CANDIDATES)
         self.outside: set[tuple[str, ...]] = set()  # keys of rows that nobody asked for
         self.asked: list[DayWindow] = []  # the days of each answer
+        self.earlier = earlier  # so many loads of the run were made before these answers
         self._sets = sets
         self._begin(sets, _SEEN)
 
@@ -106,7 +107,7 @@ def read_with_notices(
     read then; `others` are read side by side with them, and `watch` sees every event of that; `to_now` says that everything
     that changed since the notices were last read lies within these days. In a dry run they are only counted.
     """
-    before, answers = session.state, _Answers(session.sets)
+    before, answers = session.state, _Answers(session.sets, len(session.warehouse.loads))
     settings = session.settings
     a_day = None if returns.windows and before.cursor is None else _a_day(session, first)
     plan = notices_plan(settings, first, last, due=before.days_due, a_day=a_day, read=read)
@@ -114,6 +115,7 @@ def read_with_notices(
         session.read(compare, returns=returns, notices=plan, others=others, watch=_both(answers, watch))
         if late := session.state.days_due:  # of returns that were read when their notices had been asked for
             session.read(compare, notices=notices_plan(settings, due=late, a_day=_a_day(session, min(late))), watch=answers)
+        session.api.end_processes()  # what comes now needs memory itself
         gone = _missing(session, answers)
         # meanwhile rows may have moved from a day that was not read yet to today; a dry run would count changes twice
         if not session.options.dry_run and gone.num_rows:
@@ -226,6 +228,9 @@ def _expected(
         )
         condition += f" AND (created_at IS NULL OR created_at < %s OR return_line_item_id IN ({items}))"
         values = [*values, session.settings.start_date, session.shop]
+    if not listed and (loads := session.warehouse.loads[answers.earlier :]):  # what they brought has appeared
+        condition += f" AND coalesce(_dlt_load_id, '') NOT IN ({', '.join(['%s'] * len(loads))})"
+        values = [*values, *loads]
     return keys_where(reader, ASN.name, session.shop, condition, values)
 
 
