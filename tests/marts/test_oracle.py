@@ -122,7 +122,7 @@ MUTANTS = [
     ("fct_return_lines", "and n.return_id = l.return_id", ""),
     ("fct_expected_units", "when p.is_one_of_several then null", ""),
     ("fct_exchange_chains", "interval '1440 hours'", "interval '2400 hours'"),
-    ("fct_exchange_chains", "case when h.currency is not distinct from i.currency then h.refund end", "h.refund"),
+    ("fct_exchange_chains", "and t.currency is not distinct from t.first_currency then t.refund end", "then t.refund end"),
     ("dim_destinations", "d._deleted_at is null", "true"),
     ("fct_refunds", "coalesce(a.amount, e.amount)", "coalesce(e.amount, a.amount)"),
     ("fct_returns", "then j.calc_refund when", "then j.refund when"),

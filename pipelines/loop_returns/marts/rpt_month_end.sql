@@ -3,13 +3,7 @@
 -- key: shop, month_end, return_type, currency
 -- answers: How many returns were open, in review and closed at the end of a month?
 -- answers: What was owed at the end of a month: refunds chosen and not paid, store credit chosen and not issued, exchanges not sent?
-with ordered as ( /* returns all of whose exchange items have an order */
-    select e.shop, e.return_id
-    from return_exchanges as e
-    group by e.shop, e.return_id
-    having count(case when lower(trim(e.exchange_order_id)) not in ('', 'n/a') then 1 end) = count(*)
-),
-stays as ( /* what has an order and no date was ordered when the return was submitted, for all that is known */
+with stays as ( /* what has an order and no date was ordered when the return was submitted, for all that is known */
     select
         s.shop,
         s.return_id,
@@ -29,10 +23,18 @@ stays as ( /* what has an order and no date was ordered when the return was subm
                 then s.submitted_at
             end
         ) as credited_at,
-        coalesce(r.outcomes_processed_at_exchange_processed, case when o.return_id is not null then s.submitted_at end) as exchanged_at
+        case
+            when r.outcomes_processed_at_exchange_processed is not null then r.outcomes_processed_at_exchange_processed
+            when exists (select 1 from return_exchanges as e where e.shop = r.shop and e.return_id = r.id)
+                and not exists (
+                    select 1
+                    from return_exchanges as e
+                    where e.shop = r.shop and e.return_id = r.id and coalesce(lower(trim(e.exchange_order_id)) in ('', 'n/a'), true)
+                )
+            then s.submitted_at
+        end as exchanged_at
     from fct_return_states as s
     join returns as r on r.shop = s.shop and r.id = s.return_id
-    left join ordered as o on o.shop = s.shop and o.return_id = s.return_id
     where s.submitted_at is not null
 ),
 spans as ( /* what counts from a moment on until another, that one not included */
