@@ -1,6 +1,7 @@
 -- One row per unit in a shipping notice, with the return it belongs to: when it was ordered, delivered and closed, and where it goes.
 -- grain: one row per shipping notice of a unit whose return can be told, though the warehouse need not have it
 -- key: shop, notice_id, line_item_id
+-- materialized: table
 -- answers: Which shipping notices belong to this return, and what do they say?
 -- answers: Where do a return and its shipping notices differ?
 with placed as ( /* its own with keeps DuckDB from reading columns that nobody asks for */

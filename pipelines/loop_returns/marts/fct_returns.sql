@@ -1,6 +1,7 @@
 -- One row per return, with its order date, outcome, money, what was retained, and how long each step took.
 -- grain: one row per return that Loop still has
 -- key: shop, return_id
+-- materialized: table
 -- answers: What share of the returned value stayed as exchanges and store credit?
 -- answers: How many days pass between submitting a return, its delivery, the refund and its closing?
 -- answers: Which returns of this Shopify order were there, and what did the shopper get?

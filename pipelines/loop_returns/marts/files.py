@@ -1,6 +1,7 @@
 """Reads the `.sql` files of the marts: headers, columns' meanings, and which mart builds on which.
 
-A file starts with a header of comment lines: a description, then `grain:`, `key:` and one `answers:` per question.
+A file starts with a header of comment lines: a description, then `grain:`, `key:`, one `answers:` per question, and
+`materialized: table` for what many others read: with `marts = "tables"` it is a table.
 Each column of the last select list ends with ` -- ` and its meaning, so that both are changed together.
 """
 
@@ -13,13 +14,10 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
-from loop_returns.marts.outside import OUTSIDE
-
 VERSION: Final = 3  # of the marts: one more where a column, a key or a meaning changes or goes, not where one comes
 
 SOURCE: Final = re.compile(r"(?<=\b(?:from|join) )[a-z_]+(?= as )")  # in a query: what it reads
 VALUE: Final = re.compile(r"\$([a-z_]+)")  # what settings say
-_MOVES: Final = re.compile(rf"current_timestamp|_loop_sync_runs|(?:from|join) (?:{'|'.join(OUTSIDE)}|dim_\w+|rpt_\w+)\b")
 _KINDS: Final = ("fct", "dim", "rpt")
 _COLUMN: Final = re.compile(r"\b([a-z_0-9]+),? -- (.+)$")
 
@@ -33,6 +31,7 @@ class Mart:
     grain: str
     key: tuple[str, ...]
     answers: tuple[str, ...]
+    may_be_table: bool
     columns: Mapping[str, str]  # name -> meaning, in the order of the select list
     sql: str
 
@@ -45,11 +44,6 @@ class Mart:
     def sources(self) -> frozenset[str]:
         """What it reads: raw tables, marts, and parts of its own query."""
         return frozenset(SOURCE.findall(self.sql))
-
-    @property
-    def may_be_table(self) -> bool:
-        """True for facts that only a load can change: not the clock, nor a run that finds nothing new, nor somebody else."""
-        return self.name.startswith("fct_") and not _MOVES.search(self.sql)
 
 
 @cache
@@ -76,6 +70,7 @@ def _parse(file: Traversable) -> Mart:
         grain=fields["grain"][0],
         key=tuple(fields["key"][0].split(", ")),
         answers=tuple(fields["answers"]),
+        may_be_table=fields.get("materialized") == ["table"],
         columns=columns,
         sql=body,
     )

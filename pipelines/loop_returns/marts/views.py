@@ -42,7 +42,7 @@ class _Planned:
 def refresh(pipeline: dlt.Pipeline, *, as_tables: bool = False, given: Given = NOTHING) -> list[str]:
     """Creates the marts, or replaces them when their text or the columns under them have changed.
 
-    With `as_tables` the facts are tables, which are filled anew every time, and all else reads them. `given` is what
+    With `as_tables` those that may be tables are, and are filled anew every time; all else reads them. `given` is what
     settings say. Returns the names of what was made or filled; none when all is up to date, nothing has been loaded yet,
     or the destination has no SQL of its own (files). Raises ConfigurationError for a setting that names no such table or a
     dataset where the marts cannot be, and dlt's DatabaseException when the destination refuses; nothing is changed then.
