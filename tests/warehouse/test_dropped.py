@@ -36,8 +36,7 @@ OF_A_KIND = {
     "return_label_changes",
     "advanced_shipping_notices.sku",
 }
-FEW = ("return_labels", "returns.total")  # an ordinary test; else long
-REST = [one for one in TABLES + OWN + COLUMNS if one not in {*FEW, *OF_A_KIND}]
+ALL = [one for one in TABLES + OWN + COLUMNS if one not in OF_A_KIND]
 POSTGRES = ["returns", "_dlt_loads", "return_labels", "returns._row_hash"]
 
 
@@ -88,7 +87,7 @@ def heals(driver: Driver, what: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("whats", [FEW, REST[::2], REST[1::2]])
+@pytest.mark.parametrize("whats", [ALL[::2], ALL[1::2]])
 def test_duckdb(drive: Callable[..., Driver], whats: list[str]):
     """Any kind of table or column: the next sync makes it again and fills it, without anybody's help."""
     heal(drive(Shop.generate(seed=61, returns=25, days=200, now=NOW), settings={"marts": "views"}), *whats)
