@@ -44,8 +44,8 @@ def test_duckdb():
 def test_duckdb_long():
     """Many more steps, other ones every time."""
     steps = 0
-    while steps < 200:
-        steps += live(examples=3)["steps"]
+    while steps < 150:
+        steps += live(examples=2)["steps"]
 
 
 @pytest.mark.long
@@ -53,5 +53,5 @@ def test_postgres_long(postgres: str, monkeypatch: pytest.MonkeyPatch):
     """Many steps in a real PostgreSQL, so that nothing quietly leans on DuckDB."""
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
     steps = 0
-    while steps < 100:
-        steps += live(examples=3, address=postgres)["steps"]
+    while steps < 60:
+        steps += live(examples=2, address=postgres)["steps"]

@@ -51,7 +51,7 @@ def test_a_random_shop(drive: Callable[..., Driver]):
     driver = drive(shop, quirks=Quirks(list_page=4), others=True, settings={"extra_resources": EACH})
     driver.limits = replace(LIMITS, rows=60, idle_rows=10)  # many loads
     kills = 0
-    for _ in range(3):
+    for _ in range(2):
         for _ in range(rng.randint(1, 6)):
             step(shop, rng)
         kills += run_and_kill(driver.sync, at=rng.randint(20, 400))
