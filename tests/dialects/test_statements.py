@@ -16,8 +16,8 @@ from tests.dialects.statements import DIALECTS, said, statements
 
 REFUSED = {  # what a dialect refuses, as its vendor's documentation says, and sqlglot leaves as it is
     "bigquery": r"\bUNION (?!ALL|DISTINCT)|WITHIN GROUP|\bISODOW\b|\bWEEK\b|JSON_ARRAY_LENGTH|CAST\(b\.line_items",
-    "snowflake": r"\* INTERVAL|JSON_ARRAY_LENGTH|\bWINDOW w\b|\bISODOW\b",
-    "databricks": r"AS VARCHAR\)|\* INTERVAL|\bISODOW\b|PERCENTILE_APPROX",
+    "snowflake": r"WHEN (?:NOT )?EXISTS|\* INTERVAL|JSON_ARRAY_LENGTH|\bWINDOW w\b|\bISODOW\b",
+    "databricks": r"WHEN (?:NOT )?EXISTS|AS VARCHAR\)|\* INTERVAL|\bISODOW\b|PERCENTILE_APPROX",
     "redshift": r"\* INTERVAL|JSON_ARRAY_LENGTH|\bWINDOW w\b|\bISODOW\b|CAST\(b\.line_items",
 }
 

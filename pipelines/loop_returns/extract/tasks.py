@@ -56,7 +56,7 @@ class ListTask:
     checked: frozenset[EdgeSecond] = frozenset()
 
     @property
-    def order(self) -> float:
+    def order(self) -> int:
         """Tasks of windows with a lower one are done first."""
         return self.root
 

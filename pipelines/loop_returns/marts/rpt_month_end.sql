@@ -3,7 +3,23 @@
 -- key: shop, month_end, return_type, currency
 -- answers: How many returns were open, in review and closed at the end of a month?
 -- answers: What was owed at the end of a month: refunds chosen and not paid, store credit chosen and not issued, exchanges not sent?
-with stays as ( /* what has an order and no date was ordered when the return was submitted, for all that is known */
+with owed as ( /* grouped, as PostgreSQL takes the states for a few rows and would join the items to them row by row */
+    select
+        r.shop,
+        r.id as return_id,
+        max(coalesce(r.refund, 0)) as refund,
+        max(coalesce(r.gift_card, 0)) as credit,
+        max(coalesce(r.exchange_total, 0)) as exchange,
+        max(r.outcomes_processed_at_gift_card_processed) as credited_at,
+        max(case when lower(trim(r.gift_card_order_id)) not in ('', 'n/a') or lower(trim(r.gift_card_order_name)) not in ('', 'n/a') then 1 end) as has_credit_order,
+        max(r.outcomes_processed_at_exchange_processed) as exchanged_at,
+        count(e.shop) as items,
+        count(case when lower(trim(e.exchange_order_id)) not in ('', 'n/a') then 1 end) as items_ordered
+    from returns as r
+    left join return_exchanges as e on e.shop = r.shop and e.return_id = r.id
+    group by r.shop, r.id
+),
+stays as ( /* what has an order and no date was ordered when the return was submitted, for all that is known */
     select
         s.shop,
         s.return_id,
@@ -12,29 +28,14 @@ with stays as ( /* what has an order and no date was ordered when the return was
         coalesce(s.currency, '(none given)') as currency,
         coalesce(s.entered_at, s.submitted_at) as entered_at,
         s.left_at,
-        coalesce(r.refund, 0) as refund,
-        coalesce(r.gift_card, 0) as credit,
-        coalesce(r.exchange_total, 0) as exchange,
+        o.refund,
+        o.credit,
+        o.exchange,
         s.refunded_at,
-        coalesce(
-            r.outcomes_processed_at_gift_card_processed,
-            case
-                when lower(trim(r.gift_card_order_id)) not in ('', 'n/a') or lower(trim(r.gift_card_order_name)) not in ('', 'n/a')
-                then s.submitted_at
-            end
-        ) as credited_at,
-        case
-            when r.outcomes_processed_at_exchange_processed is not null then r.outcomes_processed_at_exchange_processed
-            when exists (select 1 from return_exchanges as e where e.shop = r.shop and e.return_id = r.id)
-                and not exists (
-                    select 1
-                    from return_exchanges as e
-                    where e.shop = r.shop and e.return_id = r.id and coalesce(lower(trim(e.exchange_order_id)) in ('', 'n/a'), true)
-                )
-            then s.submitted_at
-        end as exchanged_at
+        coalesce(o.credited_at, case when o.has_credit_order = 1 then s.submitted_at end) as credited_at,
+        coalesce(o.exchanged_at, case when o.items > 0 and o.items = o.items_ordered then s.submitted_at end) as exchanged_at
     from fct_return_states as s
-    join returns as r on r.shop = s.shop and r.id = s.return_id
+    join owed as o on o.shop = s.shop and o.return_id = s.return_id
     where s.submitted_at is not null
 ),
 spans as ( /* what counts from a moment on until another, that one not included */

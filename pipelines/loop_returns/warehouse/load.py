@@ -61,7 +61,7 @@ class Warehouse:
         self.confirm = confirm  # that the run's lock holds
         self.loads: list[str] = []  # ids of the loads of this run
         self.notes: list[str] = []  # what the database refused and the run can do without
-        self.analyzed: set[str] = set()  # tables of PostgreSQL that this run has loaded
+        self._analyzed: set[str] = set()  # tables of PostgreSQL that this run has loaded
         self.is_clean = True  # no load of this run has failed: such a one may have left rows
         self._wait = load_wait  # seconds before the second attempt at a load
         self._connection: duckdb.DuckDBPyConnection | None = None  # to a DuckDB file
@@ -124,7 +124,7 @@ class Warehouse:
             info = self.insist(lambda: self._load(source))
             if self.target.is_postgres:
                 with self.reader() as reader:
-                    analyze(reader, info, self.analyzed)
+                    analyze(reader, info, self._analyzed)
         return sorted(f"{table}.{name}" for table, name in self._columns() - before if name not in TABLES[table].names)
 
     def insist(self, work: Callable[[], T]) -> T:
