@@ -30,7 +30,8 @@ NAMES = sorted(set(ALL) - OTHERS)  # the rest: `test_answers.py`
 
 @pytest.fixture(scope="module")
 def pipeline(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> dlt.Pipeline:  # noqa: F811 - the fixture
-    made = postgres_pipeline(postgres, tmp_path_factory.mktemp("golden"), dataset="golden")
+    folder = tmp_path_factory.mktemp("golden")  # numbered: of the tests that are left another worker may take some
+    made = postgres_pipeline(postgres, folder, dataset=folder.name)
     load(made, SHOP)
     marts.refresh(made)
     return made
